@@ -1,0 +1,131 @@
+//! Events: the journal's one enum. Job results are events, so that a run can be replayed from its journal.
+
+use crate::{ContentHash, Decision, PlanId, SnapshotId};
+use serde::{Deserialize, Serialize};
+
+/// Something that happened.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "event", rename_all = "snake_case")]
+pub enum Event {
+    /// Facts landed as a snapshot.
+    Ingested {
+        /// The snapshot.
+        snapshot: SnapshotId,
+        /// Rows read from all sources.
+        rows_read: u64,
+        /// Rows set aside with their reason.
+        rows_set_aside: u64,
+    },
+    /// The readiness of each category was judged.
+    Checked {
+        /// Categories that can be estimated.
+        ready: usize,
+        /// Categories that cannot.
+        not_ready: usize,
+    },
+    /// Effects were estimated.
+    Fitted {
+        /// Hash of the lift model.
+        model: ContentHash,
+    },
+    /// Demand was forecast.
+    Forecast {
+        /// Hash of the forecast.
+        forecast: ContentHash,
+    },
+    /// Stock was projected.
+    Projected {
+        /// Hash of the projection.
+        projection: ContentHash,
+    },
+    /// A plan was proposed.
+    Planned {
+        /// The plan.
+        plan: PlanId,
+        /// Its value in minor units.
+        value: i64,
+        /// Its proven bound in minor units.
+        bound: i64,
+    },
+    /// Supply orders were raised for a plan.
+    Supplied {
+        /// The plan.
+        plan: PlanId,
+        /// Number of orders.
+        orders: usize,
+        /// Number of transfers.
+        transfers: usize,
+    },
+    /// The plan was tried in the twin.
+    Stressed {
+        /// The plan.
+        plan: PlanId,
+        /// Hash of the outcome.
+        outcome: ContentHash,
+    },
+    /// Policy judged the plan.
+    Judged {
+        /// The plan.
+        plan: PlanId,
+        /// The decision.
+        decision: Decision,
+    },
+    /// A connector took the plan.
+    Published {
+        /// The plan.
+        plan: PlanId,
+        /// What the connector answered.
+        receipt: Receipt,
+    },
+    /// A step gave no result.
+    Failed {
+        /// The step.
+        step: String,
+        /// Why.
+        reason: String,
+    },
+}
+
+/// What a connector answered.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Receipt {
+    /// Key of the effect: the same key never has a second effect.
+    pub key: String,
+    /// Where it went.
+    pub connector: String,
+    /// Hash of what it now holds there, read back.
+    pub content: ContentHash,
+}
+
+/// What a policy of action came to in one simulated world; amounts in minor units.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Outcome {
+    /// Name of the policy.
+    pub policy: String,
+    /// Seed of the world.
+    pub seed: u64,
+    /// Revenue.
+    pub revenue: i64,
+    /// Gross margin: revenue less cost of what was sold.
+    pub margin: i64,
+    /// Margin after holding, waste, ordering and fixed costs of offers.
+    pub profit: i64,
+    /// Discount given on all promoted units.
+    pub discount: i64,
+    /// Pieces sold.
+    pub sold: i64,
+    /// Pieces sold on promotion.
+    pub sold_promoted: i64,
+    /// Pieces wanted and not there.
+    pub lost: i64,
+    /// Pieces thrown away.
+    pub waste: i64,
+    /// Pieces left at the end.
+    pub left: i64,
+    /// Share of item-place-periods with unmet demand.
+    pub stockout_rate: f64,
+    /// The same among promoted ones; 0 without promotions.
+    pub stockout_rate_promoted: f64,
+    /// Pieces sold over pieces wanted.
+    pub fill_rate: f64,
+}

@@ -1,0 +1,39 @@
+//! The words that every Endcap crate shares, one file per concept.
+//!
+//! Never does I/O, never reads a clock, never depends on another crate of ours. Randomness and time are
+//! arguments. What happened is whole ([`Pieces`], [`Money`]); what is expected is fractional
+//! ([`Units`], [`Value`]), so that the two cannot mix.
+
+mod event;
+mod facts;
+mod forecast;
+mod hash;
+mod ids;
+mod lift;
+mod money;
+mod offer;
+mod panel;
+mod plan;
+mod policy;
+mod quantity;
+mod scenario;
+mod supply;
+mod time;
+
+pub use event::{Event, Outcome, Receipt};
+pub use facts::{FactField, FactKind, FieldKind, SetAside};
+pub use forecast::{Forecast, ForecastRow};
+pub use hash::{ContentHash, Hasher, canonical_json, hash_bytes, hash_json};
+pub use ids::{Channel, Group, Place, PlanId, Sku, SnapshotId, Supplier};
+pub use lift::{EffectKind, EffectStatus, Estimate, LiftModel, Response};
+pub use money::{Currency, Money, MoneyError, Value};
+pub use offer::{Mechanic, Offer, Support};
+pub use panel::{Control, Panel, PanelColumns, PanelError, PlaceEntry, SkuEntry};
+pub use plan::{Because, Explanation, LimitPrice, Plan, PlanReport, ProfitAndLoss, RejectedOffer, SolveStatus};
+pub use policy::{Autonomy, Breach, Decision, Policy, SignOff, Verdict};
+pub use quantity::{Depth, DepthError, Pieces, Units};
+pub use scenario::{
+    ItemTerms, Limits, Lock, Objective, OpeningStock, PriceTerms, Scenario, ScenarioError, SupplyTerms, TwinTerms,
+};
+pub use supply::{Projection, ProjectionRow, StockState, SupplyOrder, Transfer};
+pub use time::{AsOf, Calendar, Period, Span, TimeError};
