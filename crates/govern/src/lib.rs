@@ -1,1 +1,12 @@
-//! govern
+//! From plan, stress report and policy to a verdict; the only place that can create [`Approved`].
+//!
+//! Never depends on `plan`: the checker is not the maker, and shares no code with it. A number that is missing or
+//! not finite is a refusal, never a pass (a missing floor has sold goods at a penny before).
+
+mod approved;
+mod judge;
+mod limits;
+
+pub use approved::{Approved, NotApproved, approve, plan_hash};
+pub use judge::{judge, policy_hash};
+pub use limits::{Case, Stress, Terms};
