@@ -1,1 +1,36 @@
-//! supply
+//! Supply: how stock runs, what to order and move, and what a limited stock sells.
+//!
+//! Never decides an offer, never reads a file or a clock. Money is minor units per piece; randomness is a seed; the
+//! same input gives the same bytes at any thread count.
+
+mod alerts;
+mod capacity;
+mod cells;
+mod config;
+mod count;
+mod draw;
+mod error;
+mod estimate;
+mod history;
+mod limited;
+mod outlook;
+mod projection;
+mod request;
+mod rules;
+mod season;
+mod supply;
+mod terms;
+mod transfers;
+
+pub use alerts::{Alert, AlertKind};
+pub use config::{Capacities, SupplyConfig, TransferConfig};
+pub use error::SupplyError;
+pub use estimate::{DemandEstimate, EstimateSettings, estimate};
+pub use history::{SalesHistory, SalesRow, are_weeks};
+pub use limited::{
+    BestQuantity, Demand, QuantityTerms, best_quantity, critical_ratio, expected_sales, stockout_probability,
+};
+pub use request::{DeliveryRow, GivenForecast, ItemRow, StockRow, SupplyAnswer, SupplyRequest, answer};
+pub use rules::{CoverRules, OrderLevels, levels, order_quantity};
+pub use supply::{SupplyPlan, SupplyTotals, supply};
+pub use terms::{CellTerms, PERIODS_MAX, SupplySettings};

@@ -1,0 +1,147 @@
+//! What an item costs and how it may be ordered, and how supply is planned.
+
+use crate::error::{SupplyError, in_range};
+use endcap_model::{Place, Sku, Supplier};
+use std::collections::BTreeMap;
+
+/// Most periods that a lead time, a review or a shelf life may have.
+pub const PERIODS_MAX: usize = 1000;
+
+/// Terms of one SKU at one place; money in minor units per piece.
+#[derive(Clone, Debug, PartialEq)]
+pub struct CellTerms {
+    /// The item.
+    pub sku: Sku,
+    /// The place.
+    pub place: Place,
+    /// Pieces in a case, 1 or more; orders are whole cases.
+    pub case_pack: i64,
+    /// Fewest pieces in an order that is placed at all.
+    pub minimum_order: i64,
+    /// Periods in which a piece can be sold, counted from the one at whose start it arrives; nothing for ever.
+    pub shelf_life: Option<usize>,
+    /// Who delivers it.
+    pub supplier: Option<Supplier>,
+    /// Earned on a piece sold.
+    pub unit_margin: f64,
+    /// Paid for a piece: lost, besides the waste cost, when it is thrown away.
+    pub unit_cost: f64,
+    /// Cost of holding a piece at the end of a period.
+    pub holding_cost: f64,
+    /// Cost of a lost sale beyond its margin.
+    pub shortage_cost: f64,
+    /// Cost of throwing a piece away beyond its unit cost.
+    pub waste_cost: f64,
+}
+
+/// How supply is planned.
+#[derive(Clone, Debug, PartialEq)]
+pub struct SupplySettings {
+    /// An order placed at the end of period t arrives at the start of t + this; 1 or more.
+    pub lead_time_periods: usize,
+    /// Periods between two orders of the same cell; 1 or more.
+    pub review_periods: usize,
+    /// Random paths of the projection per cell.
+    pub paths: usize,
+    /// Seed of the paths.
+    pub seed: u64,
+    /// Correlation (0..1) of demand's deviations from the forecast between periods of one cell: 0 where every
+    /// period deviates on its own, 1 where a forecast that is wrong stays wrong. Raises the variance of a cover.
+    pub persistence: f64,
+    /// Least probability of covering the demand of a cover, where costs would ask for less; nothing for costs alone.
+    pub service_level_min: Option<f64>,
+    /// Most pieces of all cells that can arrive in one period: what warehouse and carrier can move.
+    pub capacity: Option<i64>,
+    /// Most pieces that can arrive at a place in one period: its dock and shelf.
+    pub capacity_by_place: BTreeMap<Place, i64>,
+    /// Cost of moving a piece between two places of a region, in minor units; nothing for no transfers.
+    pub transfer_cost: Option<f64>,
+    /// Region of each place between whose places pieces can move; a place without one gives and takes nothing.
+    pub regions: BTreeMap<Place, Place>,
+}
+
+impl Default for SupplySettings {
+    /// One period of lead time and review, 200 paths, deviations that do not persist, no capacity, no transfers.
+    fn default() -> Self {
+        Self {
+            lead_time_periods: 1,
+            review_periods: 1,
+            paths: 200,
+            seed: 0,
+            persistence: 0.0,
+            service_level_min: None,
+            capacity: None,
+            capacity_by_place: BTreeMap::new(),
+            transfer_cost: None,
+            regions: BTreeMap::new(),
+        }
+    }
+}
+
+impl SupplySettings {
+    /// Checks every setting's range.
+    pub(crate) fn check(&self) -> Result<(), SupplyError> {
+        const LEAD: &str = "1 to 1000 periods, because an order placed at the end of a period arrives at the start of a \
+                            later one";
+        let longest = PERIODS_MAX as f64;
+        in_range("lead_time_periods", self.lead_time_periods as f64, 1.0, longest, LEAD)?;
+        in_range("review_periods", self.review_periods as f64, 1.0, longest, "1 to 1000 periods")?;
+        in_range("paths", self.paths as f64, 1.0, 100_000.0, "1 to 100000 paths")?;
+        in_range("persistence", self.persistence, 0.0, 1.0, "a correlation from 0 to 1")?;
+        if let Some(level) = self.service_level_min {
+            in_range("service_level_min", level, 0.0, 0.9999, "a probability from 0 to 0.9999")?;
+        }
+        for capacity in self.capacity.iter().chain(self.capacity_by_place.values()) {
+            in_range("capacity", *capacity as f64, 0.0, f64::INFINITY, "0 or more pieces")?;
+        }
+        match self.transfer_cost {
+            Some(cost) => in_range("transfer_cost", cost, 0.0, 1e12, "an amount of 0 or more"),
+            None => Ok(()),
+        }
+    }
+}
+
+impl CellTerms {
+    /// Lost with a sale that cannot be made: its margin and the shortage cost.
+    pub fn underage_cost(&self) -> f64 {
+        self.unit_margin + self.shortage_cost
+    }
+
+    /// Lost with a piece that is thrown away.
+    pub fn waste_loss(&self) -> f64 {
+        self.unit_cost + self.waste_cost
+    }
+
+    /// Returns the smallest order: whole cases, at least the minimum, at least one case.
+    pub fn batch(&self) -> i64 {
+        self.case_pack * div_ceil(self.minimum_order, self.case_pack).max(1)
+    }
+
+    /// Checks every term's range.
+    pub(crate) fn check(&self) -> Result<(), SupplyError> {
+        let amount = (0.0, 1e12, "an amount of 0 or more");
+        let life = self.shelf_life.map_or(1.0, |life| life as f64);
+        let ranges = [
+            ("case_pack", self.case_pack as f64, (1.0, 1e9, "1 or more pieces")),
+            ("minimum_order", self.minimum_order as f64, (0.0, 1e9, "0 or more pieces")),
+            ("shelf_life", life, (1.0, PERIODS_MAX as f64, "1 to 1000 periods, or nothing for goods that keep")),
+            ("unit_margin", self.unit_margin, (-1e12, 1e12, "an amount")),
+            ("unit_cost", self.unit_cost, amount),
+            ("holding_cost", self.holding_cost, amount),
+            ("shortage_cost", self.shortage_cost, amount),
+            ("waste_cost", self.waste_cost, amount),
+        ];
+        match ranges.into_iter().find(|&(_, found, (low, high, _))| !(low..=high).contains(&found)) {
+            None => Ok(()),
+            Some((field, found, (_, _, expected))) => {
+                let (sku, place) = (self.sku.clone(), self.place.clone());
+                Err(SupplyError::Terms { sku, place, field, found, expected })
+            }
+        }
+    }
+}
+
+/// Divides whole numbers, rounding up; the divisor is over 0.
+pub(crate) fn div_ceil(pieces: i64, by: i64) -> i64 {
+    pieces.div_euclid(by) + i64::from(pieces.rem_euclid(by) > 0)
+}

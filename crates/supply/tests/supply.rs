@@ -1,0 +1,261 @@
+//! Supply plans from end to end: what comes out for a small shop.
+
+use endcap_model::{Calendar, Forecast, ForecastRow, Period, Pieces, Place, Sku, StockState};
+use endcap_supply::{AlertKind, CellTerms, SupplyError, SupplyPlan, SupplySettings, supply};
+use proptest::prelude::*;
+
+const START: i32 = 100;
+
+/// A shop: per item (all at one place unless said otherwise) demand, stock and terms.
+#[derive(Clone)]
+struct Shop {
+    forecast: Forecast,
+    states: Vec<StockState>,
+    terms: Vec<CellTerms>,
+    settings: SupplySettings,
+}
+
+fn shop() -> Shop {
+    Shop {
+        forecast: Forecast { calendar: Calendar::Day, levels: vec![], rows: vec![] },
+        states: vec![],
+        terms: vec![],
+        settings: SupplySettings { lead_time_periods: 3, seed: 5, ..SupplySettings::default() },
+    }
+}
+
+impl Shop {
+    fn with(mut self, sku: &str, place: &str, means: &[f64], on_hand: i64) -> Self {
+        let (sku, place) = (Sku::new(sku), Place::new(place));
+        for (n, &mean) in means.iter().enumerate() {
+            self.forecast.rows.push(ForecastRow {
+                sku: sku.clone(),
+                place: place.clone(),
+                period: Period(START + n as i32),
+                mean,
+                baseline: means[0],
+                dispersion: 1.5,
+                quantiles: vec![],
+            });
+        }
+        let state = StockState { sku: sku.clone(), place: place.clone(), on_hand: Pieces(on_hand), pipeline: vec![] };
+        self.states.push(state);
+        self.terms.push(CellTerms {
+            sku,
+            place,
+            case_pack: 1,
+            minimum_order: 0,
+            shelf_life: None,
+            supplier: None,
+            unit_margin: 300.0,
+            unit_cost: 700.0,
+            holding_cost: 10.0,
+            shortage_cost: 0.0,
+            waste_cost: 0.0,
+        });
+        self
+    }
+
+    fn plan(&self) -> Result<SupplyPlan, SupplyError> {
+        supply(&self.forecast, &self.states, &self.terms, &self.settings, &|_, _| ())
+    }
+}
+
+fn ordered(plan: &SupplyPlan, arrives: i32) -> i64 {
+    plan.orders.iter().filter(|order| order.arrives == Period(START + arrives)).map(|order| order.quantity.0).sum()
+}
+
+#[test]
+fn an_order_arrives_after_its_lead_time_and_not_before_the_first_can() {
+    let plan = shop().with("milk", "north", &[5.0; 14], 0).plan().unwrap();
+    assert!(plan.orders.iter().all(|order| order.arrives == order.order_period.plus(3)));
+    let first = &plan.orders[0];
+    assert_eq!((first.order_period, first.arrives), (Period(START - 1), Period(START + 2)));
+    assert_eq!(plan.projection.rows[0].sales, 0.0);
+    assert_eq!(plan.projection.rows[1].arrivals, 0.0);
+    assert!(plan.projection.rows[2].sales > 4.0);
+}
+
+#[test]
+fn an_empty_shelf_owes_nothing_when_the_first_order_comes() {
+    // Two periods of 5 are lost before the order of now arrives; it must not make up for them.
+    let plan = shop().with("milk", "north", &[5.0; 14], 0).plan().unwrap();
+    let first = ordered(&plan, 2);
+    assert!((8..=13).contains(&first), "{first}");
+}
+
+#[test]
+fn stock_is_built_for_an_offer_and_run_down_after_it() {
+    let mut means = [10.0; 14];
+    means[7..10].fill(40.0);
+    let plan = shop().with("cola", "north", &means, 34).plan().unwrap();
+    assert!(ordered(&plan, 7) > 40, "the first day of the offer is covered when it begins: {}", ordered(&plan, 7));
+    assert!(ordered(&plan, 10) < 10, "nothing is ordered for an offer that is over: {}", ordered(&plan, 10));
+    let rows = &plan.projection.rows;
+    assert!(rows[7..10].iter().all(|row| row.stockout_probability < 0.15), "{:?}", &rows[7..10]);
+    assert!(rows[12].stock_q50 < 12.0, "stock is back to normal: {:?}", rows[12]);
+}
+
+#[test]
+fn orders_hold_service_near_the_critical_ratio() {
+    // Margin 300 against 10 a day: 97 % of the periods that an order can reach should be covered.
+    let plan = shop().with("milk", "north", &[20.0; 28], 60).plan().unwrap();
+    let reached = &plan.projection.rows[3..];
+    let short = reached.iter().map(|row| row.stockout_probability).sum::<f64>() / reached.len() as f64;
+    assert!((0.005..0.06).contains(&short), "{short}");
+}
+
+#[test]
+fn what_spoils_is_ordered_for_its_life_only() {
+    let mut shop = shop().with("fish", "north", &[10.0; 14], 20);
+    shop.settings.review_periods = 7;
+    let keeps = ordered(&shop.plan().unwrap(), 2);
+    shop.terms[0].shelf_life = Some(3);
+    let spoils = shop.plan().unwrap();
+    assert!(keeps > 65 && ordered(&spoils, 2) < 35, "{keeps} {}", ordered(&spoils, 2));
+    assert!(spoils.projection.rows.iter().map(|row| row.waste).sum::<f64>() < 20.0);
+}
+
+#[test]
+fn a_capacity_goes_to_those_who_need_it_most() {
+    let mut shop = shop().with("cheap", "north", &[10.0; 6], 25).with("dear", "north", &[10.0; 6], 25);
+    shop.terms[1].unit_margin = 3000.0;
+    let free = shop.plan().unwrap();
+    shop.settings.capacity = Some(12);
+    let cut = shop.plan().unwrap();
+    for arrives in 2..6 {
+        assert!(ordered(&cut, arrives) <= 12);
+    }
+    assert!(ordered(&free, 2) > 12);
+    let of = |sku: &str| cut.orders.iter().filter(|o| o.sku.as_str() == sku).map(|o| o.quantity.0).sum::<i64>();
+    assert!(of("dear") > of("cheap"), "{} {}", of("dear"), of("cheap"));
+    shop.settings.capacity = None;
+    shop.settings.capacity_by_place.insert("north".into(), 5);
+    assert!(ordered(&shop.plan().unwrap(), 2) <= 5);
+}
+
+#[test]
+fn surplus_moves_inside_the_region_to_where_it_sells_before_an_order_can_arrive() {
+    let mut shop = shop()
+        .with("milk", "far", &[5.0; 10], 0)
+        .with("milk", "full", &[5.0; 10], 60)
+        .with("milk", "poor", &[5.0; 10], 0);
+    for (place, region) in [("far", "west"), ("full", "east"), ("poor", "east")] {
+        shop.settings.regions.insert(place.into(), region.into());
+    }
+    assert!(shop.plan().unwrap().transfers.is_empty(), "no transfers unless their cost is stated");
+    shop.settings.transfer_cost = Some(20.0);
+    let plan = shop.plan().unwrap();
+    assert_eq!(plan.transfers.len(), 1);
+    let moved = &plan.transfers[0];
+    assert_eq!((moved.from.as_str(), moved.to.as_str()), ("full", "poor"));
+    assert!((8..=20).contains(&moved.quantity.0), "{moved:?}");
+    assert!(plan.transfer_gain > 0.0);
+    shop.settings.transfer_cost = Some(400.0);
+    assert!(shop.plan().unwrap().transfers.is_empty(), "a move that costs more than a sale earns is not made");
+}
+
+#[test]
+fn alerts_say_what_runs_out_when_and_what_is_too_much() {
+    let mut shop = shop()
+        .with("a", "north", &[10.0; 10], 12)
+        .with("b", "north", &[10.0; 10], 26)
+        .with("c", "north", &[10.0; 10], 400)
+        .with("d", "north", &[1.0; 10], 40);
+    shop.terms[3].shelf_life = Some(4);
+    let plan = shop.plan().unwrap();
+    let of = |sku: &str| -> Vec<(AlertKind, i32)> {
+        plan.alerts.iter().filter(|a| a.sku.as_str() == sku).map(|a| (a.kind, a.period.0 - START)).collect()
+    };
+    assert_eq!(of("a"), [(AlertKind::RunsOutBeforeAnyOrder, 1)]);
+    assert_eq!(of("b"), [(AlertKind::RunsOutWithoutThisOrder, 2)]);
+    assert_eq!(of("c"), [(AlertKind::Overstock, 9)]);
+    assert!(of("d").contains(&(AlertKind::Expiry, 0)), "{:?}", of("d"));
+    assert!(plan.alerts.is_sorted_by(|a, b| a.value >= b.value));
+}
+
+#[test]
+fn the_same_input_gives_the_same_bytes_at_any_thread_count_and_among_any_neighbours() {
+    let mut large = shop();
+    for n in 0..40 {
+        large = large.with(&format!("item {n}"), "north", &[1.0 + n as f64; 10], n * 3);
+    }
+    let on = |threads: usize| {
+        let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
+        pool.install(|| large.plan().unwrap())
+    };
+    assert_eq!(on(1), on(2));
+    let alone = shop().with("item 7", "north", &[8.0; 10], 21).plan().unwrap();
+    let among: Vec<_> = on(2).projection.rows.into_iter().filter(|row| row.sku.as_str() == "item 7").collect();
+    assert_eq!(alone.projection.rows, among);
+    let mut other = large.clone();
+    other.settings.seed += 1;
+    assert_ne!(other.plan().unwrap().projection, on(1).projection);
+}
+
+#[test]
+fn input_that_cannot_be_planned_is_refused_with_its_reason() {
+    let refused = |change: fn(&mut Shop)| {
+        let mut shop = shop().with("milk", "north", &[5.0; 6], 3);
+        change(&mut shop);
+        shop.plan().unwrap_err().to_string()
+    };
+    let cases: [(fn(&mut Shop), &str); 11] = [
+        (|shop| shop.settings.lead_time_periods = 0, "lead_time_periods is 0: expected 1 to 1000"),
+        (|shop| shop.settings.lead_time_periods = 5000, "lead_time_periods is 5000"),
+        (|shop| shop.settings.lead_time_periods = 7, "forecast covers 6 periods"),
+        (|shop| shop.states[0].on_hand = Pieces(-2), "stock on hand is -2 pieces"),
+        (|shop| shop.states[0].pipeline = vec![(Period(START - 1), Pieces(4))], "before the first period to plan"),
+        (|shop| shop.states[0].pipeline = vec![(Period(START), Pieces(-4))], "a delivery is -4 pieces"),
+        (|shop| shop.states[0].sku = "ghost".into(), "ghost at north is in the stock but not in the terms"),
+        (|shop| drop(shop.forecast.rows.remove(2)), "no forecast for period 1970-04-13"),
+        (|shop| shop.forecast.rows[1].mean = f64::NAN, "the forecast's mean is NaN"),
+        (|shop| shop.forecast.rows.clear(), "the forecast has no rows"),
+        (|shop| shop.terms[0].case_pack = 0, "case_pack is 0"),
+    ];
+    for (change, expected) in cases {
+        let message = refused(change);
+        assert!(message.contains(expected), "'{message}' lacks '{expected}'");
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+
+    #[test]
+    fn pieces_balance_over_the_horizon_and_orders_keep_their_packs(
+        means in proptest::collection::vec(0.0f64..30.0, 4..12), on_hand in 0i64..120, arriving in 0i64..40,
+        case_pack in 1i64..13, minimum in 0i64..30, life in proptest::option::of(1usize..8), lead in 1usize..5,
+        review in 1usize..4, persistence in 0.0f64..0.9,
+    ) {
+        let mut shop = shop().with("milk", "north", &means, on_hand);
+        shop.states[0].pipeline = vec![(Period(START + 1), Pieces(arriving))];
+        let terms = &mut shop.terms[0];
+        (terms.case_pack, terms.minimum_order, terms.shelf_life) = (case_pack, minimum, life);
+        shop.settings.lead_time_periods = lead.min(means.len());
+        (shop.settings.review_periods, shop.settings.persistence, shop.settings.paths) = (review, persistence, 1);
+        let plan = shop.plan().unwrap();
+        // On a single path means are counts: the balance must hold to the piece.
+        let mut stock = on_hand as f64;
+        for row in &plan.projection.rows {
+            stock += row.arrivals - row.sales - row.waste;
+            prop_assert_eq!(stock, row.stock_q50);
+            prop_assert!(stock >= 0.0 && row.waste >= 0.0 && row.lost >= 0.0);
+        }
+        for order in &plan.orders {
+            prop_assert_eq!(order.quantity.0 % case_pack, 0);
+            prop_assert!(order.quantity.0 >= minimum && order.quantity.0 > 0);
+            prop_assert_eq!((order.order_period.0 + 1 - START) as usize % review, 0);
+        }
+    }
+
+    #[test]
+    fn more_stock_at_the_start_never_lowers_service(on_hand in 0i64..80, more in 1i64..40, mean in 0.5f64..20.0) {
+        let lost = |stock: i64| {
+            let plan = shop().with("milk", "north", &[mean; 6], stock).plan().unwrap();
+            // Before any order can arrive, so that nothing but the stock differs.
+            plan.projection.rows[..2].iter().map(|row| row.lost).sum::<f64>()
+        };
+        prop_assert!(lost(on_hand + more) <= lost(on_hand));
+    }
+}
