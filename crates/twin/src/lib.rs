@@ -1,1 +1,38 @@
-//! twin
+//! A seeded world of shoppers and supply in which policies of action are tried.
+//!
+//! It takes [`Actions`] (offers, orders, transfers) and returns an [`Observation`]: only what a retailer could see.
+//! What moves it stays hidden: its shoppers answer to prices by a law of their own (a saturating choice with a memory
+//! for past prices, see `shoppers`), its deliveries come late or short. It never calls the crates that estimate,
+//! supply or plan: it must be able to prove them wrong.
+//!
+//! Every policy meets the same shoppers: all draws are addressed by (seed, period, cell), so no action shifts them
+//! (common random numbers; Glasserman and Yao 1992), and [`compare`] pairs policies by seed.
+
+mod action;
+mod compare;
+mod draws;
+mod error;
+mod habits;
+mod history;
+mod kpi;
+mod ledger;
+mod scenario;
+mod shipments;
+mod shock;
+mod shoppers;
+mod spec;
+mod stock;
+mod synthetic;
+mod world;
+
+pub use action::{Actions, CellSeen, Observation, Policy};
+pub use compare::{PolicyMaker, compare};
+pub use error::TwinError;
+pub use habits::Habits;
+pub use history::Economics;
+pub use kpi::{Better, Kpi, Measure, Summary, kpis, quantile};
+pub use scenario::{HistoryChoice, OrderingChoice, PolicyChoice, TwinScenario, WorldChoice};
+pub use shock::{Shock, ShockKind};
+pub use spec::{CellKey, CellSpec, Costs, WorldSpec, WorldTerms};
+pub use synthetic::Synthetic;
+pub use world::World;

@@ -1,0 +1,57 @@
+//! Every policy in every world, paired by seed: the same shoppers and suppliers for all.
+
+use crate::{Policy, TwinError, World, WorldSpec};
+use endcap_model::{Outcome, TwinTerms};
+use rayon::prelude::*;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+/// Makes a fresh policy for one run. It may borrow what it needs for as long as the comparison lasts.
+pub type PolicyMaker<'a> = dyn Fn() -> Box<dyn Policy + 'a> + Sync + 'a;
+
+/// Tries every policy in `terms.worlds` worlds with the seeds `terms.seed`, `terms.seed + 1`, … Outcomes come policy by
+/// policy, then by rising seed, whatever the number of threads. `progress` hears of runs done and runs in all.
+///
+/// # Errors
+/// [`TwinError`] without policies, for two of the same name, and when a policy asks for what the world refuses.
+pub fn compare<'a>(
+    spec: &'a WorldSpec,
+    terms: &'a TwinTerms,
+    policies: &[&PolicyMaker<'a>],
+    progress: &(dyn Fn(usize, usize) + Sync),
+) -> Result<Vec<Outcome>, TwinError> {
+    check_names(policies)?;
+    let runs: Vec<(usize, u64)> = (0..policies.len())
+        .flat_map(|policy| (0..terms.worlds as u64).map(move |world| (policy, terms.seed.wrapping_add(world))))
+        .collect();
+    let done = AtomicUsize::new(0);
+    let results: Vec<Result<Outcome, TwinError>> = runs
+        .par_iter()
+        .map(|&(policy, seed)| {
+            let outcome = run(spec, terms, seed, policies[policy]().as_mut());
+            progress(done.fetch_add(1, Ordering::Relaxed) + 1, runs.len());
+            outcome
+        })
+        .collect();
+    results.into_iter().collect()
+}
+
+fn check_names(policies: &[&PolicyMaker<'_>]) -> Result<(), TwinError> {
+    if policies.is_empty() {
+        return Err(TwinError::NoPolicies);
+    }
+    let mut names: Vec<String> = policies.iter().map(|make| make().name().to_owned()).collect();
+    names.sort_unstable();
+    match names.windows(2).find(|pair| pair[0] == pair[1]) {
+        Some(pair) => Err(TwinError::DoubledPolicy(pair[0].clone())),
+        None => Ok(()),
+    }
+}
+
+fn run(spec: &WorldSpec, terms: &TwinTerms, seed: u64, policy: &mut dyn Policy) -> Result<Outcome, TwinError> {
+    let mut world = World::new(spec, terms, seed);
+    while !world.is_over() {
+        let actions = policy.act(&world.observe());
+        world.step(&actions)?;
+    }
+    Ok(world.outcome(policy.name()))
+}
