@@ -1,1 +1,35 @@
-//! demand
+//! Causal response and forecast of demand: what an offer causes, and what will be sold.
+//!
+//! Never reads a store: it is handed a panel cut at the moment that it may know. Never gives a confident number
+//! where the data cannot tell: every effect carries its interval and its status. Methods and sources are named in the
+//! modules; the order of work is `prepare` -> `response` (each SKU) -> `pool` (all SKUs) -> `level` -> `forecast`.
+
+mod backtest;
+mod columns;
+mod dispersion;
+mod distribution;
+mod effects;
+mod error;
+mod events;
+mod fit;
+mod forecast;
+mod identify;
+mod level;
+mod linear;
+mod pool;
+mod prepare;
+mod recalibrate;
+mod reference;
+mod response;
+mod season;
+
+pub use backtest::{Backtest, BacktestSettings, Score, backtest};
+pub use dispersion::Dispersion;
+pub use error::DemandError;
+pub use events::{PromotionEvent, Split, events};
+pub use fit::{FitSettings, Fitted, FittedItem, fit};
+pub use forecast::forecast;
+pub use level::Memory;
+pub use prepare::{ControlScale, Frame, PROMOTED_RATIO};
+pub use recalibrate::Recalibration;
+pub use season::Season;

@@ -1,0 +1,300 @@
+//! `endcap fit`: from a history to effects by item, past promotions split by cause, and the model.
+
+use crate::console::{Console, Ending, table};
+use crate::project::CODE_VERSION;
+use anyhow::{Context, bail};
+use endcap_adapters::facts::Store;
+use endcap_adapters::tables::{self, Column};
+use endcap_agent::ports::FactStore;
+use endcap_demand::{FitSettings, Fitted, PromotionEvent, Split};
+use endcap_model::{AsOf, Calendar, EffectKind, EffectStatus, Estimate, Panel, Response, SnapshotId};
+use serde::Serialize;
+use std::path::{Path, PathBuf};
+
+/// Estimate how demand answers to price, advert, display, substitutes and its own past.
+///
+/// Reads a panel (one row per item, place and period) or the latest facts of a project.
+#[derive(clap::Args)]
+#[command(
+    after_help = "Examples:\n  endcap fit --panel history.parquet --controls holiday,temperature --out effects\n  endcap fit shop --json\n\nWrites effects.csv, events.csv and model.json."
+)]
+pub struct Args {
+    #[command(flatten)]
+    source: Source,
+    /// Folder to write to; FOLDER/models for a project, else the current one.
+    #[arg(long, value_name = "DIR")]
+    out: Option<PathBuf>,
+    /// Seed that is kept with the model.
+    #[arg(long, default_value_t = 1)]
+    seed: u64,
+}
+
+/// Where a history comes from: a panel file or a project.
+#[derive(clap::Args)]
+pub struct Source {
+    /// The project's folder, when no panel is given.
+    #[arg(conflicts_with = "panel")]
+    pub folder: Option<PathBuf>,
+    /// The panel: CSV or Parquet with unit_id, place_id, period, units, price, base_price, and if there are any feature,
+    /// display, stockout_share, group_id, tier_id, region_id.
+    #[arg(long, value_name = "FILE")]
+    pub panel: Option<PathBuf>,
+    /// Further numeric columns that demand may follow, such as holiday,temperature.
+    #[arg(long, value_delimiter = ',', value_name = "NAMES", requires = "panel")]
+    pub controls: Vec<String>,
+}
+
+/// A history with where it came from.
+pub struct History {
+    /// The panel.
+    pub panel: Panel,
+    /// Snapshot of the project's facts.
+    pub snapshot: Option<SnapshotId>,
+    /// When the facts were known.
+    pub as_of: Option<AsOf>,
+}
+
+impl Source {
+    /// Reads the history.
+    pub fn read(&self) -> anyhow::Result<History> {
+        if let Some(path) = &self.panel {
+            let panel = tables::read_panel(path, &self.controls)?;
+            return Ok(History { panel, snapshot: None, as_of: None });
+        }
+        let folder = self.project()?;
+        let store = Store::open(folder)?;
+        let latest = store
+            .latest(None)?
+            .with_context(|| format!("{} has no facts yet: run `endcap ingest {0}` first", folder.display()))?;
+        let panel = store.panel(&latest.id)?;
+        let as_of = store.as_of(&latest.id)?;
+        Ok(History { panel, snapshot: Some(latest.id.clone()), as_of: Some(as_of) })
+    }
+
+    /// Returns the folder that results go to when none is named.
+    pub fn usual_out(&self) -> PathBuf {
+        self.folder.as_ref().map_or_else(|| PathBuf::from("."), |folder| folder.join("models"))
+    }
+
+    fn project(&self) -> anyhow::Result<&Path> {
+        match &self.folder {
+            Some(folder) => Ok(folder),
+            None => bail!("no history: give a panel (--panel FILE) or a project's folder"),
+        }
+    }
+}
+
+impl History {
+    /// Estimates everything from this history, with a progress bar.
+    pub fn fit(&self, seed: u64, console: &Console) -> anyhow::Result<Fitted> {
+        let settings = FitSettings {
+            snapshot: self.snapshot.clone(),
+            as_of: self.as_of,
+            code_version: CODE_VERSION.to_owned(),
+            seed,
+        };
+        let bar = console.progress("Effects", 1);
+        let fitted = endcap_demand::fit(&self.panel, &settings, &|done, all| {
+            bar.set_length(all as u64);
+            bar.set_position(bar.position().max(done as u64));
+        });
+        bar.finish_and_clear();
+        fitted.context("nothing could be estimated")
+    }
+}
+
+/// The result for programs.
+#[derive(Serialize)]
+struct Summary {
+    first_period: String,
+    last_period: String,
+    items: usize,
+    rows: usize,
+    dip_carry: f64,
+    effects: Vec<EffectRow>,
+    events: EventTotals,
+    files: Vec<PathBuf>,
+}
+
+#[derive(Serialize)]
+struct EffectRow {
+    unit_id: String,
+    effect: &'static str,
+    partner_id: String,
+    estimate: f64,
+    se: f64,
+    lo95: f64,
+    hi95: f64,
+    n_periods_promoted: usize,
+    status: &'static str,
+    reason: String,
+}
+
+/// Sums over all past promotions.
+#[derive(Serialize)]
+struct EventTotals {
+    events: usize,
+    own: f64,
+    cannibalised: f64,
+    pulled_forward: f64,
+    net: f64,
+    /// What is usually reported, over the events that have a period before them.
+    naive: f64,
+}
+
+/// Runs the command.
+pub fn run(args: &Args, console: &Console) -> anyhow::Result<Ending> {
+    let history = args.source.read()?;
+    let fitted = history.fit(args.seed, console)?;
+    let events = endcap_demand::events(&fitted, &history.panel);
+    let effects: Vec<EffectRow> = fitted.lift.responses.iter().flat_map(effect_rows).collect();
+    let out = args.out.clone().unwrap_or_else(|| args.source.usual_out());
+    let files = write(&out, &fitted, &effects, &events)?;
+    let calendar = fitted.lift.calendar;
+    let summary = Summary {
+        first_period: calendar.format(fitted.lift.span.start),
+        last_period: calendar.format(fitted.lift.span.end.plus(-1)),
+        items: fitted.lift.responses.len(),
+        rows: history.panel.len(),
+        dip_carry: fitted.lift.dip_carry,
+        effects,
+        events: totals(&events),
+        files,
+    };
+    console.result(&summary, show)?;
+    Ok(Ending::Done)
+}
+
+fn effect_rows(response: &Response) -> impl Iterator<Item = EffectRow> + '_ {
+    EffectKind::ALL.into_iter().map(|kind| {
+        let Estimate { mean, se, lo95, hi95, periods_promoted, status } = response.effect(kind).clone();
+        let (status, reason) = match status {
+            EffectStatus::Estimated => ("estimated", String::new()),
+            EffectStatus::Borrowed(reason) => ("borrowed", reason),
+            EffectStatus::NotIdentified(reason) => ("not_identified", reason),
+        };
+        let partner = if kind == EffectKind::CrossPrice { response.group.to_string() } else { String::new() };
+        EffectRow {
+            unit_id: response.sku.to_string(),
+            effect: kind.name(),
+            partner_id: partner,
+            estimate: mean,
+            se,
+            lo95,
+            hi95,
+            n_periods_promoted: periods_promoted,
+            status,
+            reason,
+        }
+    })
+}
+
+fn totals(events: &[PromotionEvent]) -> EventTotals {
+    let sum = |of: fn(&PromotionEvent) -> f64| events.iter().map(of).sum();
+    EventTotals {
+        events: events.len(),
+        own: sum(|event| event.own.units),
+        cannibalised: sum(|event| event.cannibalised.units),
+        pulled_forward: sum(|event| event.pulled_forward.units),
+        net: sum(|event| event.net.units),
+        naive: sum(|event| event.naive.unwrap_or(0.0)),
+    }
+}
+
+fn write(
+    out: &Path,
+    fitted: &Fitted,
+    effects: &[EffectRow],
+    events: &[PromotionEvent],
+) -> anyhow::Result<Vec<PathBuf>> {
+    std::fs::create_dir_all(out).with_context(|| format!("could not make the folder {}", out.display()))?;
+    let files = ["effects.csv", "events.csv", "model.json"].map(|name| out.join(name));
+    tables::write_csv(&files[0], &effect_columns(effects))?;
+    tables::write_csv(&files[1], &event_columns(events, fitted.lift.calendar))?;
+    tables::write_json(&files[2], fitted)?;
+    Ok(files.into())
+}
+
+fn effect_columns(rows: &[EffectRow]) -> Vec<(&'static str, Column)> {
+    let text = |of: &dyn Fn(&EffectRow) -> &str| Column::Text(rows.iter().map(|row| of(row).to_owned()).collect());
+    let number = |of: &dyn Fn(&EffectRow) -> f64| Column::Number(rows.iter().map(of).collect());
+    vec![
+        ("unit_id", text(&|row| &row.unit_id)),
+        ("effect", text(&|row| row.effect)),
+        ("partner_id", text(&|row| &row.partner_id)),
+        ("estimate", number(&|row| row.estimate)),
+        ("se", number(&|row| row.se)),
+        ("lo95", number(&|row| row.lo95)),
+        ("hi95", number(&|row| row.hi95)),
+        ("n_periods_promoted", Column::Whole(rows.iter().map(|row| row.n_periods_promoted as i64).collect())),
+        ("status", text(&|row| row.status)),
+        ("reason", text(&|row| &row.reason)),
+    ]
+}
+
+fn event_columns(events: &[PromotionEvent], calendar: Calendar) -> Vec<(&'static str, Column)> {
+    let text = |of: &dyn Fn(&PromotionEvent) -> String| Column::Text(events.iter().map(of).collect());
+    let number = |of: &dyn Fn(&PromotionEvent) -> f64| Column::Number(events.iter().map(of).collect());
+    let mut columns = vec![
+        ("unit_id", text(&|event| event.sku.to_string())),
+        ("region_id", text(&|event| event.region.clone())),
+        ("first_period", text(&|event| calendar.format(event.span.start))),
+        ("last_period", text(&|event| calendar.format(event.span.end.plus(-1)))),
+        ("depth", number(&|event| event.depth.share())),
+        ("places", Column::Whole(events.iter().map(|event| event.places as i64).collect())),
+        ("baseline", number(&|event| event.baseline)),
+    ];
+    type Part = (&'static str, &'static str, &'static str, fn(&PromotionEvent) -> Split);
+    let parts: [Part; 4] = [
+        ("own", "own_lo95", "own_hi95", |event| event.own),
+        ("cannibalised", "cannibalised_lo95", "cannibalised_hi95", |event| event.cannibalised),
+        ("pulled_forward", "pulled_forward_lo95", "pulled_forward_hi95", |event| event.pulled_forward),
+        ("net", "net_lo95", "net_hi95", |event| event.net),
+    ];
+    for (name, lo95, hi95, of) in parts {
+        columns.push((name, number(&|event| of(event).units)));
+        columns.push((lo95, number(&|event| of(event).lo95)));
+        columns.push((hi95, number(&|event| of(event).hi95)));
+    }
+    columns.push(("naive", number(&|event| event.naive.unwrap_or(f64::NAN))));
+    columns
+}
+
+fn show(summary: &Summary) -> String {
+    let mut effects = table(&["Effect", "Median", "Middle half", "Own data", "Borrowed", "Not identified"]);
+    for kind in EffectKind::ALL {
+        let of_kind: Vec<&EffectRow> = summary.effects.iter().filter(|row| row.effect == kind.name()).collect();
+        let count = |status: &str| of_kind.iter().filter(|row| row.status == status).count().to_string();
+        let mut values: Vec<f64> = of_kind.iter().map(|row| row.estimate).collect();
+        values.sort_by(f64::total_cmp);
+        let at = |share: f64| values.get((share * values.len() as f64) as usize).copied().unwrap_or(0.0);
+        effects.add_row([
+            kind.name().replace('_', " "),
+            format!("{:+.2}", at(0.5)),
+            format!("{:+.2} to {:+.2}", at(0.25), at(0.75)),
+            count("estimated"),
+            count("borrowed"),
+            count("not_identified"),
+        ]);
+    }
+    let EventTotals { events, own, cannibalised, pulled_forward, net, naive } = summary.events;
+    let mut split = table(&["Past promotions", "Own", "Cannibalised", "Pulled forward", "Net", "Usual report"]);
+    let units = |value: f64| format!("{value:.0}");
+    split.add_row([
+        events.to_string(),
+        units(own),
+        units(cannibalised),
+        units(pulled_forward),
+        units(net),
+        units(naive),
+    ]);
+    let files: Vec<String> = summary.files.iter().map(|file| file.display().to_string()).collect();
+    format!(
+        "{} items, {} rows, {} to {}\n\nLog units per unit of cause:\n{effects}\n\nUnits that past promotions brought:\n{split}\n\nWritten: {}",
+        summary.items,
+        summary.rows,
+        summary.first_period,
+        summary.last_period,
+        files.join(", ")
+    )
+}

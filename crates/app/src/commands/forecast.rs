@@ -1,0 +1,267 @@
+//! `endcap forecast`: demand of future cells under a plan of prices and support.
+
+use super::fit::Source;
+use crate::console::{Console, Ending, table};
+use anyhow::{Context, bail};
+use endcap_adapters::tables::{self, Column, Table};
+use endcap_demand::Fitted;
+use endcap_model::{
+    Calendar, Control, Forecast, ForecastRow, Panel, PanelColumns, Period, Place, PlaceEntry, Sku, SkuEntry, Span,
+};
+use serde::Serialize;
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+/// Forecast the demand of future cells, with quantiles, from their planned prices and support.
+///
+/// The plan is CSV or Parquet with unit_id, place_id, period, price, and if there are any base_price (else the last
+/// known), feature, display and the controls that are known ahead, such as holiday. Controls that it lacks, such as
+/// weather, are taken at their mean.
+#[derive(clap::Args)]
+#[command(
+    after_help = "Examples:\n  endcap forecast --panel history.parquet --plan april.csv --controls holiday --out forecast.parquet\n  endcap forecast shop --plan april.csv --quantiles 0.1,0.5,0.9\n\nWrites forecast.parquet."
+)]
+pub struct Args {
+    #[command(flatten)]
+    source: Source,
+    /// The future cells.
+    #[arg(long, value_name = "FILE")]
+    plan: PathBuf,
+    /// Levels of the quantiles, rising, each between 0 and 1.
+    #[arg(long, value_delimiter = ',', value_name = "LEVELS", default_value = "0.05,0.5,0.95")]
+    quantiles: Vec<f64>,
+    /// Model that `endcap fit` wrote; fitted anew from the history when not given.
+    #[arg(long, value_name = "FILE")]
+    model: Option<PathBuf>,
+    /// File or folder to write to; FOLDER/models for a project, else the current folder.
+    #[arg(long, value_name = "PATH")]
+    out: Option<PathBuf>,
+    /// Seed that is kept with a model fitted anew.
+    #[arg(long, default_value_t = 1)]
+    seed: u64,
+}
+
+/// The result for programs.
+#[derive(Serialize)]
+struct Summary {
+    cells: usize,
+    first_period: String,
+    last_period: String,
+    units: f64,
+    baseline: f64,
+    levels: Vec<f64>,
+    file: PathBuf,
+    periods: Vec<PeriodTotal>,
+}
+
+#[derive(Serialize)]
+struct PeriodTotal {
+    period: String,
+    units: f64,
+    baseline: f64,
+}
+
+/// Runs the command.
+pub fn run(args: &Args, console: &Console) -> anyhow::Result<Ending> {
+    let history = args.source.read()?;
+    let plan = tables::read_table(&args.plan)?;
+    let future = future(&plan, &history.panel, &args.source.controls)?;
+    let fitted: Fitted = match &args.model {
+        Some(model) => tables::read_json(model)?,
+        None => history.fit(args.seed, console)?,
+    };
+    let forecast = endcap_demand::forecast(&fitted, &history.panel, &future, &args.quantiles)
+        .with_context(|| format!("{} cannot be forecast", args.plan.display()))?;
+    let file = out_file(args);
+    if let Some(folder) = file.parent().filter(|folder| !folder.as_os_str().is_empty()) {
+        std::fs::create_dir_all(folder).with_context(|| format!("could not make the folder {}", folder.display()))?;
+    }
+    write(&file, &forecast)?;
+    console.result(&summary(&forecast, file), show)?;
+    Ok(Ending::Done)
+}
+
+fn out_file(args: &Args) -> PathBuf {
+    let out = args.out.clone().unwrap_or_else(|| args.source.usual_out());
+    let is_file = out.extension().is_some_and(|end| end == "parquet" || end == "csv") && !out.is_dir();
+    if is_file { out } else { out.join("forecast.parquet") }
+}
+
+/// Builds the panel of future cells; what the plan does not say comes from the history.
+fn future(plan: &Table, history: &Panel, controls: &[String]) -> anyhow::Result<Panel> {
+    if plan.is_empty() {
+        bail!("{} has no cells to forecast", plan.name);
+    }
+    let (skus, places) = (plan.text("unit_id")?, plan.text("place_id")?);
+    let periods = plan.periods_of("period", history.calendar())?;
+    let n = plan.len();
+    let if_any = |column: &str| if plan.has(column) { plan.numbers(column) } else { Ok(vec![0.0; n]) };
+    let stated: Vec<Option<f64>> =
+        if plan.has("base_price") { plan.optional_numbers("base_price")? } else { vec![None; n] };
+    let price = plan.numbers("price")?;
+    let known = LastPrices::of(history);
+    let base_price =
+        (0..n).map(|row| stated[row].or_else(|| known.find(&skus[row], &places[row])).unwrap_or(price[row]));
+    let (sku_list, sku) = listed(&skus);
+    let (place_list, place) = listed(&places);
+    let columns = PanelColumns {
+        sku,
+        place,
+        period: periods,
+        units: vec![0.0; n],
+        base_price: base_price.collect(),
+        price,
+        feature: if_any("feature")?,
+        display: if_any("display")?,
+        stockout_share: vec![0.0; n],
+        controls: controls
+            .iter()
+            .filter(|name| plan.has(name))
+            .map(|name| Ok(Control { name: name.clone(), values: plan.numbers(name)? }))
+            .collect::<anyhow::Result<_>>()?,
+    };
+    let groups: BTreeMap<&Sku, &SkuEntry> = history.skus().iter().map(|entry| (&entry.sku, entry)).collect();
+    let entry = |name: &str| {
+        let sku = Sku::new(name);
+        groups.get(&sku).map_or_else(
+            || SkuEntry { sku: sku.clone(), group: "".into(), tier: String::new() },
+            |entry| (*entry).clone(),
+        )
+    };
+    let regions: BTreeMap<&Place, &PlaceEntry> = history.places().iter().map(|entry| (&entry.place, entry)).collect();
+    let place_entry = |name: &str| {
+        let place = Place::new(name);
+        let region = regions.get(&place).map(|entry| entry.region.clone()).unwrap_or_default();
+        PlaceEntry { place, region }
+    };
+    Panel::new(
+        history.calendar(),
+        sku_list.iter().map(|name| entry(name)).collect(),
+        place_list.iter().map(|name| place_entry(name)).collect(),
+        columns,
+    )
+    .with_context(|| format!("{} is not a plan", plan.name))
+}
+
+/// Lists the names of a column in order, and the index of each row's name.
+fn listed(names: &[String]) -> (Vec<&str>, Vec<u32>) {
+    let known: BTreeMap<&str, ()> = names.iter().map(|name| (name.as_str(), ())).collect();
+    let index: BTreeMap<&str, u32> = known.keys().copied().zip(0..).collect();
+    (known.keys().copied().collect(), names.iter().map(|name| index[name.as_str()]).collect())
+}
+
+/// The last known price without promotion, by item and place, and by item.
+struct LastPrices {
+    by_cell: BTreeMap<(String, String), (Period, f64)>,
+    by_sku: BTreeMap<String, (Period, f64)>,
+}
+
+impl LastPrices {
+    fn of(history: &Panel) -> Self {
+        let c = history.columns();
+        let (mut by_cell, mut by_sku) = (BTreeMap::new(), BTreeMap::<String, (Period, f64)>::new());
+        for sku in 0..history.skus().len() {
+            let name = history.skus()[sku].sku.to_string();
+            for series in history.series_of(sku) {
+                let last = series.end - 1;
+                let price = (c.period[last], c.base_price[last]);
+                let place = history.places()[c.place[last] as usize].place.to_string();
+                by_cell.insert((name.clone(), place), price);
+                let newest = by_sku.entry(name.clone()).or_insert(price);
+                if price.0 > newest.0 {
+                    *newest = price;
+                }
+            }
+        }
+        Self { by_cell, by_sku }
+    }
+
+    fn find(&self, sku: &str, place: &str) -> Option<f64> {
+        let cell = self.by_cell.get(&(sku.to_owned(), place.to_owned()));
+        cell.or_else(|| self.by_sku.get(sku)).map(|&(_, price)| price)
+    }
+}
+
+fn write(file: &Path, forecast: &Forecast) -> anyhow::Result<()> {
+    let rows = &forecast.rows;
+    let number = |of: &dyn Fn(&ForecastRow) -> f64| Column::Number(rows.iter().map(of).collect());
+    let names: Vec<String> = forecast.levels.iter().map(|&level| quantile_name(level)).collect();
+    let mut columns = vec![
+        ("unit_id", Column::Text(rows.iter().map(|row| row.sku.to_string()).collect())),
+        ("place_id", Column::Text(rows.iter().map(|row| row.place.to_string()).collect())),
+        ("period", period_column(forecast)),
+        ("mean", number(&|row| row.mean)),
+        ("baseline", number(&|row| row.baseline)),
+        ("dispersion", number(&|row| row.dispersion)),
+    ];
+    for (at, name) in names.iter().enumerate() {
+        columns.push((name, number(&|row| row.quantiles[at])));
+    }
+    if file.extension().is_some_and(|end| end == "csv") {
+        tables::write_csv(file, &columns)?;
+    } else {
+        tables::write_parquet(file, &columns)?;
+    }
+    Ok(())
+}
+
+/// Periods as the history writes them: numbers stay numbers, so that other programs can join on them.
+fn period_column(forecast: &Forecast) -> Column {
+    match forecast.calendar {
+        Calendar::Index => Column::Whole(forecast.rows.iter().map(|row| i64::from(row.period.0)).collect()),
+        calendar => Column::Text(forecast.rows.iter().map(|row| calendar.format(row.period)).collect()),
+    }
+}
+
+/// Names a quantile by its percentage: 0.05 is q05, 0.025 is q2.5.
+fn quantile_name(level: f64) -> String {
+    let percent = level * 100.0;
+    if (percent - percent.round()).abs() < 1e-9 {
+        format!("q{:02}", percent.round())
+    } else {
+        format!("q{}", (percent * 1e6).round() / 1e6)
+    }
+}
+
+fn summary(forecast: &Forecast, file: PathBuf) -> Summary {
+    let mut periods: BTreeMap<Period, (f64, f64)> = BTreeMap::new();
+    for row in &forecast.rows {
+        let total = periods.entry(row.period).or_default();
+        total.0 += row.mean;
+        total.1 += row.baseline;
+    }
+    let span = Span {
+        start: periods.keys().next().copied().unwrap_or(Period(0)),
+        end: periods.keys().next_back().copied().unwrap_or(Period(0)),
+    };
+    let name = |period: Period| forecast.calendar.format(period);
+    Summary {
+        cells: forecast.rows.len(),
+        first_period: name(span.start),
+        last_period: name(span.end),
+        units: periods.values().map(|total| total.0).sum(),
+        baseline: periods.values().map(|total| total.1).sum(),
+        levels: forecast.levels.clone(),
+        file,
+        periods: periods
+            .iter()
+            .map(|(&period, &(units, baseline))| PeriodTotal { period: name(period), units, baseline })
+            .collect(),
+    }
+}
+
+fn show(summary: &Summary) -> String {
+    let mut periods = table(&["Period", "Units", "Without promotions"]);
+    for total in &summary.periods {
+        periods.add_row([total.period.clone(), format!("{:.0}", total.units), format!("{:.0}", total.baseline)]);
+    }
+    format!(
+        "{} cells, {} to {}: {:.0} units, {:.0} without promotions\n{periods}\nWritten: {}",
+        summary.cells,
+        summary.first_period,
+        summary.last_period,
+        summary.units,
+        summary.baseline,
+        summary.file.display()
+    )
+}

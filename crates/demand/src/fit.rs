@@ -1,0 +1,151 @@
+//! `fit`: from a panel to everything that is known about its demand.
+
+use crate::columns::{CROSS, DIP, DISPLAY, FEATURE, OWN};
+use crate::dispersion::Dispersion;
+use crate::effects::{Effects, PASSES, estimate_effects};
+use crate::error::DemandError;
+use crate::level::Memory;
+use crate::prepare::Frame;
+use crate::recalibrate::Recalibration;
+use endcap_model::{AsOf, LiftModel, Panel, Response, Sku, SnapshotId, Span};
+use serde::{Deserialize, Serialize};
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+/// Where a fit comes from; nothing in it changes the estimates.
+#[derive(Clone, Debug, Default)]
+pub struct FitSettings {
+    /// Facts that the panel was cut from; nothing for a panel file.
+    pub snapshot: Option<SnapshotId>,
+    /// When those facts were known.
+    pub as_of: Option<AsOf>,
+    /// Version of the code, kept with the model.
+    pub code_version: String,
+    /// Seed, kept with the model. The estimate draws no random numbers.
+    pub seed: u64,
+}
+
+/// Everything that is known about the demand of a panel: effects for decisions, and the state that forecasts need.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Fitted {
+    /// Effects of offers.
+    pub lift: LiftModel,
+    /// How rows become regressors.
+    pub frame: Frame,
+    /// Per SKU, sorted: effects in the order of the regressors, and the spread of its demand.
+    pub items: Vec<FittedItem>,
+    /// Spread of demand over all SKUs.
+    pub dispersion: Dispersion,
+    /// How quickly levels forget.
+    pub memory: Memory,
+    /// What turns model quantiles into quantiles that hold.
+    pub recalibration: Recalibration,
+}
+
+/// What forecasts need about one SKU.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct FittedItem {
+    /// The item.
+    pub sku: Sku,
+    /// Pooled effects, in the order of the regressors.
+    pub effects: Vec<f64>,
+    /// Variances of the pooled effects.
+    pub variances: Vec<f64>,
+    /// Spread of its demand.
+    pub dispersion: Dispersion,
+}
+
+/// Estimates how the demand of a panel answers to price, advert, display, substitutes and its own past, and how well
+/// it can be forecast.
+///
+/// `progress` is told steps done and steps in all; it may be called from several threads.
+///
+/// # Errors
+/// [`DemandError::Empty`] for a panel without rows. A panel that is too thin is no error: see the status of each effect.
+pub fn fit(
+    panel: &Panel,
+    settings: &FitSettings,
+    progress: &(dyn Fn(usize, usize) + Sync),
+) -> Result<Fitted, DemandError> {
+    let span = panel.span().ok_or(DemandError::Empty)?;
+    let held_out = Recalibration::held_out(span);
+    let passes = if held_out.is_some() { 2 * PASSES } else { PASSES };
+    let (done, total) = (AtomicUsize::new(0), passes * panel.skus().len());
+    let step = || progress(done.fetch_add(1, Ordering::Relaxed) + 1, total);
+    let recalibrated = held_out.and_then(|tail| {
+        let before = panel.within(Span { start: span.start, end: tail.start });
+        let trial = fit_uncalibrated(&before, Span { start: span.start, end: tail.start }, settings, &step)?;
+        Some(Recalibration::learn(&trial, panel, tail))
+    });
+    let mut fitted = fit_uncalibrated(panel, span, settings, &step).ok_or(DemandError::Empty)?;
+    if let Some((recalibration, memory)) = recalibrated {
+        fitted.recalibration = recalibration;
+        fitted.memory = memory;
+    }
+    progress(total, total);
+    Ok(fitted)
+}
+
+/// Fits without learning the quantiles' recalibration; nothing without rows.
+pub(crate) fn fit_uncalibrated(
+    panel: &Panel,
+    span: Span,
+    settings: &FitSettings,
+    step: &(dyn Fn() + Sync),
+) -> Option<Fitted> {
+    if panel.is_empty() {
+        return None;
+    }
+    let frame = Frame::learn(panel, span);
+    let prepared = frame.prepare(panel);
+    let effects = estimate_effects(&prepared, step);
+    let mut order: Vec<usize> = (0..panel.skus().len()).collect();
+    order.sort_by(|&a, &b| panel.skus()[a].sku.cmp(&panel.skus()[b].sku));
+    let items = order.iter().map(|&sku| item(panel, &effects, sku)).collect();
+    let responses = order.iter().map(|&sku| response(panel, &frame, &effects, sku)).collect();
+    let lift = LiftModel {
+        snapshot: settings.snapshot.clone(),
+        as_of: settings.as_of,
+        span,
+        calendar: panel.calendar(),
+        code_version: settings.code_version.clone(),
+        seed: settings.seed,
+        dip_carry: effects.carry,
+        responses,
+    };
+    let dispersion = effects.pooled_dispersion;
+    let memory = Memory::usual(span);
+    Some(Fitted { lift, frame, items, dispersion, memory, recalibration: Recalibration::default() })
+}
+
+fn item(panel: &Panel, effects: &Effects, sku: usize) -> FittedItem {
+    FittedItem {
+        sku: panel.skus()[sku].sku.clone(),
+        effects: effects.pooled[sku].iter().map(|p| p.mean).collect(),
+        variances: effects.pooled[sku].iter().map(|p| p.variance).collect(),
+        dispersion: effects.dispersion[sku],
+    }
+}
+
+fn response(panel: &Panel, frame: &Frame, effects: &Effects, sku: usize) -> Response {
+    let entry = &panel.skus()[sku];
+    let estimate = |column| effects.estimate(sku, column, frame);
+    Response {
+        sku: entry.sku.clone(),
+        group: entry.group.clone(),
+        share_in_group: frame.shares.get(&entry.sku).copied().unwrap_or(0.0),
+        own_price: estimate(OWN),
+        cross_price: estimate(CROSS),
+        feature: estimate(FEATURE),
+        display: estimate(DISPLAY),
+        dip: estimate(DIP),
+        depth_seen_max: effects.experience[sku].depth_max,
+    }
+}
+
+impl Fitted {
+    /// Finds what forecasts need about a SKU.
+    pub(crate) fn item(&self, sku: &Sku) -> Option<&FittedItem> {
+        let at = self.items.binary_search_by(|item| item.sku.cmp(sku)).ok()?;
+        Some(&self.items[at])
+    }
+}

@@ -1,0 +1,216 @@
+//! `forecast`: demand of future cells from levels, calendar, planned price and support, and earlier promotions.
+//!
+//! What is not known about the future is taken at its mean in the history: a control that the cells to forecast do
+//! not carry (weather) adds nothing; one that they do carry (holidays) counts. The trend stays where it ended.
+//! Means multiply levels with `exp` of pooled effects. Spread is counting noise, noise of cells, shocks of periods and
+//! what is not known of level and lift; quantiles go through the recalibration learnt on the held-out tail.
+
+use crate::columns::{DIP, DISPLAY, FEATURE, LiftTerms, OWN};
+use crate::distribution::quantile;
+use crate::error::DemandError;
+use crate::fit::{Fitted, FittedItem};
+use crate::level::{Level, Memory, SkuBase, log_expected};
+use crate::prepare::Prepared;
+use endcap_model::{Forecast, ForecastRow, Panel, Place, Sku};
+use rayon::prelude::*;
+use std::collections::BTreeMap;
+
+/// What one cell is expected to sell, before quantiles.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct CellForecast {
+    /// Row of the panel of cells to forecast.
+    pub(crate) row: usize,
+    pub(crate) mean: f64,
+    pub(crate) baseline: f64,
+    pub(crate) variance: f64,
+}
+
+/// One SKU's history as far as forecasts need it.
+pub(crate) struct SkuHistory {
+    base: SkuBase,
+    /// Per place: last period of the history and household stock after it.
+    closing: BTreeMap<u32, (i32, f64)>,
+}
+
+/// Forecasts the demand of the cells of `future` (its `units` are ignored) from the levels at the end of `history`.
+///
+/// Rows come sorted by SKU, place and period. A place where the SKU was never sold gets the mean level of its
+/// places; an SKU without any sale gets the mean level of its group.
+///
+/// # Errors
+/// [`DemandError`] when the calendars differ, a SKU is not in the model, or `levels` are not rising inside 0..1.
+pub fn forecast(fitted: &Fitted, history: &Panel, future: &Panel, levels: &[f64]) -> Result<Forecast, DemandError> {
+    check(fitted, history, future, levels)?;
+    let past = fitted.frame.prepare(history);
+    let ahead = fitted.frame.prepare(future);
+    let names = Names::of(history);
+    let origin = history.span().map_or(fitted.lift.span.end.0, |span| span.end.0);
+    let histories = histories(fitted, &past);
+    let all: Vec<Vec<Level>> = histories.par_iter().map(|h| h.base.levels(&fitted.memory, origin)).collect();
+    let usual = UsualLevels::of(history, &all);
+    let cells: Vec<Vec<CellForecast>> = (0..future.skus().len())
+        .into_par_iter()
+        .map(|sku| {
+            let entry = &future.skus()[sku];
+            let Some(item) = fitted.item(&entry.sku) else { return Vec::new() };
+            let known = names.skus.get(&entry.sku).copied();
+            let find = |place: u32| {
+                let place = names.places.get(&future.places()[place as usize].place).copied();
+                let level = known.and_then(|sku| all[sku].iter().find(|l| Some(l.place) == place).copied());
+                let level = level.unwrap_or_else(|| usual.of_sku(known, &entry.group));
+                let closing = known.zip(place).and_then(|(sku, place)| histories[sku].closing.get(&place).copied());
+                (level, closing)
+            };
+            sku_cells(&ahead, sku, item, fitted.lift.dip_carry, find)
+        })
+        .collect();
+    let mut rows: Vec<ForecastRow> =
+        cells.par_iter().flatten_iter().map(|cell| forecast_row(fitted, &ahead, cell, levels)).collect();
+    rows.sort_by(|a, b| (&a.sku, &a.place, a.period).cmp(&(&b.sku, &b.place, b.period)));
+    Ok(Forecast { calendar: future.calendar(), levels: levels.to_vec(), rows })
+}
+
+fn check(fitted: &Fitted, history: &Panel, future: &Panel, levels: &[f64]) -> Result<(), DemandError> {
+    for panel in [history, future] {
+        if panel.calendar() != fitted.frame.calendar() {
+            return Err(DemandError::Calendars { history: fitted.frame.calendar(), future: panel.calendar() });
+        }
+    }
+    let inside = levels.iter().all(|level| *level > 0.0 && *level < 1.0);
+    if !inside || levels.windows(2).any(|pair| pair[0] >= pair[1]) {
+        return Err(DemandError::Levels(levels.to_vec()));
+    }
+    let unknown = (0..future.skus().len())
+        .filter(|&sku| !future.rows_of(sku).is_empty())
+        .map(|sku| &future.skus()[sku].sku)
+        .find(|sku| fitted.item(sku).is_none());
+    unknown.map_or(Ok(()), |sku| Err(DemandError::UnknownSku(sku.clone())))
+}
+
+/// Collects every SKU's history.
+pub(crate) fn histories(fitted: &Fitted, past: &Prepared) -> Vec<SkuHistory> {
+    (0..past.panel.skus().len())
+        .into_par_iter()
+        .map(|sku| {
+            let plain = vec![0.0; fitted.frame.columns()];
+            let item = fitted.item(&past.panel.skus()[sku].sku);
+            let effects = item.map_or(&plain, |item| &item.effects);
+            let dispersion = item.map_or(fitted.dispersion, |item| item.dispersion);
+            let (base, closing) = SkuBase::of(past, sku, effects, dispersion, fitted.lift.dip_carry);
+            let closing = closing.into_iter().map(|(place, last, stock)| (place, (last, stock))).collect();
+            SkuHistory { base, closing }
+        })
+        .collect()
+}
+
+impl SkuHistory {
+    /// Returns the levels as known at the start of a period.
+    pub(crate) fn levels(&self, memory: &Memory, origin: i32) -> Vec<Level> {
+        self.base.levels(memory, origin)
+    }
+}
+
+/// Forecasts the cells of one SKU; `find` returns level and closing household stock of a place.
+pub(crate) fn sku_cells(
+    ahead: &Prepared,
+    sku: usize,
+    item: &FittedItem,
+    carry: f64,
+    find: impl Fn(u32) -> (Level, Option<(i32, f64)>),
+) -> Vec<CellForecast> {
+    let c = ahead.panel.columns();
+    let terms = LiftTerms::of(&item.effects);
+    let mut cells = Vec::new();
+    let mut line = vec![0.0; ahead.frame.columns()];
+    for series in ahead.panel.series_of(sku) {
+        let first = c.period[series.start].0;
+        let (level, closing) = find(c.place[series.start]);
+        let opening = closing.map_or(0.0, |(last, stock)| stock * carry.powi((first - last - 1).max(0)));
+        ahead.household_stock(series, terms, carry, opening, |row, stock| {
+            ahead.write_row(row, &mut line);
+            line[DIP] = stock;
+            cells.push(cell(row, &line, item, level));
+        });
+    }
+    cells
+}
+
+fn cell(row: usize, line: &[f64], item: &FittedItem, level: Level) -> CellForecast {
+    let lift: f64 = [OWN, FEATURE, DISPLAY].iter().map(|&at| line[at] * item.effects[at]).sum();
+    let unsure: f64 = [OWN, FEATURE, DISPLAY].iter().map(|&at| line[at].powi(2) * item.variances[at]).sum();
+    let log_mean = log_expected(line, &item.effects);
+    let mean = level.level * log_mean.exp();
+    let relative = level.variance + unsure.min(1.0);
+    CellForecast {
+        row,
+        mean,
+        baseline: level.level * (log_mean - lift).exp(),
+        variance: item.dispersion.variance(mean) + relative * mean * mean,
+    }
+}
+
+fn forecast_row(fitted: &Fitted, ahead: &Prepared, cell: &CellForecast, levels: &[f64]) -> ForecastRow {
+    let c = ahead.panel.columns();
+    let promoted = ahead.is_promoted(cell.row);
+    let at = |level: f64| quantile(cell.mean, cell.variance, fitted.recalibration.level(promoted, cell.mean, level));
+    ForecastRow {
+        sku: ahead.panel.skus()[c.sku[cell.row] as usize].sku.clone(),
+        place: ahead.panel.places()[c.place[cell.row] as usize].place.clone(),
+        period: c.period[cell.row],
+        mean: cell.mean,
+        baseline: cell.baseline,
+        dispersion: (cell.variance / cell.mean.max(1e-12)).max(fitted.dispersion.counting.min(1.0)),
+        quantiles: levels.iter().map(|&level| at(level)).collect(),
+    }
+}
+
+/// Positions of the history's SKUs and places by name.
+struct Names {
+    skus: BTreeMap<Sku, usize>,
+    places: BTreeMap<Place, u32>,
+}
+
+impl Names {
+    fn of(panel: &Panel) -> Self {
+        Self {
+            skus: panel.skus().iter().enumerate().map(|(at, entry)| (entry.sku.clone(), at)).collect(),
+            places: panel.places().iter().zip(0..).map(|(entry, at)| (entry.place.clone(), at)).collect(),
+        }
+    }
+}
+
+/// Mean levels for cells without a history of their own.
+struct UsualLevels {
+    by_sku: Vec<Option<f64>>,
+    by_group: BTreeMap<endcap_model::Group, f64>,
+    all: f64,
+}
+
+/// Relative variance of a level that was borrowed.
+const BORROWED_VARIANCE: f64 = 1.0;
+
+impl UsualLevels {
+    fn of(history: &Panel, levels: &[Vec<Level>]) -> Self {
+        let mean = |values: &mut dyn Iterator<Item = f64>| {
+            let (sum, n) = values.fold((0.0, 0usize), |(sum, n), v| (sum + v, n + 1));
+            (n > 0).then(|| sum / n as f64)
+        };
+        let by_sku: Vec<Option<f64>> = levels.iter().map(|all| mean(&mut all.iter().map(|l| l.level))).collect();
+        let mut groups: BTreeMap<_, Vec<f64>> = BTreeMap::new();
+        for (entry, level) in history.skus().iter().zip(&by_sku) {
+            groups.entry(entry.group.clone()).or_default().extend(level);
+        }
+        let by_group = groups
+            .into_iter()
+            .filter_map(|(group, levels)| mean(&mut levels.into_iter()).map(|level| (group, level)))
+            .collect();
+        let all = mean(&mut by_sku.iter().flatten().copied()).unwrap_or(0.0);
+        Self { by_sku, by_group, all }
+    }
+
+    fn of_sku(&self, sku: Option<usize>, group: &endcap_model::Group) -> Level {
+        let own = sku.and_then(|sku| self.by_sku[sku]);
+        let level = own.or_else(|| self.by_group.get(group).copied()).unwrap_or(self.all);
+        Level { place: u32::MAX, level, variance: BORROWED_VARIANCE }
+    }
+}

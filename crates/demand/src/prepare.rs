@@ -1,0 +1,202 @@
+//! The panel as the estimate reads it: log price ratios, the price index of the substitutes, and what each row says
+//! about demand.
+//!
+//! **Stock-outs.** A row with `stockout_share` between 0 and 1 was on sale for the rest of the time. Selling until
+//! stock runs out is a Poisson process watched until a stopping time, whose likelihood is
+//! `rate^units * exp(-rate * time)` (Andersen, Borgan, Gill and Keiding 1993, section II.7), so the time on sale enters
+//! as an offset. Rows with `stockout_share` = 1 and units over 0 come from systems that only know *that* stock ran
+//! out in the period: their units are a lower bound of demand (censored). Rows out of stock with nothing sold, or on
+//! sale for less than [`ON_SALE_MIN`], say nothing and get no weight.
+
+use crate::season::Season;
+use endcap_model::{Calendar, Panel, Sku, Span};
+use rayon::prelude::*;
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+
+/// Least share of the selling time that a row must have been on sale to count.
+pub(crate) const ON_SALE_MIN: f64 = 0.1;
+/// Price ratio at or below which a period counts as promoted: at least 5 % off.
+pub const PROMOTED_RATIO: f64 = 0.95;
+/// Share of its time from which a row is taken as wholly out of stock.
+const WHOLLY_OUT: f64 = 0.999;
+
+/// What a row says about demand.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Evidence {
+    /// Units sold in the time on sale.
+    Counted,
+    /// Demand was at least the units sold.
+    Censored,
+    /// Nothing.
+    Nothing,
+}
+
+/// Mean and standard deviation that bring a control to a common scale.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ControlScale {
+    /// Column name.
+    pub name: String,
+    /// Mean in the history: what is assumed where a future value is not known.
+    pub mean: f64,
+    /// Standard deviation in the history.
+    pub deviation: f64,
+}
+
+/// How rows become regressors: learnt from the history, applied to the history and to the cells to forecast alike.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Frame {
+    /// History.
+    pub span: Span,
+    /// Calendar terms.
+    pub season: Season,
+    /// Scales of the controls.
+    pub controls: Vec<ControlScale>,
+    /// Per SKU: share of its group's units.
+    pub shares: BTreeMap<Sku, f64>,
+    /// Per SKU: mean log of the price without promotion, from which its moves are measured.
+    pub regular: BTreeMap<Sku, f64>,
+}
+
+/// One panel with its derived columns, one value per row.
+pub(crate) struct Prepared<'a> {
+    pub(crate) panel: &'a Panel,
+    pub(crate) frame: &'a Frame,
+    /// Log of price over price without promotion.
+    pub(crate) own: Vec<f64>,
+    /// Log of the price without promotion over its mean in the history.
+    pub(crate) regular: Vec<f64>,
+    /// Share-weighted mean of `own` over the group's other SKUs at the same place and period.
+    pub(crate) cross: Vec<f64>,
+    /// Share-weighted mean of `regular` over the same.
+    pub(crate) cross_regular: Vec<f64>,
+    /// Share of the selling time on sale; 1 for censored rows.
+    pub(crate) exposure: Vec<f64>,
+    pub(crate) evidence: Vec<Evidence>,
+    /// Column of the panel for every control of the frame, where it has it.
+    pub(crate) control_columns: Vec<Option<usize>>,
+}
+
+impl Frame {
+    /// Learns the frame from a history.
+    pub(crate) fn learn(panel: &Panel, span: Span) -> Self {
+        let c = panel.columns();
+        let controls = c.controls.iter().map(|control| scale(&control.name, &control.values)).collect();
+        let units: Vec<f64> = (0..panel.skus().len()).map(|sku| panel.rows_of(sku).map(|row| c.units[row]).sum()).collect();
+        let mut totals: BTreeMap<&endcap_model::Group, (f64, usize)> = BTreeMap::new();
+        for (entry, sold) in panel.skus().iter().zip(&units) {
+            let total = totals.entry(&entry.group).or_default();
+            total.0 += sold;
+            total.1 += 1;
+        }
+        let share = |at: usize| match totals[&panel.skus()[at].group] {
+            (total, _) if total > 0.0 => units[at] / total,
+            (_, items) => 1.0 / items as f64,
+        };
+        let regular = |at: usize| {
+            let rows = panel.rows_of(at);
+            let n = rows.len().max(1) as f64;
+            rows.map(|row| c.base_price[row].ln()).sum::<f64>() / n
+        };
+        let by_sku = |value: &dyn Fn(usize) -> f64| {
+            panel.skus().iter().enumerate().map(|(at, entry)| (entry.sku.clone(), value(at))).collect()
+        };
+        let season = Season::of(panel, span);
+        Self { span, season, controls, shares: by_sku(&share), regular: by_sku(&regular) }
+    }
+
+    /// Returns the calendar of the periods.
+    pub(crate) fn calendar(&self) -> Calendar {
+        self.season.calendar
+    }
+
+    /// Derives the columns of a panel.
+    pub(crate) fn prepare<'a>(&'a self, panel: &'a Panel) -> Prepared<'a> {
+        let c = panel.columns();
+        let mut own = Vec::with_capacity(panel.len());
+        let mut regular = Vec::with_capacity(panel.len());
+        for row in 0..panel.len() {
+            let reference = self.regular.get(&panel.skus()[c.sku[row] as usize].sku);
+            let base = c.base_price[row].ln();
+            own.push(c.price[row].ln() - base);
+            regular.push(base - reference.copied().unwrap_or(base));
+        }
+        let (cross, cross_regular) = cross_prices(panel, &self.shares, &own, &regular);
+        let (evidence, exposure) = (0..panel.len()).map(|row| evidence(c.units[row], c.stockout_share[row])).unzip();
+        let column = |name: &str| c.controls.iter().position(|control| control.name == name);
+        let control_columns = self.controls.iter().map(|control| column(&control.name)).collect();
+        Prepared { panel, frame: self, own, regular, cross, cross_regular, exposure, evidence, control_columns }
+    }
+}
+
+fn evidence(units: f64, stockout_share: f64) -> (Evidence, f64) {
+    match (stockout_share >= WHOLLY_OUT, units > 0.0) {
+        (true, true) => (Evidence::Censored, 1.0),
+        (false, _) if 1.0 - stockout_share >= ON_SALE_MIN => (Evidence::Counted, 1.0 - stockout_share),
+        _ => (Evidence::Nothing, 1.0),
+    }
+}
+
+fn scale(name: &str, values: &[f64]) -> ControlScale {
+    let n = values.len().max(1) as f64;
+    let mean = values.iter().sum::<f64>() / n;
+    let deviation = (values.iter().map(|v| (v - mean).powi(2)).sum::<f64>() / n).sqrt();
+    let deviation = if deviation > 1e-9 * mean.abs().max(1e-300) { deviation } else { 0.0 };
+    ControlScale { name: name.to_owned(), mean, deviation }
+}
+
+/// Computes the two price indices of the substitutes, group by group.
+fn cross_prices(panel: &Panel, shares: &BTreeMap<Sku, f64>, own: &[f64], regular: &[f64]) -> (Vec<f64>, Vec<f64>) {
+    let c = panel.columns();
+    let Some(span) = panel.span() else { return (Vec::new(), Vec::new()) };
+    let mut members: BTreeMap<&endcap_model::Group, Vec<usize>> = BTreeMap::new();
+    panel.skus().iter().enumerate().for_each(|(at, entry)| members.entry(&entry.group).or_default().push(at));
+    let share = |sku: usize| shares.get(&panel.skus()[sku].sku).copied().unwrap_or(0.0).max(1e-9);
+    let groups: Vec<Vec<usize>> = members.into_values().filter(|skus| skus.len() > 1).collect();
+    let indices: Vec<Vec<(usize, f64, f64)>> = groups
+        .par_iter()
+        .map(|skus| {
+            let mut cells: BTreeMap<(u32, i32), [f64; 3]> = BTreeMap::new();
+            let rows = || skus.iter().flat_map(|&sku| panel.rows_of(sku).map(move |row| (sku, row)));
+            for (sku, row) in rows() {
+                let s = share(sku);
+                let cell = cells.entry((c.place[row], c.period[row].0)).or_default();
+                [s, s * own[row], s * regular[row]].iter().zip(cell).for_each(|(add, sum)| *sum += add);
+            }
+            rows()
+                .filter_map(|(sku, row)| {
+                    let s = share(sku);
+                    let [weight, sum_own, sum_regular] = cells[&(c.place[row], c.period[row].0)];
+                    let others = weight - s;
+                    (others > 1e-12)
+                        .then(|| (row, (sum_own - s * own[row]) / others, (sum_regular - s * regular[row]) / others))
+                })
+                .collect()
+        })
+        .collect();
+    let _ = span;
+    let (mut cross, mut cross_regular) = (vec![0.0; panel.len()], vec![0.0; panel.len()]);
+    for (row, price, base) in indices.into_iter().flatten() {
+        cross[row] = price;
+        cross_regular[row] = base;
+    }
+    (cross, cross_regular)
+}
+
+impl Prepared<'_> {
+    /// Returns whether a row's own price is at least 5 % under the price without promotion.
+    pub(crate) fn is_promoted(&self, row: usize) -> bool {
+        self.own[row] <= PROMOTED_RATIO.ln() + 1e-9
+    }
+
+    /// Returns a control's value on the common scale; its mean, 0, where the panel does not have it.
+    pub(crate) fn control(&self, at: usize, row: usize) -> f64 {
+        let scale = &self.frame.controls[at];
+        match self.control_columns[at] {
+            Some(column) if scale.deviation > 0.0 => {
+                (self.panel.columns().controls[column].values[row] - scale.mean) / scale.deviation
+            }
+            _ => 0.0,
+        }
+    }
+}
