@@ -1,0 +1,98 @@
+//! What a plan is made from, and what can be wrong with it.
+
+use crate::solve::ProblemError;
+use endcap_model::{Calendar, Forecast, Group, LiftModel, Place, Scenario, Sku, Span, StockState, TimeError};
+use std::collections::BTreeMap;
+
+/// Prices and costs of one item, in minor units per piece.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ItemEconomics {
+    /// The item.
+    pub sku: Sku,
+    /// Items that substitute for it.
+    pub group: Group,
+    /// Price without promotion.
+    pub list_price: i64,
+    /// What one piece costs.
+    pub unit_cost: i64,
+    /// Periods until a piece is thrown away; nothing for never.
+    pub shelf_life: Option<usize>,
+}
+
+/// Everything that a plan is made from.
+#[derive(Clone, Copy, Debug)]
+pub struct PlanInput<'a> {
+    /// Limits and assumptions.
+    pub scenario: &'a Scenario,
+    /// Calendar of the periods.
+    pub calendar: Calendar,
+    /// Periods that are planned.
+    pub span: Span,
+    /// How items answer to offers.
+    pub lift: &'a LiftModel,
+    /// Demand without promotion per SKU, store and period of the span.
+    pub baseline: &'a Forecast,
+    /// The region in which each store's offers are set; a store that is not named is its own region.
+    pub regions: &'a BTreeMap<Place, Place>,
+    /// Prices and costs.
+    pub items: &'a BTreeMap<Sku, ItemEconomics>,
+    /// Stock when the plan begins; cells without one have none.
+    pub states: &'a [StockState],
+}
+
+/// Input that cannot be planned.
+#[derive(Clone, Debug, thiserror::Error)]
+pub enum PlanError {
+    /// The span holds no period.
+    #[error("the span to plan holds no period: ask for at least one")]
+    EmptySpan,
+    /// The forecast has another calendar than the plan.
+    #[error("the baseline forecast is by {found}, the plan by {expected}: forecast again by {expected}")]
+    Calendar {
+        /// Calendar of the forecast.
+        found: Calendar,
+        /// Calendar of the plan.
+        expected: Calendar,
+    },
+    /// No item has a forecast, a price and a response.
+    #[error(
+        "no item can be planned: {forecast} items have a baseline forecast, {priced} a price and {responses} a response, \
+         but none has all three. Maybe the files come from different data."
+    )]
+    NothingToPlan {
+        /// Items with a forecast.
+        forecast: usize,
+        /// Items with a price.
+        priced: usize,
+        /// Items with a response.
+        responses: usize,
+    },
+    /// A forecast that is no number.
+    #[error("the baseline of {sku} at {place} in {period} is {value}: expected a number of 0 or more")]
+    Baseline {
+        /// The item.
+        sku: Sku,
+        /// The place.
+        place: Place,
+        /// The period, as its calendar writes it.
+        period: String,
+        /// What it is.
+        value: f64,
+    },
+    /// A lock names an item, a place or a period outside the plan.
+    #[error("the lock on {sku} names {what} '{name}', which the plan does not have: mend or drop the lock")]
+    UnknownLock {
+        /// The item.
+        sku: Sku,
+        /// What is unknown: item, place or period.
+        what: &'static str,
+        /// Its name.
+        name: String,
+    },
+    /// A lock's period cannot be read.
+    #[error("a lock's period cannot be read")]
+    LockPeriod(#[from] TimeError),
+    /// Numbers too large to plan with.
+    #[error("the plan's numbers do not fit")]
+    Problem(#[from] ProblemError),
+}
