@@ -1,1 +1,14 @@
-//! agent
+//! The loop: sense, plan, stress, approve, act. Live, shadow, backtest and twin run the same code; they differ only
+//! in the ports that are plugged in, and nothing here branches on which one it is.
+
+pub mod act;
+pub mod approve;
+pub mod digest;
+pub mod jobs;
+pub mod plan;
+pub mod policies;
+pub mod ports;
+pub mod run;
+pub mod sense;
+pub mod step;
+pub mod stress;

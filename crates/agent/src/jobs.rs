@@ -1,0 +1,426 @@
+//! Jobs: each names its input by hash, is done once, and leaves its result under the hash of its content.
+
+use crate::approve;
+use crate::plan::{self, Draft};
+use crate::ports::{Artifacts, FactStore, PortError};
+use crate::sense::Facts;
+use crate::step::Job;
+use crate::stress::{self, Trial};
+use endcap_demand::{Backtest, BacktestSettings, DemandError, FitSettings, Fitted};
+use endcap_ingest::{Readiness, ReadinessVerdict};
+use endcap_model::{
+    ContentHash, Event, Forecast, PanelError, Plan, PlanId, Policy, Projection, Scenario, SnapshotId, canonical_json,
+    hash_bytes, hash_json,
+};
+use endcap_plan::PlanError;
+use endcap_supply::SupplyError;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use std::collections::BTreeMap;
+use std::rc::Rc;
+
+/// A job that could not be done on its input.
+#[derive(Debug, thiserror::Error)]
+pub enum JobError {
+    /// Something outside did not answer.
+    #[error(transparent)]
+    Port(#[from] PortError),
+    /// The history makes no panel.
+    #[error("the history cannot be used")]
+    Panel(#[from] PanelError),
+    /// Estimation or forecasting failed.
+    #[error("demand could not be estimated or forecast")]
+    Demand(#[from] DemandError),
+    /// Planning failed.
+    #[error("no plan could be made")]
+    Plan(#[from] PlanError),
+    /// Supply failed.
+    #[error("supply could not be planned")]
+    Supply(#[from] SupplyError),
+    /// The simulated worlds could not be built.
+    #[error("the plan could not be tried: {0}")]
+    Twin(String),
+    /// A result that a job needs is not there.
+    #[error("{0} is not there: run the step that makes it first")]
+    Missing(String),
+    /// A kept result cannot be read back.
+    #[error("{name} cannot be read back ({reason}): delete it and run the step again")]
+    Spoilt {
+        /// The result.
+        name: String,
+        /// What is wrong with it.
+        reason: String,
+    },
+}
+
+/// What jobs are done with, beside their input.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// Seed of everything random outside the twin.
+    pub seed: u64,
+    /// Version of the code, part of every result's name.
+    pub code_version: String,
+    /// How the optimiser searches.
+    pub solve: endcap_plan::solve::Settings,
+}
+
+/// Says how far a step is: its name, what is done, how much there is.
+pub type Progress<'a> = &'a (dyn Fn(&str, usize, usize) + Sync);
+
+/// The workbench on which jobs are done: ports, terms, and what was read or made already.
+pub struct Bench<'a> {
+    facts_port: &'a dyn FactStore,
+    artifacts: &'a dyn Artifacts,
+    scenario: &'a Scenario,
+    policy: &'a Policy,
+    settings: &'a Settings,
+    progress: Progress<'a>,
+    facts: Option<(SnapshotId, Rc<Facts>)>,
+    fitted: BTreeMap<ContentHash, Rc<Fitted>>,
+    forecasts: BTreeMap<ContentHash, Rc<Forecast>>,
+    drafts: BTreeMap<PlanId, Rc<Draft>>,
+    plans: BTreeMap<PlanId, Rc<Plan>>,
+}
+
+impl<'a> Bench<'a> {
+    /// Sets up a bench; nothing is read yet.
+    pub fn new(
+        facts_port: &'a dyn FactStore,
+        artifacts: &'a dyn Artifacts,
+        scenario: &'a Scenario,
+        policy: &'a Policy,
+        settings: &'a Settings,
+        progress: Progress<'a>,
+    ) -> Self {
+        Self {
+            facts_port,
+            artifacts,
+            scenario,
+            policy,
+            settings,
+            progress,
+            facts: None,
+            fitted: BTreeMap::new(),
+            forecasts: BTreeMap::new(),
+            drafts: BTreeMap::new(),
+            plans: BTreeMap::new(),
+        }
+    }
+
+    /// Does a job, or returns the result of the same job done before.
+    ///
+    /// # Errors
+    /// [`JobError`] when the job cannot be done on its input.
+    pub fn run(&mut self, job: &Job) -> Result<Event, JobError> {
+        let name = format!("jobs/{}.json", self.key(job).short());
+        if let Some(event) = self.load(&name)? {
+            return Ok(event);
+        }
+        let event = match job {
+            Job::Check { snapshot } => self.check(snapshot)?,
+            Job::Fit { snapshot } => self.fit(snapshot)?,
+            Job::Backtest { snapshot } => self.backtest(snapshot)?,
+            Job::Forecast { snapshot, model } => self.forecast_baseline(snapshot, model)?,
+            Job::Project { snapshot, forecast } => self.project(snapshot, forecast)?,
+            Job::Solve { snapshot, model, forecast } => self.solve(snapshot, model, forecast)?,
+            Job::Supply { plan } => self.supply(plan)?,
+            Job::Simulate { plan } => self.simulate(plan)?,
+            Job::Judge { plan, outcome } => self.judge(plan, outcome)?,
+        };
+        self.save(&name, &event)?;
+        Ok(event)
+    }
+
+    /// Names a job by everything that its result depends on.
+    fn key(&self, job: &Job) -> ContentHash {
+        let terms = match job {
+            Job::Check { .. } | Job::Fit { .. } | Job::Backtest { .. } => None,
+            _ => Some((hash_json(self.scenario), hash_json(self.policy))),
+        };
+        hash_json(&(job, terms, self.settings.seed, &self.settings.code_version))
+    }
+
+    /// Returns the facts of a snapshot.
+    ///
+    /// # Errors
+    /// [`JobError`] when they cannot be read.
+    pub fn facts(&mut self, snapshot: &SnapshotId) -> Result<Rc<Facts>, JobError> {
+        if let Some((held, facts)) = &self.facts
+            && held == snapshot
+        {
+            return Ok(facts.clone());
+        }
+        let panel = self.facts_port.panel(snapshot)?;
+        let items = self.facts_port.items(snapshot)?.into_iter().map(|item| (item.sku.clone(), item)).collect();
+        let regions = Facts::regions_of(&panel);
+        let facts = Rc::new(Facts { regions, items, stock: self.facts_port.stock(snapshot)?, panel });
+        self.facts = Some((snapshot.clone(), facts.clone()));
+        Ok(facts)
+    }
+
+    /// Returns the readiness of each category, as judged for a snapshot.
+    ///
+    /// # Errors
+    /// [`JobError`] when it was not judged.
+    pub fn readiness(&self, snapshot: &SnapshotId) -> Result<Vec<Readiness>, JobError> {
+        self.need(&format!("readiness/{snapshot}.json"))
+    }
+
+    /// Returns a fitted model.
+    ///
+    /// # Errors
+    /// [`JobError`] when it is not there.
+    pub fn fitted(&mut self, model: &ContentHash) -> Result<Rc<Fitted>, JobError> {
+        if let Some(fitted) = self.fitted.get(model) {
+            return Ok(fitted.clone());
+        }
+        let fitted = Rc::new(self.need::<Fitted>(&model_name(model))?);
+        self.fitted.insert(model.clone(), fitted.clone());
+        Ok(fitted)
+    }
+
+    /// Returns a baseline forecast.
+    ///
+    /// # Errors
+    /// [`JobError`] when it is not there.
+    pub fn forecast(&mut self, forecast: &ContentHash) -> Result<Rc<Forecast>, JobError> {
+        if let Some(held) = self.forecasts.get(forecast) {
+            return Ok(held.clone());
+        }
+        let read = Rc::new(self.need::<Forecast>(&format!("forecasts/{}.json", forecast.short()))?);
+        self.forecasts.insert(forecast.clone(), read.clone());
+        Ok(read)
+    }
+
+    /// Returns the scores of a model's forecasts on history that it had not seen.
+    ///
+    /// # Errors
+    /// [`JobError`] when they are not there.
+    pub fn backtest_of(&self, snapshot: &SnapshotId) -> Result<Backtest, JobError> {
+        self.need(&format!("backtests/{snapshot}.json"))
+    }
+
+    /// Returns a plan with its orders.
+    ///
+    /// # Errors
+    /// [`JobError`] when it is not there.
+    pub fn plan(&mut self, plan: &PlanId) -> Result<Rc<Plan>, JobError> {
+        if let Some(held) = self.plans.get(plan) {
+            return Ok(held.clone());
+        }
+        let read = Rc::new(self.need::<Plan>(&plan_name(plan, "plan"))?);
+        self.plans.insert(plan.clone(), read.clone());
+        Ok(read)
+    }
+
+    /// Returns the forecast of demand under a plan.
+    ///
+    /// # Errors
+    /// [`JobError`] when it is not there.
+    pub fn planned_forecast(&self, plan: &PlanId) -> Result<Forecast, JobError> {
+        self.need(&plan_name(plan, "forecast"))
+    }
+
+    /// Returns the stock projection under a plan.
+    ///
+    /// # Errors
+    /// [`JobError`] when it is not there.
+    pub fn projection(&self, plan: &PlanId) -> Result<Projection, JobError> {
+        self.need(&plan_name(plan, "projection"))
+    }
+
+    /// Returns what the simulated worlds said of a plan.
+    ///
+    /// # Errors
+    /// [`JobError`] when it was not tried.
+    pub fn trial(&self, plan: &PlanId) -> Result<Trial, JobError> {
+        self.need(&plan_name(plan, "trial"))
+    }
+
+    fn check(&mut self, snapshot: &SnapshotId) -> Result<Event, JobError> {
+        let readiness = self.facts(snapshot)?.readiness();
+        self.save(&format!("readiness/{snapshot}.json"), &readiness)?;
+        let ready = readiness.iter().filter(|category| category.verdict != ReadinessVerdict::NotReady).count();
+        Ok(Event::Checked { ready, not_ready: readiness.len() - ready })
+    }
+
+    fn fit_settings(&self, snapshot: &SnapshotId) -> Result<FitSettings, JobError> {
+        Ok(FitSettings {
+            snapshot: Some(snapshot.clone()),
+            as_of: Some(self.facts_port.as_of(snapshot)?),
+            code_version: self.settings.code_version.clone(),
+            seed: self.settings.seed,
+            ..FitSettings::default()
+        })
+    }
+
+    fn fit(&mut self, snapshot: &SnapshotId) -> Result<Event, JobError> {
+        let facts = self.facts(snapshot)?;
+        let settings = self.fit_settings(snapshot)?;
+        let progress = self.progress;
+        let fitted = endcap_demand::fit(&facts.panel, &settings, &|done, all| progress("fit", done, all))?;
+        let model = self.save_hashed(model_name, &fitted)?;
+        self.fitted.insert(model.clone(), Rc::new(fitted));
+        Ok(Event::Fitted { model })
+    }
+
+    fn backtest(&mut self, snapshot: &SnapshotId) -> Result<Event, JobError> {
+        let facts = self.facts(snapshot)?;
+        let settings = BacktestSettings {
+            code_version: self.settings.code_version.clone(),
+            seed: self.settings.seed,
+            ..BacktestSettings::default()
+        };
+        let progress = self.progress;
+        let scored = endcap_demand::backtest(&facts.panel, &settings, &|done, all| progress("backtest", done, all));
+        let backtest = match scored {
+            Err(short @ DemandError::TooShort { .. }) => Backtest::without_scores(short.to_string()),
+            scored => scored?,
+        };
+        self.save(&format!("backtests/{snapshot}.json"), &backtest)?;
+        Ok(Event::Backtested { backtest: hash_json(&backtest) })
+    }
+
+    fn forecast_baseline(&mut self, snapshot: &SnapshotId, model: &ContentHash) -> Result<Event, JobError> {
+        let (facts, fitted) = (self.facts(snapshot)?, self.fitted(model)?);
+        (self.progress)("forecast", 0, 1);
+        let forecast = plan::forecast(&facts, &fitted, self.scenario, &[])?;
+        let hash = self.save_hashed(|hash| format!("forecasts/{}.json", hash.short()), &forecast)?;
+        self.forecasts.insert(hash.clone(), Rc::new(forecast));
+        (self.progress)("forecast", 1, 1);
+        Ok(Event::Forecast { forecast: hash })
+    }
+
+    fn project(&mut self, snapshot: &SnapshotId, forecast: &ContentHash) -> Result<Event, JobError> {
+        let (facts, forecast) = (self.facts(snapshot)?, self.forecast(forecast)?);
+        let progress = self.progress;
+        let supplied = plan::supply(&facts, &forecast, &forecast, self.scenario, self.settings.seed, &|done, all| {
+            progress("stock projection", done, all)
+        })?;
+        let projection = self.save_hashed(|hash| format!("projections/{}.json", hash.short()), &supplied.projection)?;
+        Ok(Event::Projected { projection })
+    }
+
+    fn solve(&mut self, snapshot: &SnapshotId, model: &ContentHash, forecast: &ContentHash) -> Result<Event, JobError> {
+        let (facts, fitted, baseline) = (self.facts(snapshot)?, self.fitted(model)?, self.forecast(forecast)?);
+        (self.progress)("plan", 0, 1);
+        let id = self.plan_id(snapshot, model);
+        let draft = match plan::draft(&facts, &fitted.lift, &baseline, self.scenario, &self.settings.solve)? {
+            Ok(proposal) => Draft {
+                id: id.clone(),
+                snapshot: snapshot.clone(),
+                model: model.clone(),
+                forecast: forecast.clone(),
+                as_of: self.facts_port.as_of(snapshot)?,
+                proposal,
+            },
+            Err(conflict) => {
+                let reason = format!("no plan keeps every rule: {}", conflict.join("; "));
+                return Ok(Event::Failed { step: "plan".into(), reason });
+            }
+        };
+        self.save(&plan_name(&id, "proposal"), &draft)?;
+        let report = &draft.proposal.report;
+        let event = Event::Planned { plan: id.clone(), value: report.value, bound: report.bound };
+        self.drafts.insert(id, Rc::new(draft));
+        (self.progress)("plan", 1, 1);
+        Ok(event)
+    }
+
+    /// A plan is named by everything it was made from.
+    fn plan_id(&self, snapshot: &SnapshotId, model: &ContentHash) -> PlanId {
+        let made_from = (snapshot, model, hash_json(self.scenario), hash_json(self.policy), self.settings.seed);
+        PlanId::new(hash_json(&(made_from, &self.settings.code_version)).short())
+    }
+
+    fn draft(&mut self, plan: &PlanId) -> Result<Rc<Draft>, JobError> {
+        if let Some(held) = self.drafts.get(plan) {
+            return Ok(held.clone());
+        }
+        let read = Rc::new(self.need::<Draft>(&plan_name(plan, "proposal"))?);
+        self.drafts.insert(plan.clone(), read.clone());
+        Ok(read)
+    }
+
+    fn supply(&mut self, id: &PlanId) -> Result<Event, JobError> {
+        let draft = self.draft(id)?;
+        let (facts, fitted) = (self.facts(&draft.snapshot)?, self.fitted(&draft.model)?);
+        let baseline = self.forecast(&draft.forecast)?;
+        let planned = plan::forecast(&facts, &fitted, self.scenario, &draft.proposal.offers)?;
+        let progress = self.progress;
+        let supplied = plan::supply(&facts, &planned, &baseline, self.scenario, self.settings.seed, &|done, all| {
+            progress("supply orders", done, all)
+        })?;
+        let plan = draft.with_supply(&planned, &supplied, self.scenario);
+        self.save(&plan_name(id, "forecast"), &planned)?;
+        self.save(&plan_name(id, "projection"), &supplied.projection)?;
+        self.save(&plan_name(id, "plan"), &plan)?;
+        let event = Event::Supplied { plan: id.clone(), orders: plan.orders.len(), transfers: plan.transfers.len() };
+        self.plans.insert(id.clone(), Rc::new(plan));
+        Ok(event)
+    }
+
+    fn simulate(&mut self, id: &PlanId) -> Result<Event, JobError> {
+        let (draft, plan) = (self.draft(id)?, self.plan(id)?);
+        let (facts, baseline) = (self.facts(&draft.snapshot)?, self.forecast(&draft.forecast)?);
+        let planned = self.planned_forecast(id)?;
+        let progress = self.progress;
+        let subject = stress::Subject {
+            facts: &facts,
+            plan: &plan,
+            rotation: draft.reference(stress::ROTATION),
+            baseline: &baseline,
+            planned: &planned,
+        };
+        let trial =
+            stress::try_plan(&subject, self.scenario, &|done, all| progress("stress in the twin", done, all))?;
+        self.save(&plan_name(id, "trial"), &trial)?;
+        Ok(Event::Stressed { plan: id.clone(), outcome: hash_json(&trial) })
+    }
+
+    fn judge(&mut self, id: &PlanId, outcome: &ContentHash) -> Result<Event, JobError> {
+        let (draft, plan, trial) = (self.draft(id)?, self.plan(id)?, self.trial(id)?);
+        if hash_json(&trial) != *outcome {
+            return Err(JobError::Missing(format!("the trial of plan {id} that was asked about")));
+        }
+        let facts = self.facts(&draft.snapshot)?;
+        let item_places = plan::item_regions(&facts);
+        let stress = approve::stress_of(&trial.outcomes, stress::ENDCAP, stress::NO_PROMOTIONS);
+        let decision = approve::decide(&plan, &facts.economics(self.scenario), item_places, stress, self.policy);
+        self.save(&plan_name(id, "decision"), &decision)?;
+        Ok(Event::Judged { plan: id.clone(), decision })
+    }
+
+    fn save(&self, name: &str, value: &impl Serialize) -> Result<(), JobError> {
+        Ok(self.artifacts.put(name, canonical_json(value).as_bytes())?)
+    }
+
+    fn save_hashed(
+        &self,
+        name: impl Fn(&ContentHash) -> String,
+        value: &impl Serialize,
+    ) -> Result<ContentHash, JobError> {
+        let text = canonical_json(value);
+        let hash = hash_bytes(text.as_bytes());
+        self.artifacts.put(&name(&hash), text.as_bytes())?;
+        Ok(hash)
+    }
+
+    fn load<T: DeserializeOwned>(&self, name: &str) -> Result<Option<T>, JobError> {
+        let Some(bytes) = self.artifacts.get(name)? else { return Ok(None) };
+        let spoilt = |error: serde_json::Error| JobError::Spoilt { name: name.to_owned(), reason: error.to_string() };
+        serde_json::from_slice(&bytes).map(Some).map_err(spoilt)
+    }
+
+    fn need<T: DeserializeOwned>(&self, name: &str) -> Result<T, JobError> {
+        self.load(name)?.ok_or_else(|| JobError::Missing(name.to_owned()))
+    }
+}
+
+fn model_name(model: &ContentHash) -> String {
+    format!("models/{}.json", model.short())
+}
+
+fn plan_name(plan: &PlanId, part: &str) -> String {
+    format!("plans/{plan}/{part}.json")
+}

@@ -1,0 +1,267 @@
+//! The loop's decisions: pure, from a state and an event to a state and effects.
+//!
+//! Never does I/O, reads a clock, or asks whether it runs live, in shadow, over history or in the twin.
+
+use endcap_model::{ContentHash, Decision, Event, PlanId, Receipt, SnapshotId, Verdict};
+use serde::{Deserialize, Serialize};
+
+/// Everything the loop has to remember between two events.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct State {
+    /// Facts that the loop works on.
+    pub snapshot: Option<SnapshotId>,
+    /// Lift model of these facts.
+    pub model: Option<ContentHash>,
+    /// Baseline forecast under this model.
+    pub forecast: Option<ContentHash>,
+    /// The plan at hand.
+    pub plan: Option<PlanId>,
+    /// What the twin said of it.
+    pub outcome: Option<ContentHash>,
+    /// What policy said of it.
+    pub decision: Option<Decision>,
+    /// Where it went.
+    pub receipt: Option<Receipt>,
+}
+
+/// A piece of work, as data: it names its input, so that any machine gives the same bytes.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "job", rename_all = "snake_case")]
+pub enum Job {
+    /// Judge whether the facts can carry estimates.
+    Check {
+        /// The facts.
+        snapshot: SnapshotId,
+    },
+    /// Estimate effects.
+    Fit {
+        /// The facts.
+        snapshot: SnapshotId,
+    },
+    /// Score the forecast on history that it has not seen.
+    Backtest {
+        /// The facts.
+        snapshot: SnapshotId,
+    },
+    /// Forecast demand without promotions.
+    Forecast {
+        /// The facts.
+        snapshot: SnapshotId,
+        /// The lift model.
+        model: ContentHash,
+    },
+    /// Project stock without promotions.
+    Project {
+        /// The facts.
+        snapshot: SnapshotId,
+        /// The baseline forecast.
+        forecast: ContentHash,
+    },
+    /// Choose offers.
+    Solve {
+        /// The facts.
+        snapshot: SnapshotId,
+        /// The lift model.
+        model: ContentHash,
+        /// The baseline forecast.
+        forecast: ContentHash,
+    },
+    /// Raise the orders behind the offers.
+    Supply {
+        /// The plan.
+        plan: PlanId,
+    },
+    /// Try the plan in simulated worlds.
+    Simulate {
+        /// The plan.
+        plan: PlanId,
+    },
+    /// Ask policy.
+    Judge {
+        /// The plan.
+        plan: PlanId,
+        /// What the simulated worlds said.
+        outcome: ContentHash,
+    },
+}
+
+/// What the loop wants done.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "effect", rename_all = "snake_case")]
+pub enum Effect {
+    /// Do a job; its result comes back as an event.
+    Run(Job),
+    /// Hand an approved plan to the connector.
+    Publish {
+        /// The plan.
+        plan: PlanId,
+    },
+    /// Ask a named person to sign.
+    Ask {
+        /// The plan.
+        plan: PlanId,
+        /// Why a person is asked.
+        reasons: Vec<String>,
+    },
+    /// Go no further.
+    Stop {
+        /// Why.
+        reason: String,
+    },
+}
+
+/// Takes one event and says what follows. An event that was taken before has no further effect.
+pub fn step(mut state: State, event: &Event) -> (State, Vec<Effect>) {
+    let effects = match event {
+        Event::Ingested { snapshot, .. } if state.snapshot.as_ref() == Some(snapshot) => vec![],
+        Event::Ingested { snapshot, .. } => {
+            state = State { snapshot: Some(snapshot.clone()), ..State::default() };
+            run(Job::Check { snapshot: snapshot.clone() })
+        }
+        Event::Checked { ready: 0, .. } => stop("no category has enough history to estimate from; see `endcap check`"),
+        Event::Checked { .. } => on_snapshot(&state, |snapshot| Job::Fit { snapshot }),
+        Event::Fitted { model } if state.model.as_ref() == Some(model) => vec![],
+        Event::Fitted { model } => {
+            state.model = Some(model.clone());
+            on_snapshot(&state, |snapshot| Job::Backtest { snapshot })
+        }
+        Event::Backtested { .. } => forecast(&state),
+        Event::Forecast { forecast } if state.forecast.as_ref() == Some(forecast) => vec![],
+        Event::Forecast { forecast } => {
+            state.forecast = Some(forecast.clone());
+            on_snapshot(&state, |snapshot| Job::Project { snapshot, forecast: forecast.clone() })
+        }
+        Event::Projected { .. } => solve(&state),
+        Event::Planned { plan, .. } if state.plan.as_ref() == Some(plan) => vec![],
+        Event::Planned { plan, .. } => {
+            state.plan = Some(plan.clone());
+            run(Job::Supply { plan: plan.clone() })
+        }
+        Event::Supplied { plan, .. } => run(Job::Simulate { plan: plan.clone() }),
+        Event::Stressed { plan, outcome } => {
+            state.outcome = Some(outcome.clone());
+            run(Job::Judge { plan: plan.clone(), outcome: outcome.clone() })
+        }
+        Event::Judged { plan, decision } => {
+            state.decision = Some(decision.clone());
+            judged(plan, decision)
+        }
+        Event::Published { receipt, .. } => {
+            state.receipt = Some(receipt.clone());
+            vec![]
+        }
+        Event::Failed { step, reason } => stop(&format!("{step}: {reason}")),
+    };
+    (state, effects)
+}
+
+fn run(job: Job) -> Vec<Effect> {
+    vec![Effect::Run(job)]
+}
+
+fn stop(reason: &str) -> Vec<Effect> {
+    vec![Effect::Stop { reason: reason.to_owned() }]
+}
+
+fn on_snapshot(state: &State, job: impl FnOnce(SnapshotId) -> Job) -> Vec<Effect> {
+    state.snapshot.clone().map(|snapshot| run(job(snapshot))).unwrap_or_default()
+}
+
+fn forecast(state: &State) -> Vec<Effect> {
+    let Some(model) = state.model.clone() else { return vec![] };
+    on_snapshot(state, |snapshot| Job::Forecast { snapshot, model })
+}
+
+fn solve(state: &State) -> Vec<Effect> {
+    let (Some(model), Some(forecast)) = (state.model.clone(), state.forecast.clone()) else { return vec![] };
+    on_snapshot(state, |snapshot| Job::Solve { snapshot, model, forecast })
+}
+
+fn judged(plan: &PlanId, decision: &Decision) -> Vec<Effect> {
+    match &decision.verdict {
+        Verdict::Approved => vec![Effect::Publish { plan: plan.clone() }],
+        Verdict::NeedsPerson { .. } if decision.signed.is_some() => vec![Effect::Publish { plan: plan.clone() }],
+        Verdict::NeedsPerson { reasons } => vec![Effect::Ask { plan: plan.clone(), reasons: reasons.clone() }],
+        Verdict::Refused { breaches } => {
+            let breaches: Vec<String> = breaches.iter().map(ToString::to_string).collect();
+            stop(&format!("policy refuses plan {plan}: {}", breaches.join("; ")))
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use endcap_model::hash_bytes;
+
+    fn ingested(snapshot: &str) -> Event {
+        Event::Ingested { snapshot: snapshot.into(), rows_read: 1, rows_set_aside: 0 }
+    }
+
+    fn decision(verdict: Verdict) -> Decision {
+        Decision { content: hash_bytes(b"plan"), policy: hash_bytes(b"policy"), verdict, signed: None }
+    }
+
+    fn whole_way(verdict: Verdict) -> Vec<Event> {
+        let plan = PlanId::new("p");
+        vec![
+            ingested("s"),
+            Event::Checked { ready: 1, not_ready: 0 },
+            Event::Fitted { model: hash_bytes(b"m") },
+            Event::Backtested { backtest: hash_bytes(b"b") },
+            Event::Forecast { forecast: hash_bytes(b"f") },
+            Event::Projected { projection: hash_bytes(b"x") },
+            Event::Planned { plan: plan.clone(), value: 1, bound: 1 },
+            Event::Supplied { plan: plan.clone(), orders: 1, transfers: 0 },
+            Event::Stressed { plan: plan.clone(), outcome: hash_bytes(b"o") },
+            Event::Judged { plan, decision: decision(verdict) },
+        ]
+    }
+
+    fn replay(events: &[Event]) -> (State, Vec<Effect>) {
+        events.iter().fold((State::default(), vec![]), |(state, _), event| step(state, event))
+    }
+
+    #[test]
+    fn facts_lead_to_a_published_plan_one_job_at_a_time() {
+        let events = whole_way(Verdict::Approved);
+        for upto in 1..events.len() {
+            let (_, effects) = replay(&events[..upto]);
+            assert!(matches!(effects[..], [Effect::Run(_)]), "after {:?}: {effects:?}", events[upto - 1]);
+        }
+        assert_eq!(replay(&events).1, [Effect::Publish { plan: "p".into() }]);
+    }
+
+    #[test]
+    fn a_refused_plan_is_not_published() {
+        let effects = replay(&whole_way(Verdict::Refused { breaches: vec![] })).1;
+        assert!(matches!(effects[..], [Effect::Stop { .. }]));
+    }
+
+    #[test]
+    fn a_plan_that_needs_a_person_asks() {
+        let effects = replay(&whole_way(Verdict::NeedsPerson { reasons: vec!["large".into()] })).1;
+        assert_eq!(effects, [Effect::Ask { plan: "p".into(), reasons: vec!["large".into()] }]);
+    }
+
+    #[test]
+    fn the_same_facts_twice_start_nothing_twice() {
+        let (state, _) = step(State::default(), &ingested("s"));
+        let (again, effects) = step(state.clone(), &ingested("s"));
+        assert_eq!((again, effects), (state, vec![]));
+    }
+
+    #[test]
+    fn new_facts_void_what_was_derived_from_the_old() {
+        let events = whole_way(Verdict::Approved);
+        let (state, _) = replay(&events);
+        let (fresh, _) = step(state, &ingested("t"));
+        assert_eq!(fresh, State { snapshot: Some("t".into()), ..State::default() });
+    }
+
+    #[test]
+    fn facts_that_carry_nothing_stop_the_loop() {
+        let effects = replay(&[ingested("s"), Event::Checked { ready: 0, not_ready: 4 }]).1;
+        assert!(matches!(effects[..], [Effect::Stop { .. }]));
+    }
+}

@@ -1,0 +1,290 @@
+//! The loop from facts to a published plan, on a small made-up shop and ports in memory.
+
+use endcap_agent::jobs::{Bench, JobError, Settings};
+use endcap_agent::ports::{Artifacts, Connector, FactStore, Journal, PortError};
+use endcap_agent::run::{Ended, RunError, run};
+use endcap_agent::step::State;
+use endcap_govern::Approved;
+use endcap_model::*;
+use std::cell::{Cell, RefCell};
+use std::collections::BTreeMap;
+
+const DAYS: i32 = 84;
+
+struct Shop;
+
+impl FactStore for Shop {
+    fn as_of(&self, _: &SnapshotId) -> Result<AsOf, PortError> {
+        Ok(AsOf("2024-03-25T00:00:00Z".parse().unwrap()))
+    }
+
+    fn panel(&self, _: &SnapshotId) -> Result<Panel, PortError> {
+        Ok(panel())
+    }
+
+    fn items(&self, _: &SnapshotId) -> Result<Vec<Item>, PortError> {
+        Ok(vec![])
+    }
+
+    fn places(&self, _: &SnapshotId) -> Result<Vec<PlaceFact>, PortError> {
+        Ok(vec![])
+    }
+
+    fn stock(&self, _: &SnapshotId) -> Result<Vec<StockState>, PortError> {
+        Ok(vec![])
+    }
+}
+
+/// Six items in two groups at four stores of two cities; each is 30 % off on its own days and answers strongly.
+fn panel() -> Panel {
+    let mut columns = PanelColumns::default();
+    for sku in 0..6u32 {
+        for place in 0..4u32 {
+            for day in 0..DAYS {
+                let promoted = (day + 5 * sku as i32 + 3 * (place / 2) as i32) % 12 < 2;
+                let wave = 1.0 + 0.2 * f64::from((day * 7 + place as i32 * 13 + sku as i32 * 5) % 11 - 5) / 5.0;
+                let level = 8.0 + 2.0 * f64::from(sku) + f64::from(place);
+                let lift = if promoted { 3.2 } else { 1.0 };
+                columns.sku.push(sku);
+                columns.place.push(place);
+                columns.period.push(Period(19_723 + day));
+                columns.units.push((level * wave * lift).round());
+                columns.price.push(if promoted { 0.7 } else { 1.0 });
+                columns.base_price.push(1.0);
+                columns.feature.push(0.0);
+                columns.display.push(0.0);
+                columns.stockout_share.push(0.0);
+            }
+        }
+    }
+    let sku = |n: u32| SkuEntry {
+        sku: Sku::new(format!("item {n}")),
+        group: Group::new(if n < 3 { "tea" } else { "rice" }),
+        tier: String::new(),
+    };
+    let place = |n: u32| PlaceEntry {
+        place: Place::new(format!("store {n}")),
+        region: if n < 2 { "north" } else { "south" }.to_owned(),
+    };
+    Panel::new(Calendar::Day, (0..6).map(sku).collect(), (0..4).map(place).collect(), columns).unwrap()
+}
+
+/// Results in memory; refuses to keep more than so many, as a process that is killed would.
+struct Memory {
+    kept: RefCell<BTreeMap<String, Vec<u8>>>,
+    puts_left: Cell<usize>,
+}
+
+impl Memory {
+    fn new() -> Self {
+        Self { kept: RefCell::default(), puts_left: Cell::new(usize::MAX) }
+    }
+}
+
+impl Artifacts for Memory {
+    fn put(&self, name: &str, bytes: &[u8]) -> Result<(), PortError> {
+        if self.puts_left.get() == 0 {
+            return Err(PortError { port: "results", reason: "killed".into() });
+        }
+        self.puts_left.set(self.puts_left.get() - 1);
+        self.kept.borrow_mut().insert(name.to_owned(), bytes.to_vec());
+        Ok(())
+    }
+
+    fn get(&self, name: &str) -> Result<Option<Vec<u8>>, PortError> {
+        Ok(self.kept.borrow().get(name).cloned())
+    }
+}
+
+#[derive(Default)]
+struct Log(Vec<Event>);
+
+impl Journal for Log {
+    fn append(&mut self, event: &Event) -> Result<(), PortError> {
+        self.0.push(event.clone());
+        Ok(())
+    }
+
+    fn read(&self) -> Result<Vec<Event>, PortError> {
+        Ok(self.0.clone())
+    }
+}
+
+#[derive(Default)]
+struct Recorder(Vec<PlanId>);
+
+impl Connector for Recorder {
+    fn publish(&mut self, plan: &Approved<Plan>, key: &str) -> Result<Receipt, PortError> {
+        self.0.push(plan.get().id.clone());
+        Ok(Receipt { key: key.into(), connector: "recorder".into(), content: hash_bytes(key.as_bytes()) })
+    }
+}
+
+fn scenario() -> Scenario {
+    Scenario {
+        name: "shop".into(),
+        assumptions: vec![],
+        currency: Currency::EUR,
+        horizon: 7,
+        depths: [0.1, 0.2, 0.3].map(|depth| Depth::from_share(depth).unwrap()).to_vec(),
+        objective: Objective::Full,
+        items: ItemTerms {
+            list_price: 4.0,
+            margin_rate: 0.5,
+            by_category: BTreeMap::new(),
+            by_sku: BTreeMap::new(),
+            vendor_funding_share: 0.3,
+        },
+        limits: Limits {
+            budget: 2_000.0,
+            slots: 2,
+            spacing: 3,
+            margin_rate_min: 0.05,
+            fixed_cost: 1.0,
+            capacity_share: 5.0,
+            locks: vec![],
+        },
+        supply: SupplyTerms {
+            lead_time_periods: 1,
+            review_periods: 1,
+            opening_stock: OpeningStock { cover_periods: 3.0 },
+            case_pack: 2,
+            minimum_order: 0,
+            shelf_life: None,
+            holding_rate: 0.001,
+            waste_rate: 0.0,
+            shortage_rate: 0.0,
+        },
+        twin: TwinTerms {
+            worlds: 4,
+            seed: 1,
+            elasticity_mean: -2.5,
+            elasticity_sd: 0.3,
+            pull_forward_share: 0.1,
+            substitution_share: 0.1,
+            shock_sd: 0.1,
+            late_probability: 0.0,
+            cut_probability: 0.0,
+            cut_share: 0.0,
+        },
+    }
+}
+
+fn policy() -> Policy {
+    Policy {
+        version: "1".into(),
+        autonomy: Autonomy::Act,
+        depth_max: 0.5,
+        margin_rate_min: 0.05,
+        spend_max: 2_000.0,
+        stockout_probability_max: 1.0,
+        promoted_share_max: 1.0,
+        tail_value_min: -1e6,
+        person_above: 1e6,
+    }
+}
+
+struct Went {
+    ended: Result<(State, Ended), RunError>,
+    journal: Vec<Event>,
+    published: Vec<PlanId>,
+    steps: Vec<String>,
+}
+
+fn go(memory: &Memory, scenario: &Scenario, policy: &Policy) -> Went {
+    let steps = std::sync::Mutex::new(Vec::new());
+    let progress = |step: &str, _: usize, _: usize| steps.lock().unwrap().push(step.to_owned());
+    let settings = Settings { seed: 1, code_version: "test".into(), solve: endcap_plan::solve::Settings::default() };
+    let mut bench = Bench::new(&Shop, memory, scenario, policy, &settings, &progress);
+    let (mut journal, mut recorder) = (Log::default(), Recorder::default());
+    let first = Event::Ingested { snapshot: "facts".into(), rows_read: 2016, rows_set_aside: 0 };
+    let ended = run(first, &mut bench, policy, &mut journal, &mut recorder, &|_| false);
+    drop(bench);
+    Went { ended, journal: journal.0, published: recorder.0, steps: steps.into_inner().unwrap() }
+}
+
+fn plan_of(memory: &Memory) -> Plan {
+    let kept = memory.kept.borrow();
+    let (_, bytes) = kept.iter().find(|(name, _)| name.ends_with("/plan.json")).expect("a plan was kept");
+    serde_json::from_slice(bytes).unwrap()
+}
+
+#[test]
+fn facts_become_a_published_plan_whose_books_balance() {
+    let memory = Memory::new();
+    let went = go(&memory, &scenario(), &policy());
+    let (state, ended) = went.ended.unwrap();
+    assert_eq!(ended, Ended::Done);
+    let plan = plan_of(&memory);
+    assert_eq!(went.published, [plan.id.clone()]);
+    assert!(state.receipt.is_some());
+    assert!(!plan.offers.is_empty() && !plan.orders.is_empty());
+    assert_eq!(plan.report.pnl.total(), plan.report.value);
+    assert!(plan.report.value <= plan.report.bound);
+    assert!(matches!(went.journal.last(), Some(Event::Published { .. })));
+}
+
+#[test]
+fn a_second_run_does_no_job_again_and_gives_the_same_plan() {
+    let memory = Memory::new();
+    go(&memory, &scenario(), &policy()).ended.unwrap();
+    let first = plan_of(&memory);
+    let again = go(&memory, &scenario(), &policy());
+    assert_eq!(again.ended.unwrap().1, Ended::Done);
+    assert_eq!(again.steps, Vec::<String>::new());
+    assert_eq!(plan_of(&memory), first);
+}
+
+#[test]
+fn a_run_that_was_killed_anywhere_goes_on_to_the_same_plan() {
+    let whole = Memory::new();
+    go(&whole, &scenario(), &policy()).ended.unwrap();
+    let puts = whole.kept.borrow().len();
+    for killed_after in 0..puts {
+        let memory = Memory::new();
+        memory.puts_left.set(killed_after);
+        assert!(go(&memory, &scenario(), &policy()).ended.is_err());
+        memory.puts_left.set(usize::MAX);
+        go(&memory, &scenario(), &policy()).ended.unwrap();
+        assert!(*memory.kept.borrow() == *whole.kept.borrow(), "killed after {killed_after} results");
+    }
+}
+
+#[test]
+fn policy_refuses_and_nothing_goes_out() {
+    let went = go(&Memory::new(), &scenario(), &Policy { depth_max: 0.05, ..policy() });
+    let Ok((_, Ended::Stopped { reason })) = went.ended else { panic!("the plan went through") };
+    assert!(reason.contains("depth_max"), "{reason}");
+    assert_eq!(went.published, []);
+}
+
+#[test]
+fn a_plan_that_only_a_person_may_send_waits_for_one() {
+    let went = go(&Memory::new(), &scenario(), &Policy { autonomy: Autonomy::Propose, ..policy() });
+    assert!(matches!(went.ended, Ok((_, Ended::Asks { .. }))));
+    assert_eq!(went.published, []);
+}
+
+#[test]
+fn without_a_budget_the_answer_is_no_promotion() {
+    let mut scenario = scenario();
+    scenario.limits.budget = 0.0;
+    let memory = Memory::new();
+    go(&memory, &scenario, &policy()).ended.unwrap();
+    let plan = plan_of(&memory);
+    assert_eq!((plan.offers.len(), plan.report.value), (0, 0));
+    assert!(!plan.orders.is_empty(), "the shop still needs goods");
+}
+
+#[test]
+fn a_result_that_was_spoilt_is_named() {
+    let memory = Memory::new();
+    go(&memory, &scenario(), &policy()).ended.unwrap();
+    for (name, bytes) in memory.kept.borrow_mut().iter_mut() {
+        if name.starts_with("jobs/") {
+            bytes.truncate(3);
+        }
+    }
+    let went = go(&memory, &scenario(), &policy());
+    assert!(matches!(went.ended, Err(RunError::Job(JobError::Spoilt { ref name, .. })) if name.starts_with("jobs/")));
+}
