@@ -4,7 +4,9 @@ use anyhow::Context;
 use comfy_table::{ContentArrangement, Table, presets::UTF8_HORIZONTAL_ONLY};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use serde::Serialize;
+use std::collections::BTreeMap;
 use std::io::{IsTerminal, Write};
+use std::sync::{Mutex, PoisonError};
 
 /// Where a command writes.
 #[derive(Clone, Copy, Debug)]
@@ -61,6 +63,30 @@ impl Console {
         bar.set_prefix(label.to_owned());
         bar.enable_steady_tick(std::time::Duration::from_millis(120));
         bar
+    }
+}
+
+/// Progress of named steps, one bar each, from any thread.
+pub struct Steps {
+    console: Console,
+    bars: Mutex<BTreeMap<String, ProgressBar>>,
+}
+
+impl Steps {
+    /// Starts without any step.
+    pub fn new(console: &Console) -> Self {
+        Self { console: *console, bars: Mutex::new(BTreeMap::new()) }
+    }
+
+    /// Says that so much of a step is done.
+    pub fn at(&self, step: &str, done: usize, all: usize) {
+        let mut bars = self.bars.lock().unwrap_or_else(PoisonError::into_inner);
+        let bar = bars.entry(step.to_owned()).or_insert_with(|| self.console.progress(step, all as u64));
+        bar.set_length(all as u64);
+        bar.set_position(bar.position().max(done as u64));
+        if done >= all {
+            bar.finish();
+        }
     }
 }
 

@@ -1,1 +1,78 @@
-fn main() {}
+//! The `endcap` command: wiring and presentation. Never computes a number that it shows.
+
+mod columns;
+mod commands;
+mod console;
+mod example;
+mod project;
+mod report;
+mod report_input;
+
+use clap::{Parser, Subcommand};
+use console::{Console, Ending};
+use std::process::ExitCode;
+
+/// Promotion planning with the supply chain inside the decision.
+#[derive(Parser)]
+#[command(name = "endcap", version, max_term_width = 100, after_help = AFTER_HELP)]
+struct Cli {
+    /// Write the result as JSON to standard output; progress and messages stay on standard error.
+    #[arg(long, global = true)]
+    json: bool,
+    #[command(subcommand)]
+    command: Command,
+}
+
+const AFTER_HELP: &str = "Examples:
+  endcap demo                      the whole way on the shipped data, into ./endcap-demo
+  endcap init shop && endcap ingest shop && endcap check shop
+  endcap plan shop                 from the latest facts to offers, orders and a report
+
+Exit status: 0 done, 1 refused or infeasible (the reason is printed), 2 bad input or usage.";
+
+#[derive(Subcommand)]
+enum Command {
+    Demo(commands::demo::Args),
+    Init(commands::init::Args),
+    Ingest(commands::ingest::Args),
+    Check(commands::check::Args),
+    Fit(commands::fit::Args),
+    Forecast(commands::forecast::Args),
+    Backtest(commands::backtest::Args),
+    Plan(commands::plan::Args),
+    Supply(commands::supply::Args),
+    Twin(commands::twin::Args),
+    Explain(commands::explain::Args),
+    Diff(commands::diff::Args),
+    Solve(commands::solve::Args),
+    Completions(commands::completions::Args),
+}
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    let console = Console::new(cli.json);
+    let ended = match &cli.command {
+        Command::Demo(args) => commands::demo::run(args, &console),
+        Command::Init(args) => commands::init::run(args, &console),
+        Command::Ingest(args) => commands::ingest::run(args, &console),
+        Command::Check(args) => commands::check::run(args, &console),
+        Command::Fit(args) => commands::fit::run(args, &console),
+        Command::Forecast(args) => commands::forecast::run(args, &console),
+        Command::Backtest(args) => commands::backtest::run(args, &console),
+        Command::Plan(args) => commands::plan::run(args, &console),
+        Command::Supply(args) => commands::supply::run(args, &console),
+        Command::Twin(args) => commands::twin::run(args, &console),
+        Command::Explain(args) => commands::explain::run(args, &console),
+        Command::Diff(args) => commands::diff::run(args, &console),
+        Command::Solve(args) => commands::solve::run(args, &console),
+        Command::Completions(args) => commands::completions::run::<Cli>(args),
+    };
+    match ended {
+        Ok(Ending::Done) => ExitCode::SUCCESS,
+        Ok(Ending::Refused) => ExitCode::from(1),
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::from(2)
+        }
+    }
+}

@@ -28,6 +28,11 @@ pub enum Event {
         /// Hash of the lift model.
         model: ContentHash,
     },
+    /// The forecast was scored on history that it had not seen.
+    Backtested {
+        /// Hash of the scores.
+        backtest: ContentHash,
+    },
     /// Demand was forecast.
     Forecast {
         /// Hash of the forecast.

@@ -91,8 +91,10 @@ pub enum Because {
     /// Another period or depth of the same item is better under its calendar rules.
     OtherChoiceBetter {
         /// The period that is chosen instead.
+        #[serde(rename = "instead_period")]
         period: Period,
         /// The depth that is chosen instead.
+        #[serde(rename = "instead_depth")]
         depth: Depth,
     },
     /// Stock cannot cover it in time.
@@ -206,5 +208,26 @@ impl std::iter::Sum for ProfitAndLoss {
             supply: a.supply + b.supply,
             fixed: a.fixed + b.fixed,
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_rejected_offer_survives_its_json_beside_the_choice_made_instead() {
+        let depth = |share| Depth::from_share(share).unwrap();
+        let rejected = RejectedOffer {
+            sku: "17".into(),
+            place: "city 5".into(),
+            period: Period(3),
+            depth: depth(0.2),
+            total: 120,
+            priced_margin: -3.5,
+            because: Because::OtherChoiceBetter { period: Period(4), depth: depth(0.3) },
+        };
+        let text = serde_json::to_string(&rejected).unwrap();
+        assert_eq!(serde_json::from_str::<RejectedOffer>(&text).unwrap(), rejected);
     }
 }

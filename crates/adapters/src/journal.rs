@@ -1,0 +1,181 @@
+//! The journal in SQLite: one writer, full sync, each record chained to the one before by its hash.
+//!
+//! When [`Journal::append`] returns, the event survives a crash of the process or the machine. A record that was
+//! changed, dropped or moved afterwards is found when the journal is read. (Against somebody who can rewrite the whole
+//! chain it proves nothing; that needs an outside witness.)
+
+use endcap_agent::ports::{Journal, PortError};
+use endcap_model::{Event, Hasher};
+use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection, SqliteJournalMode, SqliteSynchronous};
+use sqlx::{ConnectOptions, Connection, Row};
+use std::cell::RefCell;
+use std::path::Path;
+use tokio::runtime::Runtime;
+
+const TABLE: &str = "create table if not exists journal (
+    sequence integer primary key,
+    at       text not null,
+    event    text not null,
+    previous text not null,
+    hash     text not null unique
+) strict";
+
+/// A journal in one SQLite file.
+pub struct SqliteJournal {
+    runtime: Runtime,
+    connection: RefCell<SqliteConnection>,
+    now: fn() -> jiff::Timestamp,
+}
+
+/// One record as stored.
+struct Record {
+    sequence: i64,
+    at: String,
+    event: String,
+    previous: String,
+    hash: String,
+}
+
+impl SqliteJournal {
+    /// Opens or creates the journal; `now` stamps each record.
+    ///
+    /// # Errors
+    /// [`PortError`] when the file cannot be opened or is no journal.
+    pub fn open(path: &Path, now: fn() -> jiff::Timestamp) -> Result<Self, PortError> {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(broken)?;
+        let options = SqliteConnectOptions::new()
+            .filename(path)
+            .create_if_missing(true)
+            .journal_mode(SqliteJournalMode::Wal)
+            .synchronous(SqliteSynchronous::Full);
+        let connection = runtime.block_on(async {
+            let mut connection = options.connect().await?;
+            sqlx::query(TABLE).execute(&mut connection).await?;
+            Ok::<_, sqlx::Error>(connection)
+        });
+        let connection = connection.map_err(|error| PortError {
+            port: "journal",
+            reason: format!("{} cannot be opened ({error}): check that the folder can be written to", path.display()),
+        })?;
+        Ok(Self { runtime, connection: RefCell::new(connection), now })
+    }
+
+    fn records(&self) -> Result<Vec<Record>, PortError> {
+        let rows = self.runtime.block_on(
+            sqlx::query("select sequence, at, event, previous, hash from journal order by sequence")
+                .fetch_all(&mut *self.connection.borrow_mut()),
+        );
+        let record = |row: sqlx::sqlite::SqliteRow| {
+            Ok(Record {
+                sequence: row.try_get(0)?,
+                at: row.try_get(1)?,
+                event: row.try_get(2)?,
+                previous: row.try_get(3)?,
+                hash: row.try_get(4)?,
+            })
+        };
+        rows.and_then(|rows| rows.into_iter().map(record).collect()).map_err(broken)
+    }
+}
+
+impl Journal for SqliteJournal {
+    fn append(&mut self, event: &Event) -> Result<(), PortError> {
+        let text = endcap_model::canonical_json(event);
+        let at = (self.now)().to_string();
+        let connection = self.connection.get_mut();
+        let written = self.runtime.block_on(async {
+            let mut transaction = connection.begin_with("begin immediate").await?;
+            let last = sqlx::query("select sequence, hash from journal order by sequence desc limit 1")
+                .fetch_optional(&mut *transaction)
+                .await?;
+            let (sequence, previous) = match last {
+                Some(row) => (row.try_get::<i64, _>(0)? + 1, row.try_get::<String, _>(1)?),
+                None => (1, String::new()),
+            };
+            let hash = chain(sequence, &at, &text, &previous);
+            sqlx::query("insert into journal (sequence, at, event, previous, hash) values (?, ?, ?, ?, ?)")
+                .bind(sequence)
+                .bind(&at)
+                .bind(&text)
+                .bind(&previous)
+                .bind(&hash)
+                .execute(&mut *transaction)
+                .await?;
+            transaction.commit().await
+        });
+        written.map_err(broken)
+    }
+
+    fn read(&self) -> Result<Vec<Event>, PortError> {
+        let mut before = String::new();
+        let mut events = Vec::new();
+        for (expected, record) in (1..).zip(self.records()?) {
+            let hash = chain(record.sequence, &record.at, &record.event, &record.previous);
+            if record.sequence != expected || record.previous != before || record.hash != hash {
+                return Err(PortError {
+                    port: "journal",
+                    reason: format!("record {expected} was changed, dropped or moved: restore the journal from a copy"),
+                });
+            }
+            before = record.hash;
+            events.push(serde_json::from_str(&record.event).map_err(broken)?);
+        }
+        Ok(events)
+    }
+}
+
+fn chain(sequence: i64, at: &str, event: &str, previous: &str) -> String {
+    let mut hasher = Hasher::default();
+    hasher.add(sequence.to_be_bytes()).add(at).add(event).add(previous);
+    hasher.finish().to_string()
+}
+
+fn broken(error: impl std::fmt::Display) -> PortError {
+    PortError { port: "journal", reason: error.to_string() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn ingested(snapshot: &str) -> Event {
+        Event::Ingested { snapshot: snapshot.into(), rows_read: 3, rows_set_aside: 1 }
+    }
+
+    fn noon() -> jiff::Timestamp {
+        jiff::Timestamp::UNIX_EPOCH
+    }
+
+    #[test]
+    fn events_come_back_in_order_after_reopening() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("journal.db");
+        for name in ["a", "b", "c"] {
+            SqliteJournal::open(&path, noon).unwrap().append(&ingested(name)).unwrap();
+        }
+        let read = SqliteJournal::open(&path, noon).unwrap().read().unwrap();
+        assert_eq!(read, ["a", "b", "c"].map(ingested));
+    }
+
+    #[test]
+    fn a_changed_or_dropped_record_is_found() {
+        for tampering in ["update journal set event = replace(event, 'b', 'x') where sequence = 2",
+            "delete from journal where sequence = 2", "update journal set at = 'later' where sequence = 1"] {
+            let folder = tempfile::tempdir().unwrap();
+            let path = folder.path().join("journal.db");
+            let mut journal = SqliteJournal::open(&path, noon).unwrap();
+            for name in ["a", "b", "c"] {
+                journal.append(&ingested(name)).unwrap();
+            }
+            let connection = journal.connection.get_mut();
+            journal.runtime.block_on(sqlx::query(tampering).execute(connection)).unwrap();
+            assert!(journal.read().is_err(), "{tampering}");
+        }
+    }
+
+    #[test]
+    fn a_folder_that_is_not_there_is_named() {
+        let error = SqliteJournal::open(Path::new("/nowhere/at/all/journal.db"), noon).err().unwrap();
+        assert!(error.to_string().contains("/nowhere/at/all/journal.db"), "{error}");
+    }
+}

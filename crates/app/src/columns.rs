@@ -1,0 +1,63 @@
+//! The columns of the tables that plans leave behind; `docs/formats.md` lists them.
+
+use endcap_adapters::tables::Column;
+use endcap_model::{Forecast, ForecastRow, Outcome, Projection, ProjectionRow};
+
+type Columns = Vec<(&'static str, Column)>;
+
+/// `forecast.parquet`.
+pub fn forecast(forecast: &Forecast) -> Columns {
+    let rows = &forecast.rows;
+    let number = |of: &dyn Fn(&ForecastRow) -> f64| Column::Number(rows.iter().map(of).collect());
+    vec![
+        ("unit_id", Column::Text(rows.iter().map(|row| row.sku.to_string()).collect())),
+        ("place_id", Column::Text(rows.iter().map(|row| row.place.to_string()).collect())),
+        ("period", Column::Text(rows.iter().map(|row| forecast.calendar.format(row.period)).collect())),
+        ("mean", number(&|row| row.mean)),
+        ("baseline", number(&|row| row.baseline)),
+        ("q05", number(&|row| row.quantiles[0])),
+        ("q50", number(&|row| row.quantiles[1])),
+        ("q95", number(&|row| row.quantiles[2])),
+    ]
+}
+
+/// `projection.parquet`.
+pub fn projection(projection: &Projection) -> Columns {
+    let rows = &projection.rows;
+    let number = |of: &dyn Fn(&ProjectionRow) -> f64| Column::Number(rows.iter().map(of).collect());
+    vec![
+        ("unit_id", Column::Text(rows.iter().map(|row| row.sku.to_string()).collect())),
+        ("place_id", Column::Text(rows.iter().map(|row| row.place.to_string()).collect())),
+        ("period", Column::Text(rows.iter().map(|row| projection.calendar.format(row.period)).collect())),
+        ("stock_q05", number(&|row| row.stock_q05)),
+        ("stock_q50", number(&|row| row.stock_q50)),
+        ("stock_q95", number(&|row| row.stock_q95)),
+        ("stockout_probability", number(&|row| row.stockout_probability)),
+        ("sales", number(&|row| row.sales)),
+        ("lost", number(&|row| row.lost)),
+        ("waste", number(&|row| row.waste)),
+        ("arrivals", number(&|row| row.arrivals)),
+    ]
+}
+
+/// `outcomes.csv`: one row per policy of action and simulated world; money in minor units.
+pub fn outcomes(outcomes: &[Outcome]) -> Columns {
+    let whole = |of: &dyn Fn(&Outcome) -> i64| Column::Whole(outcomes.iter().map(of).collect());
+    let number = |of: &dyn Fn(&Outcome) -> f64| Column::Number(outcomes.iter().map(of).collect());
+    vec![
+        ("policy", Column::Text(outcomes.iter().map(|outcome| outcome.policy.clone()).collect())),
+        ("seed", whole(&|outcome| outcome.seed as i64)),
+        ("revenue", whole(&|outcome| outcome.revenue)),
+        ("margin", whole(&|outcome| outcome.margin)),
+        ("profit", whole(&|outcome| outcome.profit)),
+        ("discount", whole(&|outcome| outcome.discount)),
+        ("sold", whole(&|outcome| outcome.sold)),
+        ("sold_promoted", whole(&|outcome| outcome.sold_promoted)),
+        ("lost", whole(&|outcome| outcome.lost)),
+        ("waste", whole(&|outcome| outcome.waste)),
+        ("left", whole(&|outcome| outcome.left)),
+        ("stockout_rate", number(&|outcome| outcome.stockout_rate)),
+        ("stockout_rate_promoted", number(&|outcome| outcome.stockout_rate_promoted)),
+        ("fill_rate", number(&|outcome| outcome.fill_rate)),
+    ]
+}

@@ -1,0 +1,175 @@
+//! `endcap plan`: from the latest facts of a project to a judged plan, its orders and its report.
+
+use crate::console::{Console, Ending, table};
+use crate::project::{Finished, Made, Run, read_scenario};
+use anyhow::Context;
+use endcap_adapters::facts::Store;
+use endcap_agent::run::Ended;
+use endcap_model::{Currency, Event, Money};
+use serde::Serialize;
+use std::path::PathBuf;
+use std::time::Duration;
+
+/// Plan offers and the supply behind them from the latest facts, try the plan in the twin, and judge it.
+///
+/// Steps that were done before on the same facts, scenario, policy and seed are not done again.
+#[derive(clap::Args)]
+#[command(after_help = "Examples:\n  endcap plan shop\n  endcap plan shop --scenario easter.toml --gap 0.001 --json")]
+pub struct Args {
+    /// The project's folder.
+    #[arg(default_value = ".")]
+    folder: PathBuf,
+    /// The scenario; FOLDER/scenario.toml when not given.
+    #[arg(long)]
+    scenario: Option<PathBuf>,
+    /// The policy; FOLDER/policy.toml when not given.
+    #[arg(long)]
+    policy: Option<PathBuf>,
+    /// Seed of everything random outside the twin.
+    #[arg(long, default_value_t = 1)]
+    seed: u64,
+    /// Stop once the plan is proven to be within this share of the best possible.
+    #[arg(long, default_value_t = 0.0001)]
+    gap: f64,
+    /// Stop searching after so many seconds, with the best plan so far and its true bound.
+    ///
+    /// A limit in time makes the plan depend on the machine; without it the same input gives the same bytes.
+    #[arg(long)]
+    time_limit: Option<f64>,
+    /// Threads to use; all cores when not given. The result does not depend on it.
+    #[arg(long)]
+    threads: Option<usize>,
+}
+
+impl Args {
+    /// What the demo plans with: everything at its default.
+    pub fn demo(folder: PathBuf, threads: Option<usize>) -> Self {
+        Self { folder, scenario: None, policy: None, seed: 1, gap: 0.0001, time_limit: None, threads }
+    }
+}
+
+/// The result of a plan run, for programs. Money in whole minor units of `currency`.
+#[derive(Serialize)]
+struct Summary {
+    status: &'static str,
+    reasons: Vec<String>,
+    plan: String,
+    snapshot: String,
+    currency: Currency,
+    objective: String,
+    value: i64,
+    bound: i64,
+    gap: f64,
+    pnl: Vec<(&'static str, i64)>,
+    page_value: i64,
+    spend: i64,
+    offers: usize,
+    promoted_items: usize,
+    stockout_probability: f64,
+    orders: usize,
+    transfers: usize,
+    references: Vec<(String, i64)>,
+    twin: Vec<endcap_agent::stress::Against>,
+    report: PathBuf,
+    folder: PathBuf,
+}
+
+/// Runs the command.
+pub fn run(args: &Args, console: &Console) -> anyhow::Result<Ending> {
+    let scenario = args.scenario.clone().unwrap_or_else(|| args.folder.join("scenario.toml"));
+    read_scenario(&scenario)?;
+    let store = Store::open(&args.folder)?;
+    let latest = store.latest(None)?.with_context(|| {
+        format!("{} has no facts yet: run `endcap ingest {0}` first", args.folder.display())
+    })?;
+    let first = Event::Ingested {
+        snapshot: latest.id.clone(),
+        rows_read: latest.rows_read(),
+        rows_set_aside: latest.rows_set_aside(),
+    };
+    from_facts(args, first, console)
+}
+
+/// Plans from the event that facts have landed.
+pub fn from_facts(args: &Args, first: Event, console: &Console) -> anyhow::Result<Ending> {
+    let in_folder = |given: &Option<PathBuf>, name: &str| given.clone().unwrap_or_else(|| args.folder.join(name));
+    let run = Run {
+        folder: &args.folder,
+        scenario: &in_folder(&args.scenario, "scenario.toml"),
+        policy: &in_folder(&args.policy, "policy.toml"),
+        seed: args.seed,
+        solve: endcap_plan::solve::Settings {
+            gap: args.gap,
+            time_limit: args.time_limit.map(Duration::try_from_secs_f64).transpose().context("--time-limit")?,
+            ..endcap_plan::solve::Settings::default()
+        },
+    };
+    let finished = match args.threads {
+        None => run.run(first, console)?,
+        Some(threads) => rayon::ThreadPoolBuilder::new().num_threads(threads).build()?.install(|| run.run(first, console))?,
+    };
+    show(finished, console)
+}
+
+fn show(finished: Finished, console: &Console) -> anyhow::Result<Ending> {
+    let (status, reasons) = match finished.ended {
+        Ended::Done => ("published", vec![]),
+        Ended::Asks { reasons } => ("needs a person", reasons),
+        Ended::Stopped { reason } => ("refused", vec![reason]),
+    };
+    let refused = status == "refused";
+    match finished.made {
+        Some(made) => console.result(&summary(made, status, reasons), for_people)?,
+        None => console.result(&(status, &reasons), |(_, reasons)| format!("refused: {}", reasons.join("; ")))?,
+    }
+    Ok(if refused { Ending::Refused } else { Ending::Done })
+}
+
+fn summary(made: Made, status: &'static str, reasons: Vec<String>) -> Summary {
+    let report = &made.plan.report;
+    Summary {
+        status,
+        reasons,
+        plan: made.plan.id.to_string(),
+        snapshot: made.plan.snapshot.to_string(),
+        currency: made.plan.currency,
+        objective: report.objective.clone(),
+        value: report.value,
+        bound: report.bound,
+        gap: report.gap,
+        pnl: report.pnl.parts().to_vec(),
+        page_value: report.page_value,
+        spend: made.digest.spend,
+        offers: made.plan.offers.len(),
+        promoted_items: made.digest.promoted_items,
+        stockout_probability: made.digest.stockout_probability,
+        orders: made.plan.orders.len(),
+        transfers: made.plan.transfers.len(),
+        references: report.references.clone(),
+        twin: made.trial.comparisons,
+        report: made.report,
+        folder: made.folder,
+    }
+}
+
+fn for_people(summary: &Summary) -> String {
+    let money = |minor: i64| Money::new(minor, summary.currency).to_string();
+    let mut rows = table(&["plan", &summary.plan]);
+    rows.add_row(["value over no promotion", &money(summary.value)]);
+    rows.add_row(["no plan can earn more than", &money(summary.bound)]);
+    rows.add_row(["gap", &format!("{:.4} %", summary.gap * 100.0)]);
+    for (cause, amount) in &summary.pnl {
+        rows.add_row([format!("  {}", cause.replace('_', " ")), money(*amount)]);
+    }
+    rows.add_row(["page formula would say", &money(summary.page_value)]);
+    for (name, value) in &summary.references {
+        rows.add_row([format!("{name} would earn"), money(*value)]);
+    }
+    rows.add_row(["money given away", &money(summary.spend)]);
+    rows.add_row(["offers", &format!("{} on {} items", summary.offers, summary.promoted_items)]);
+    rows.add_row(["stock-out risk of promoted items", &format!("{:.1} %", summary.stockout_probability * 100.0)]);
+    rows.add_row(["orders", &summary.orders.to_string()]);
+    rows.add_row(["policy", summary.status]);
+    let reasons: String = summary.reasons.iter().map(|reason| format!("\n{reason}")).collect();
+    format!("{rows}{reasons}\nFiles:  {}\nReport: {}", summary.folder.display(), summary.report.display())
+}

@@ -1,0 +1,28 @@
+//! The data that ship with the product, inside the binary.
+
+use anyhow::Context;
+use std::fs;
+use std::path::Path;
+
+/// Every file of `examples/freshretailnet`, by name.
+const FILES: [(&str, &[u8]); 7] = [
+    ("endcap.toml", include_bytes!("../../../examples/freshretailnet/endcap.toml")),
+    ("scenario.toml", include_bytes!("../../../examples/freshretailnet/scenario.toml")),
+    ("policy.toml", include_bytes!("../../../examples/freshretailnet/policy.toml")),
+    ("CREDITS.md", include_bytes!("../../../examples/freshretailnet/CREDITS.md")),
+    ("daily.parquet", include_bytes!("../../../examples/freshretailnet/daily.parquet")),
+    ("series.parquet", include_bytes!("../../../examples/freshretailnet/series.parquet")),
+    ("store_day.parquet", include_bytes!("../../../examples/freshretailnet/store_day.parquet")),
+];
+
+/// Writes the example into a folder that must not exist yet.
+pub fn write(folder: &Path) -> anyhow::Result<()> {
+    fs::create_dir_all(folder.parent().unwrap_or(Path::new("."))).and_then(|()| fs::create_dir(folder)).with_context(
+        || format!("{} could not be made: choose a new folder in one that you may write to", folder.display()),
+    )?;
+    for (name, content) in FILES {
+        let path = folder.join(name);
+        fs::write(&path, content).with_context(|| format!("{} could not be written", path.display()))?;
+    }
+    Ok(())
+}

@@ -1,0 +1,157 @@
+//! Runs the loop over a project's folder and leaves behind what people and other systems pick up.
+
+use crate::console::{Console, Steps};
+use crate::report::{self, ReportInput};
+use crate::report_input::Shown;
+use anyhow::Context;
+use endcap_adapters::artifacts::Folder;
+use endcap_adapters::facts::Store;
+use endcap_adapters::file_drop::{self, FileDrop};
+use endcap_adapters::journal::SqliteJournal;
+use endcap_adapters::tables;
+use endcap_agent::digest::{Digest, digest};
+use endcap_agent::jobs::{Bench, Settings};
+use endcap_agent::run::{Ended, run};
+use endcap_agent::step::{Job, State};
+use endcap_agent::stress::Trial;
+use endcap_model::{Decision, Event, Forecast, Plan, PlanId, Policy, Projection, Scenario};
+use std::path::{Path, PathBuf};
+use std::rc::Rc;
+
+/// Version of the code, part of every plan's name.
+pub const CODE_VERSION: &str = concat!("endcap ", env!("CARGO_PKG_VERSION"));
+
+/// What a run over a project leaves in memory.
+pub struct Finished {
+    /// How it ended.
+    pub ended: Ended,
+    /// The plan, when one was made.
+    pub made: Option<Made>,
+}
+
+/// A plan with everything that was worked out about it.
+pub struct Made {
+    /// The plan.
+    pub plan: Rc<Plan>,
+    /// The plan in a few figures.
+    pub digest: Digest,
+    /// What the simulated worlds said.
+    pub trial: Trial,
+    /// What policy said.
+    pub decision: Decision,
+    /// Folder with the plan's files.
+    pub folder: PathBuf,
+    /// The page for people.
+    pub report: PathBuf,
+}
+
+/// How a project is run.
+pub struct Run<'a> {
+    /// The project's folder.
+    pub folder: &'a Path,
+    /// The scenario's file.
+    pub scenario: &'a Path,
+    /// The policy's file.
+    pub policy: &'a Path,
+    /// Seed of everything random outside the twin.
+    pub seed: u64,
+    /// How the optimiser searches.
+    pub solve: endcap_plan::solve::Settings,
+}
+
+impl Run<'_> {
+    /// Runs from the latest facts to a judged plan, its files and its report.
+    pub fn run(&self, first: Event, console: &Console) -> anyhow::Result<Finished> {
+        let scenario = read_scenario(self.scenario)?;
+        let policy: Policy = tables::read_toml(self.policy)?;
+        let store = Store::open(self.folder)?;
+        let artifacts = Folder::new(self.folder);
+        let settings =
+            Settings { seed: self.seed, code_version: CODE_VERSION.to_owned(), solve: self.solve.clone() };
+        let steps = Steps::new(console);
+        let progress = |step: &str, done: usize, all: usize| steps.at(step, done, all);
+        let mut bench = Bench::new(&store, &artifacts, &scenario, &policy, &settings, &progress);
+        let mut journal = SqliteJournal::open(&self.folder.join("journal.db"), jiff::Timestamp::now)?;
+        let mut connector = FileDrop::new(self.folder.join("published"));
+        let (state, ended) = run(first, &mut bench, &policy, &mut journal, &mut connector, &|_: &Job| false)?;
+        let made = self.leave(&state, &mut bench, &store, &scenario, &policy, &steps)?;
+        Ok(Finished { ended, made })
+    }
+
+    /// Writes the files of a judged plan and its report; nothing when no plan was judged.
+    fn leave(
+        &self,
+        state: &State,
+        bench: &mut Bench,
+        store: &Store,
+        scenario: &Scenario,
+        policy: &Policy,
+        steps: &Steps,
+    ) -> anyhow::Result<Option<Made>> {
+        let (Some(snapshot), Some(model), Some(baseline), Some(id), Some(decision)) =
+            (&state.snapshot, &state.model, &state.forecast, &state.plan, &state.decision)
+        else {
+            return Ok(None);
+        };
+        steps.at("report", 0, 1);
+        let (facts, fitted, baseline) = (bench.facts(snapshot)?, bench.fitted(model)?, bench.forecast(baseline)?);
+        let (plan, trial) = (bench.plan(id)?, bench.trial(id)?);
+        let (planned, projection) = (bench.planned_forecast(id)?, bench.projection(id)?);
+        let digest = digest(&plan, &projection, &facts.regions);
+        let folder = self.plan_folder(id);
+        export(&folder, &plan, &planned, &projection, &trial)?;
+        let readiness = bench.readiness(snapshot)?;
+        let backtest = bench.backtest_of(snapshot)?;
+        let counts = store.snapshot(snapshot)?;
+        let shown = Shown {
+            plan: &plan,
+            facts: &facts,
+            lift: &fitted.lift,
+            model,
+            baseline: &baseline,
+            planned: &planned,
+            projection: &projection,
+            digest: &digest,
+            trial: &trial,
+            decision,
+            scenario,
+            policy,
+            readiness: &readiness,
+            backtest: &backtest,
+            counts: &counts,
+        };
+        let page = shown.with_input(|input: &ReportInput| report::render(input)).context("the report failed")?;
+        let report = self.folder.join("report.html");
+        tables::write_atomic(&report, page.as_bytes())?;
+        steps.at("report", 1, 1);
+        Ok(Some(Made { plan, digest, trial, decision: decision.clone(), folder, report }))
+    }
+
+    fn plan_folder(&self, plan: &PlanId) -> PathBuf {
+        self.folder.join("plans").join(plan.as_str())
+    }
+}
+
+/// Reads and checks a scenario.
+pub fn read_scenario(path: &Path) -> anyhow::Result<Scenario> {
+    let scenario: Scenario = tables::read_toml(path)?;
+    scenario.check().with_context(|| format!("{} cannot be planned", path.display()))?;
+    Ok(scenario)
+}
+
+/// Writes a plan's tables in the forms that other programs read.
+fn export(
+    folder: &Path,
+    plan: &Plan,
+    planned: &Forecast,
+    projection: &Projection,
+    trial: &Trial,
+) -> anyhow::Result<()> {
+    tables::write_csv(&folder.join("offers.csv"), &file_drop::offers(plan))?;
+    tables::write_csv(&folder.join("orders.csv"), &file_drop::orders(plan))?;
+    tables::write_csv(&folder.join("transfers.csv"), &file_drop::transfers(plan))?;
+    tables::write_parquet(&folder.join("forecast.parquet"), &crate::columns::forecast(planned))?;
+    tables::write_parquet(&folder.join("projection.parquet"), &crate::columns::projection(projection))?;
+    tables::write_csv(&folder.join("outcomes.csv"), &crate::columns::outcomes(&trial.outcomes))?;
+    Ok(())
+}

@@ -1,0 +1,38 @@
+//! The report: one HTML file that a category manager opens on a phone or a desktop, without any network.
+//!
+//! [`ReportInput`] borrows what the steps made; [`render`] lays it out as one page with its charts, styles, script
+//! and data inside. It never estimates, values or forecasts: every figure arrives ready, and what is worked out here
+//! is arrangement (labels, the running ends of a waterfall, a lift curve read off the model's own
+//! [`Response::log_lift`](endcap_model::Response::log_lift), the difference of two outcomes with the same seed).
+//!
+//! Names of items come from outside and are hostile until shown as text: the data lie in one JSON block whose `<`,
+//! `>`, `&`, U+2028 and U+2029 are escaped, the page writes them with `textContent`, and a Content-Security-Policy
+//! lets only the two scripts of this file run, named by their SHA-256, and no connection at all.
+
+mod curve;
+mod data;
+mod input;
+mod names;
+mod page;
+mod reasons;
+
+pub use input::{
+    BacktestRow, Comparison, Credit, Headline, HistoryRow, ItemLabel, KpiRow, OrderSummary, Provenance, ReadinessRow,
+    ReportInput, SourceCount, TwinView,
+};
+
+/// Renders the report as one HTML file.
+///
+/// The same input gives the same bytes.
+///
+/// # Errors
+/// When the data cannot be written as JSON.
+pub fn render(input: &ReportInput<'_>) -> Result<String, serde_json::Error> {
+    let data = serde_json::to_string(&data::of(input))?;
+    Ok(page::assemble(&data))
+}
+
+#[cfg(test)]
+mod sample;
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,31 @@
+//! The `endcap` command as its users meet it: real runs on real files, a real browser, bad input.
+
+mod bad_input;
+mod browser;
+mod commands;
+mod demo;
+
+use assert_cmd::Command;
+use std::path::{Path, PathBuf};
+
+/// The binary under test.
+fn endcap() -> Command {
+    Command::new(env!("CARGO_BIN_EXE_endcap"))
+}
+
+/// Data that only tests may use; absent on most machines.
+fn shared() -> Option<PathBuf> {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared");
+    if path.is_dir() {
+        return Some(path);
+    }
+    eprintln!("SKIPPED: {} is not there", path.display());
+    None
+}
+
+/// What a run printed to standard output, and its exit status.
+fn run(arguments: &[&str]) -> (String, String, i32) {
+    let output = endcap().args(arguments).output().expect("the binary starts");
+    let text = |bytes: Vec<u8>| String::from_utf8(bytes).expect("output is UTF-8");
+    (text(output.stdout), text(output.stderr), output.status.code().expect("the run ends by itself"))
+}
