@@ -103,7 +103,8 @@ impl Mapping {
             check_types(parsed, text, whole, table, named)?;
         }
         let needed = used(all());
-        let picked: Vec<usize> = (0..whole.fields().len()).filter(|&at| needed.contains(whole.field(at).name())).collect();
+        let picked: Vec<usize> =
+            (0..whole.fields().len()).filter(|&at| needed.contains(whole.field(at).name())).collect();
         let schema: SchemaRef = Arc::new(whole.project(&picked).expect("Invariant: picked from this schema"));
         let is_number = |name: &str| table.types.get(name) == Some(&ColumnType::Number) && computed.contains(name);
         let typed = typed(&schema, is_number);
@@ -250,9 +251,9 @@ fn parse(
     }
     let wrong = |problem: String| wrong(text, field, problem, named);
     let columns = DFSchema::try_from(schema.clone()).map_err(|e| wrong(e.to_string()))?;
-    let expression = session.parse_sql_expr(text, &columns).map_err(|e| {
-        wrong(format!("{}; the columns are {}", first_line(&e.to_string()), names(schema).join(", ")))
-    })?;
+    let expression = session
+        .parse_sql_expr(text, &columns)
+        .map_err(|e| wrong(format!("{}; the columns are {}", first_line(&e.to_string()), names(schema).join(", "))))?;
     Ok(Parsed::Expression(expression))
 }
 
@@ -288,7 +289,8 @@ fn check_types(
     match untyped.min() {
         None => Ok(()),
         Some(name) => {
-            let problem = format!("the type of '{name}' is not known: add types = {{ {name} = \"number\" }} or \"text\"");
+            let problem =
+                format!("the type of '{name}' is not known: add types = {{ {name} = \"number\" }} or \"text\"");
             Err(wrong(text, name, problem, named))
         }
     }

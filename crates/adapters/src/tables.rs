@@ -299,9 +299,8 @@ pub fn read_panel(path: &Path, controls: &[String]) -> Result<Panel, AdapterErro
         group: with.remove(0).as_str().into(),
         tier: with.remove(0),
     });
-    let places = places
-        .into_iter()
-        .map(|(place, mut with)| PlaceEntry { place: place.as_str().into(), region: with.remove(0) });
+    let places =
+        places.into_iter().map(|(place, mut with)| PlaceEntry { place: place.as_str().into(), region: with.remove(0) });
     Panel::new(calendar, skus.collect(), places.collect(), columns)
         .map_err(|source| AdapterError::Panel { path: path.to_owned(), source })
 }
@@ -432,8 +431,7 @@ pub fn write_json<T: Serialize>(path: &Path, value: &T) -> Result<(), AdapterErr
 /// [`AdapterError`] when the file cannot be read or holds something else.
 pub fn read_json<T: DeserializeOwned>(path: &Path) -> Result<T, AdapterError> {
     let text = files::read_text(path)?;
-    serde_json::from_str(&text)
-        .map_err(|e| AdapterError::Syntax { path: path.to_owned(), problem: e.to_string() })
+    serde_json::from_str(&text).map_err(|e| AdapterError::Syntax { path: path.to_owned(), problem: e.to_string() })
 }
 
 /// Reads a value from TOML.

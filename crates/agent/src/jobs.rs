@@ -17,7 +17,7 @@ use endcap_supply::SupplyError;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use std::collections::BTreeMap;
-use std::rc::Rc;
+use std::sync::Arc;
 
 /// A job that could not be done on its input.
 #[derive(Debug, thiserror::Error)]
@@ -75,11 +75,11 @@ pub struct Bench<'a> {
     policy: &'a Policy,
     settings: &'a Settings,
     progress: Progress<'a>,
-    facts: Option<(SnapshotId, Rc<Facts>)>,
-    fitted: BTreeMap<ContentHash, Rc<Fitted>>,
-    forecasts: BTreeMap<ContentHash, Rc<Forecast>>,
-    drafts: BTreeMap<PlanId, Rc<Draft>>,
-    plans: BTreeMap<PlanId, Rc<Plan>>,
+    facts: Option<(SnapshotId, Arc<Facts>)>,
+    fitted: BTreeMap<ContentHash, Arc<Fitted>>,
+    forecasts: BTreeMap<ContentHash, Arc<Forecast>>,
+    drafts: BTreeMap<PlanId, Arc<Draft>>,
+    plans: BTreeMap<PlanId, Arc<Plan>>,
 }
 
 impl<'a> Bench<'a> {
@@ -144,7 +144,7 @@ impl<'a> Bench<'a> {
     ///
     /// # Errors
     /// [`JobError`] when they cannot be read.
-    pub fn facts(&mut self, snapshot: &SnapshotId) -> Result<Rc<Facts>, JobError> {
+    pub fn facts(&mut self, snapshot: &SnapshotId) -> Result<Arc<Facts>, JobError> {
         if let Some((held, facts)) = &self.facts
             && held == snapshot
         {
@@ -153,7 +153,7 @@ impl<'a> Bench<'a> {
         let panel = self.facts_port.panel(snapshot)?;
         let items = self.facts_port.items(snapshot)?.into_iter().map(|item| (item.sku.clone(), item)).collect();
         let regions = Facts::regions_of(&panel);
-        let facts = Rc::new(Facts { regions, items, stock: self.facts_port.stock(snapshot)?, panel });
+        let facts = Arc::new(Facts { regions, items, stock: self.facts_port.stock(snapshot)?, panel });
         self.facts = Some((snapshot.clone(), facts.clone()));
         Ok(facts)
     }
@@ -170,11 +170,11 @@ impl<'a> Bench<'a> {
     ///
     /// # Errors
     /// [`JobError`] when it is not there.
-    pub fn fitted(&mut self, model: &ContentHash) -> Result<Rc<Fitted>, JobError> {
+    pub fn fitted(&mut self, model: &ContentHash) -> Result<Arc<Fitted>, JobError> {
         if let Some(fitted) = self.fitted.get(model) {
             return Ok(fitted.clone());
         }
-        let fitted = Rc::new(self.need::<Fitted>(&model_name(model))?);
+        let fitted = Arc::new(self.need::<Fitted>(&model_name(model))?);
         self.fitted.insert(model.clone(), fitted.clone());
         Ok(fitted)
     }
@@ -183,11 +183,11 @@ impl<'a> Bench<'a> {
     ///
     /// # Errors
     /// [`JobError`] when it is not there.
-    pub fn forecast(&mut self, forecast: &ContentHash) -> Result<Rc<Forecast>, JobError> {
+    pub fn forecast(&mut self, forecast: &ContentHash) -> Result<Arc<Forecast>, JobError> {
         if let Some(held) = self.forecasts.get(forecast) {
             return Ok(held.clone());
         }
-        let read = Rc::new(self.need::<Forecast>(&format!("forecasts/{}.json", forecast.short()))?);
+        let read = Arc::new(self.need::<Forecast>(&format!("forecasts/{}.json", forecast.short()))?);
         self.forecasts.insert(forecast.clone(), read.clone());
         Ok(read)
     }
@@ -204,11 +204,11 @@ impl<'a> Bench<'a> {
     ///
     /// # Errors
     /// [`JobError`] when it is not there.
-    pub fn plan(&mut self, plan: &PlanId) -> Result<Rc<Plan>, JobError> {
+    pub fn plan(&mut self, plan: &PlanId) -> Result<Arc<Plan>, JobError> {
         if let Some(held) = self.plans.get(plan) {
             return Ok(held.clone());
         }
-        let read = Rc::new(self.need::<Plan>(&plan_name(plan, "plan"))?);
+        let read = Arc::new(self.need::<Plan>(&plan_name(plan, "plan"))?);
         self.plans.insert(plan.clone(), read.clone());
         Ok(read)
     }
@@ -260,7 +260,7 @@ impl<'a> Bench<'a> {
         let progress = self.progress;
         let fitted = endcap_demand::fit(&facts.panel, &settings, &|done, all| progress("fit", done, all))?;
         let model = self.save_hashed(model_name, &fitted)?;
-        self.fitted.insert(model.clone(), Rc::new(fitted));
+        self.fitted.insert(model.clone(), Arc::new(fitted));
         Ok(Event::Fitted { model })
     }
 
@@ -286,7 +286,7 @@ impl<'a> Bench<'a> {
         (self.progress)("forecast", 0, 1);
         let forecast = plan::forecast(&facts, &fitted, self.scenario, &[])?;
         let hash = self.save_hashed(|hash| format!("forecasts/{}.json", hash.short()), &forecast)?;
-        self.forecasts.insert(hash.clone(), Rc::new(forecast));
+        self.forecasts.insert(hash.clone(), Arc::new(forecast));
         (self.progress)("forecast", 1, 1);
         Ok(Event::Forecast { forecast: hash })
     }
@@ -322,7 +322,7 @@ impl<'a> Bench<'a> {
         self.save(&plan_name(&id, "proposal"), &draft)?;
         let report = &draft.proposal.report;
         let event = Event::Planned { plan: id.clone(), value: report.value, bound: report.bound };
-        self.drafts.insert(id, Rc::new(draft));
+        self.drafts.insert(id, Arc::new(draft));
         (self.progress)("plan", 1, 1);
         Ok(event)
     }
@@ -333,11 +333,11 @@ impl<'a> Bench<'a> {
         PlanId::new(hash_json(&(made_from, &self.settings.code_version)).short())
     }
 
-    fn draft(&mut self, plan: &PlanId) -> Result<Rc<Draft>, JobError> {
+    fn draft(&mut self, plan: &PlanId) -> Result<Arc<Draft>, JobError> {
         if let Some(held) = self.drafts.get(plan) {
             return Ok(held.clone());
         }
-        let read = Rc::new(self.need::<Draft>(&plan_name(plan, "proposal"))?);
+        let read = Arc::new(self.need::<Draft>(&plan_name(plan, "proposal"))?);
         self.drafts.insert(plan.clone(), read.clone());
         Ok(read)
     }
@@ -356,7 +356,7 @@ impl<'a> Bench<'a> {
         self.save(&plan_name(id, "projection"), &supplied.projection)?;
         self.save(&plan_name(id, "plan"), &plan)?;
         let event = Event::Supplied { plan: id.clone(), orders: plan.orders.len(), transfers: plan.transfers.len() };
-        self.plans.insert(id.clone(), Rc::new(plan));
+        self.plans.insert(id.clone(), Arc::new(plan));
         Ok(event)
     }
 

@@ -191,7 +191,7 @@ impl CalendarPolicy {
 
     /// Returns whether orders may be placed before a period.
     fn reviews(&self, period: Period) -> bool {
-        (period.0 - self.span.start.0) as usize % self.replenishment.review_periods == 0
+        ((period.0 - self.span.start.0) as usize).is_multiple_of(self.replenishment.review_periods)
     }
 }
 

@@ -109,8 +109,7 @@ fn world(facts: &Facts, baseline: &Forecast, scenario: &Scenario) -> Result<Worl
     let states = opening_stock(facts, baseline, scenario);
     let spec = WorldSpec::from_history(&facts.panel, scenario, &items.collect(), &states).map_err(broken)?;
     let alive: BTreeSet<(&Sku, &Place)> = baseline.rows.iter().map(|row| (&row.sku, &row.place)).collect();
-    let cells = spec.cells().iter().filter(|cell| alive.contains(&(&cell.sku, &cell.place))).cloned();
-    WorldSpec::new(spec.terms().clone(), cells.collect()).map_err(broken)
+    spec.keep(|cell| alive.contains(&(&cell.sku, &cell.place))).map_err(broken)
 }
 
 fn broken(error: impl Display) -> JobError {

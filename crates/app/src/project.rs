@@ -8,6 +8,7 @@ use endcap_adapters::artifacts::Folder;
 use endcap_adapters::facts::Store;
 use endcap_adapters::file_drop::{self, FileDrop};
 use endcap_adapters::journal::SqliteJournal;
+use endcap_adapters::project::Project;
 use endcap_adapters::tables;
 use endcap_agent::digest::{Digest, digest};
 use endcap_agent::jobs::{Bench, Settings};
@@ -16,7 +17,7 @@ use endcap_agent::step::{Job, State};
 use endcap_agent::stress::Trial;
 use endcap_model::{Decision, Event, Forecast, Plan, PlanId, Policy, Projection, Scenario};
 use std::path::{Path, PathBuf};
-use std::rc::Rc;
+use std::sync::Arc;
 
 /// Version of the code, part of every plan's name.
 pub const CODE_VERSION: &str = concat!("endcap ", env!("CARGO_PKG_VERSION"));
@@ -32,7 +33,7 @@ pub struct Finished {
 /// A plan with everything that was worked out about it.
 pub struct Made {
     /// The plan.
-    pub plan: Rc<Plan>,
+    pub plan: Arc<Plan>,
     /// The plan in a few figures.
     pub digest: Digest,
     /// What the simulated worlds said.
@@ -119,6 +120,7 @@ impl Run<'_> {
             readiness: &readiness,
             backtest: &backtest,
             counts: &counts,
+            preset: Project::read(self.folder)?.preset,
         };
         let page = shown.with_input(|input: &ReportInput| report::render(input)).context("the report failed")?;
         let report = self.folder.join("report.html");

@@ -5,14 +5,16 @@ use crate::report::{
     BacktestRow, Comparison, Credit, Headline, HistoryRow, ItemLabel, KpiRow, OrderSummary, Provenance, ReadinessRow,
     ReportInput, SourceCount, TwinView,
 };
-use endcap_adapters::facts::Snapshot;
+use endcap_adapters::facts::{Snapshot, SourceCounts};
+use endcap_adapters::presets::Preset;
 use endcap_agent::digest::{Digest, series_to_show};
 use endcap_agent::sense::Facts;
 use endcap_agent::stress::{self, Trial};
 use endcap_demand::Backtest;
-use endcap_ingest::Readiness;
+use endcap_ingest::{Readiness, ReadinessVerdict};
+use endcap_twin::Better;
 use endcap_model::{
-    ContentHash, Decision, Forecast, ForecastRow, LiftModel, Place, Plan, Policy, Projection, ProjectionRow, Scenario,
+    ContentHash, Decision, FactKind, Forecast, ForecastRow, LiftModel, Place, Plan, Policy, Projection, ProjectionRow, Scenario,
     Sku, hash_json,
 };
 use std::collections::{BTreeMap, BTreeSet};
@@ -39,6 +41,7 @@ pub struct Shown<'a> {
     pub readiness: &'a [Readiness],
     pub backtest: &'a Backtest,
     pub counts: &'a Snapshot,
+    pub preset: Option<Preset>,
 }
 
 impl Shown<'_> {
@@ -146,18 +149,38 @@ impl Shown<'_> {
             .iter()
             .map(|comparison| Comparison {
                 reference: comparison.reference.clone(),
-                rows: comparison.kpis.iter().filter_map(kpi_row).collect(),
+                rows: comparison.kpis.iter().map(kpi_row).collect(),
             })
             .collect();
         TwinView { plan: stress::ENDCAP.to_owned(), outcomes: &self.trial.outcomes, comparisons }
     }
 
+    /// One row per way to forecast: its scores over all cells, and its error over the promoted ones.
     fn backtest_rows(&self) -> Vec<BacktestRow> {
-        vec![]
+        let scores = &self.backtest.scores;
+        let promoted = |method: &str| {
+            scores.iter().find(|score| score.forecast == method && score.cells == "promoted").map(|score| score.wape)
+        };
+        let row = |score: &endcap_demand::Score| BacktestRow {
+            method: score.forecast.clone(),
+            wape: score.wape,
+            bias: score.bias,
+            wape_promoted: promoted(&score.forecast),
+            coverage_90: score.coverage90,
+            cells: score.count,
+        };
+        scores.iter().filter(|score| score.cells == "all").map(row).collect()
     }
 
     fn source_counts(&self) -> Vec<SourceCount> {
-        vec![]
+        let row = |(kind, of): (FactKind, &SourceCounts)| SourceCount {
+            source: format!("{kind} from {}", of.source),
+            read: of.counts.read,
+            loaded: of.counts.loaded,
+            set_aside: of.counts.set_aside,
+            duplicates: of.counts.duplicates,
+        };
+        self.counts.sources().into_iter().map(row).collect()
     }
 
     fn provenance(&self) -> Provenance {
@@ -172,23 +195,30 @@ impl Shown<'_> {
     }
 
     fn credits(&self) -> Vec<Credit> {
-        vec![]
+        let credit = |preset: Preset| Credit {
+            name: preset.title().to_owned(),
+            text: preset.credit().to_owned(),
+            address: preset.address().to_owned(),
+        };
+        self.preset.into_iter().map(credit).collect()
     }
 }
 
-fn kpi_row(kpi: &endcap_twin::Kpi) -> Option<KpiRow> {
-    let difference = kpi.difference.as_ref()?;
-    Some(KpiRow {
+fn kpi_row(kpi: &endcap_twin::Kpi) -> KpiRow {
+    let difference = kpi.difference.as_ref();
+    KpiRow {
         policy: kpi.policy.clone(),
         kpi: kpi.measure.name().to_owned(),
+        higher_is_better: kpi.better == Better::Higher,
         mean: kpi.level.mean,
-        lo95: kpi.level.lo95?,
-        hi95: kpi.level.hi95?,
-        difference: difference.mean,
-        diff_lo95: difference.lo95?,
-        diff_hi95: difference.hi95?,
+        lo95: kpi.level.lo95,
+        hi95: kpi.level.hi95,
         tail05: kpi.level.tail05,
-    })
+        difference: difference.map(|d| d.mean),
+        diff_lo95: difference.and_then(|d| d.lo95),
+        diff_hi95: difference.and_then(|d| d.hi95),
+        diff_tail05: difference.map(|d| d.tail05),
+    }
 }
 
 fn readiness_row(row: &Readiness) -> ReadinessRow {
@@ -200,7 +230,12 @@ fn readiness_row(row: &Readiness) -> ReadinessRow {
         promoted_periods: row.promoted_periods,
         price_variation: row.price_variation,
         in_stock_share: row.in_stock_share,
-        verdict: String::new(),
+        verdict: match row.verdict {
+            ReadinessVerdict::Ready => "ready",
+            ReadinessVerdict::Thin => "thin",
+            ReadinessVerdict::NotReady => "not_ready",
+        }
+        .to_owned(),
         missing: row.missing.clone(),
         helps: row.helps.clone(),
     }

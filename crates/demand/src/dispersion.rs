@@ -112,7 +112,8 @@ pub(crate) fn dispersions(moments: &[Option<Moments>]) -> (Dispersion, Vec<Dispe
     let mut pool = Moments::default();
     moments.iter().flatten().for_each(|one| pool.add(one));
     let counting = counting(&pool);
-    let relative = |sums: &Moments| ((sums.squares - counting * sums.mean) / sums.mean_squared.max(1e-9)).clamp(1e-4, 25.0);
+    let relative =
+        |sums: &Moments| ((sums.squares - counting * sums.mean) / sums.mean_squared.max(1e-9)).clamp(1e-4, 25.0);
     let shock = |sums: &Moments| (sums.pairs / sums.pairs_expected.max(1e-9)).clamp(0.0, 25.0);
     let each_relative: Vec<f64> = moments.iter().flatten().map(relative).collect();
     let pooled_relative = median(each_relative).unwrap_or(Dispersion::START.cells);

@@ -70,7 +70,11 @@ pub(crate) fn given_at_least(mean: f64, variance: f64, least: f64) -> (f64, f64)
     }
     let biased = |times: f64| {
         let biased_mean = mean * (1.0 + times * extra);
-        1.0 - at_most(biased_mean, biased_mean + extra / (1.0 + times * extra) * biased_mean * biased_mean, least - 1.0 - times)
+        1.0 - at_most(
+            biased_mean,
+            biased_mean + extra / (1.0 + times * extra) * biased_mean * biased_mean,
+            least - 1.0 - times,
+        )
     };
     let first = mean * biased(1.0) / beyond;
     let second = mean * mean * (1.0 + extra) * biased(2.0) / beyond;

@@ -5,7 +5,7 @@ use crate::dispersion::{Dispersion, dispersions};
 use crate::identify::Experience;
 use crate::pool::{Own, Pooled, Prior, is_informative, pool};
 use crate::prepare::{Frame, Prepared};
-use crate::response::{SkuEstimate, SkuRows, dip_gain, estimate};
+use crate::response::{Sampling, SkuEstimate, SkuRows, dip_gain, estimate};
 use endcap_model::{EffectStatus, Estimate, Panel};
 use rayon::prelude::*;
 use std::collections::BTreeMap;
@@ -14,6 +14,8 @@ use std::collections::BTreeMap;
 const CARRIES: [f64; 4] = [0.2, 0.4, 0.6, 0.8];
 /// Carry where no dip can be seen.
 const CARRY_UNSEEN: f64 = 0.4;
+/// More tiers than this are names of items rather than tiers, and are not pooled by.
+const TIERS_MAX: usize = 40;
 /// Share of the prior's deviation from which a posterior is no better than the prior.
 const NO_BETTER: f64 = 0.8;
 /// Weight of the own data from which an effect counts as the item's own.
@@ -43,7 +45,9 @@ struct Hierarchy {
 pub(crate) fn estimate_effects(prepared: &Prepared, step: &(dyn Fn() + Sync)) -> Effects {
     let skus = prepared.panel.skus().len();
     let hierarchy = Hierarchy::of(prepared.panel);
-    let alone = |sku: usize| hierarchy.group.iter().filter(|&&g| g == hierarchy.group[sku]).count() < 2;
+    let mut members = vec![0usize; hierarchy.groups];
+    hierarchy.group.iter().for_each(|&group| members[group as usize] += 1);
+    let alone = |sku: usize| members[hierarchy.group[sku] as usize] < 2;
     let experience: Vec<Experience> =
         (0..skus).into_par_iter().map(|sku| Experience::of(prepared, sku, alone(sku))).collect();
     let plain: Vec<Option<SkuEstimate>> = each(skus, step, |sku| {
@@ -109,7 +113,8 @@ impl Pass {
                 (pool(&own, hierarchy.groups, hierarchy.tiers, prior), informed)
             })
             .collect();
-        let pooled = (0..estimates.len()).map(|sku| by_column.iter().map(|(column, _)| column[sku]).collect()).collect();
+        let pooled =
+            (0..estimates.len()).map(|sku| by_column.iter().map(|(column, _)| column[sku]).collect()).collect();
         let informed = by_column.iter().map(|(_, informed)| *informed).collect();
         Self { pooled, dispersion, pooled_dispersion, informed }
     }
@@ -122,11 +127,14 @@ impl Pass {
 /// An SKU's own estimate of one effect, with its variance widened by what the history lacks.
 fn own(estimate: Option<&SkuEstimate>, seen: &Experience, hierarchy: &Hierarchy, sku: usize, column: usize) -> Own {
     let widening = seen.lack(column).map_or(1.0, |lack| lack.widening);
-    let (value, variance) = match estimate {
-        Some(e) if widening.is_finite() => (e.effects[column], e.variances[column] * widening),
-        _ => (0.0, f64::INFINITY),
+    let (value, variance, few_periods) = match estimate {
+        Some(e) if widening.is_finite() => {
+            let Sampling { variance, widening: few_periods } = e.sampling[column];
+            (e.effects[column], variance * widening, few_periods)
+        }
+        _ => (0.0, f64::INFINITY, 1.0),
     };
-    Own { estimate: value, variance, group: hierarchy.group[sku], tier: hierarchy.tier[sku] }
+    Own { estimate: value, variance, widening: few_periods, group: hierarchy.group[sku], tier: hierarchy.tier[sku] }
 }
 
 /// What is known about an effect before any data.
@@ -182,6 +190,7 @@ impl Hierarchy {
         }
         let (group, groups) = indices(panel.skus().iter().map(|entry| entry.group.clone()).collect());
         let (tier, tiers) = indices(panel.skus().iter().map(|entry| entry.tier.clone()).collect());
+        let (tier, tiers) = if tiers > TIERS_MAX { (vec![0; tier.len()], 1) } else { (tier, tiers) };
         Self { group, groups, tier, tiers }
     }
 }
@@ -207,7 +216,8 @@ impl Effects {
         let lack = self.experience[sku].lack(column);
         let carried = || format!("its own history carries {:.0} % of the estimate", 100.0 * p.own_weight);
         if !self.informed[column] || p.variance.sqrt() > NO_BETTER * prior.deviation {
-            let reason = lack.map_or_else(|| "the price and the support do not vary apart enough".to_owned(), |l| l.reason);
+            let reason =
+                lack.map_or_else(|| "the price and the support do not vary apart enough".to_owned(), |l| l.reason);
             return EffectStatus::NotIdentified(reason);
         }
         match lack {

@@ -246,7 +246,8 @@ fn move_by_shocks(prepared: &Prepared, item: &crate::fit::FittedItem, rows: &mut
         }
     }
     for row in rows {
-        let (pull, weight) = shocks.get(&c.period[row.row].0).copied().unwrap_or((0.0, 1.0 / item.dispersion.shock.max(1e-9)));
+        let (pull, weight) =
+            shocks.get(&c.period[row.row].0).copied().unwrap_or((0.0, 1.0 / item.dispersion.shock.max(1e-9)));
         row.mean *= (1.0 + pull / weight).max(0.1);
         row.unsure = 1.0 / weight;
     }
@@ -336,8 +337,10 @@ fn cannibalised_units(
     let mut slopes = vec![0.0; others.len()];
     let mut lost = vec![0.0; others.len()];
     for &row in rows {
-        let present: Vec<Option<usize>> = others.iter().map(|&other| cells(other, c.place[row], c.period[row].0)).collect();
-        let total: f64 = others.iter().zip(&present).filter(|(_, row)| row.is_some()).map(|(&other, _)| share(other)).sum();
+        let present: Vec<Option<usize>> =
+            others.iter().map(|&other| cells(other, c.place[row], c.period[row].0)).collect();
+        let total: f64 =
+            others.iter().zip(&present).filter(|(_, row)| row.is_some()).map(|(&other, _)| share(other)).sum();
         for (at, (&other, found)) in others.iter().zip(&present).enumerate() {
             let (Some(found), Some(item)) = (*found, fitted.item(&panel.skus()[other].sku)) else { continue };
             let moved = share(sku) / (total - share(other) + share(sku)) * prepared.own[row];

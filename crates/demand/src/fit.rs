@@ -142,6 +142,16 @@ fn response(panel: &Panel, frame: &Frame, effects: &Effects, sku: usize) -> Resp
     }
 }
 
+impl FittedItem {
+    /// Returns the effects that forecasts use: all but the linear trend, whose part the levels follow. The trend guards
+    /// the other effects against drift; carried forward, it is the worse guess.
+    pub(crate) fn forecast_effects(&self, frame: &Frame) -> Vec<f64> {
+        let mut effects = self.effects.clone();
+        effects[frame.trend()] = 0.0;
+        effects
+    }
+}
+
 impl Fitted {
     /// Finds what forecasts need about a SKU.
     pub(crate) fn item(&self, sku: &Sku) -> Option<&FittedItem> {

@@ -1,7 +1,8 @@
 //! `forecast`: demand of future cells from levels, calendar, planned price and support, and earlier promotions.
 //!
 //! What is not known about the future is taken at its mean in the history: a control that the cells to forecast do
-//! not carry (weather) adds nothing; one that they do carry (holidays) counts. The trend stays where it ended.
+//! not carry (weather) adds nothing; one that they do carry (holidays) counts. The trend of the fit is not
+//! carried forward: levels follow it.
 //! Means multiply levels with `exp` of pooled effects. Spread is counting noise, noise of cells, shocks of periods and
 //! what is not known of level and lift; quantiles go through the recalibration learnt on the held-out tail.
 
@@ -27,7 +28,7 @@ pub(crate) struct CellForecast {
 
 /// One SKU's history as far as forecasts need it.
 pub(crate) struct SkuHistory {
-    base: SkuBase,
+    pub(crate) base: SkuBase,
     /// Per place: last period of the history and household stock after it.
     closing: BTreeMap<u32, (i32, f64)>,
 }
@@ -92,11 +93,11 @@ pub(crate) fn histories(fitted: &Fitted, past: &Prepared) -> Vec<SkuHistory> {
     (0..past.panel.skus().len())
         .into_par_iter()
         .map(|sku| {
-            let plain = vec![0.0; fitted.frame.columns()];
             let item = fitted.item(&past.panel.skus()[sku].sku);
-            let effects = item.map_or(&plain, |item| &item.effects);
+            let effects =
+                item.map_or_else(|| vec![0.0; fitted.frame.columns()], |item| item.forecast_effects(&fitted.frame));
             let dispersion = item.map_or(fitted.dispersion, |item| item.dispersion);
-            let (base, closing) = SkuBase::of(past, sku, effects, dispersion, fitted.lift.dip_carry);
+            let (base, closing) = SkuBase::of(past, sku, &effects, dispersion, fitted.lift.dip_carry);
             let closing = closing.into_iter().map(|(place, last, stock)| (place, (last, stock))).collect();
             SkuHistory { base, closing }
         })
@@ -120,6 +121,7 @@ pub(crate) fn sku_cells(
 ) -> Vec<CellForecast> {
     let c = ahead.panel.columns();
     let terms = LiftTerms::of(&item.effects);
+    let effects = item.forecast_effects(ahead.frame);
     let mut cells = Vec::new();
     let mut line = vec![0.0; ahead.frame.columns()];
     for series in ahead.panel.series_of(sku) {
@@ -129,16 +131,16 @@ pub(crate) fn sku_cells(
         ahead.household_stock(series, terms, carry, opening, |row, stock| {
             ahead.write_row(row, &mut line);
             line[DIP] = stock;
-            cells.push(cell(row, &line, item, level));
+            cells.push(cell(row, &line, &effects, item, level));
         });
     }
     cells
 }
 
-fn cell(row: usize, line: &[f64], item: &FittedItem, level: Level) -> CellForecast {
-    let lift: f64 = [OWN, FEATURE, DISPLAY].iter().map(|&at| line[at] * item.effects[at]).sum();
+fn cell(row: usize, line: &[f64], effects: &[f64], item: &FittedItem, level: Level) -> CellForecast {
+    let lift: f64 = [OWN, FEATURE, DISPLAY].iter().map(|&at| line[at] * effects[at]).sum();
     let unsure: f64 = [OWN, FEATURE, DISPLAY].iter().map(|&at| line[at].powi(2) * item.variances[at]).sum();
-    let log_mean = log_expected(line, &item.effects);
+    let log_mean = log_expected(line, effects);
     let mean = level.level * log_mean.exp();
     let relative = level.variance + unsure.min(1.0);
     CellForecast {

@@ -100,15 +100,22 @@ impl Experience {
         if self.usable_rows == 0 {
             return unusable("no period with stock on the shelf and sales".into());
         }
-        let few = |what: &str, periods: usize| unusable(format!("{what} in only {periods} periods, {PERIODS_MIN} are needed"));
+        let few = |what: &str, periods: usize| {
+            unusable(format!("{what} in only {periods} periods, {PERIODS_MIN} are needed"))
+        };
         match column {
             OWN if self.promoted < PERIODS_MIN => few("promoted", self.promoted),
             OWN if self.at_list < PERIODS_MIN => Some(Lack {
-                reason: format!("at list price in only {} periods: no undiscounted observations to compare with", self.at_list),
+                reason: format!(
+                    "at list price in only {} periods: no undiscounted observations to compare with",
+                    self.at_list
+                ),
                 widening: NEVER_AT_LIST,
             }),
             CROSS if self.alone_in_group => unusable("the only item of its group".into()),
-            CROSS if !self.substitutes_moved => unusable("the other items of its group never changed their price".into()),
+            CROSS if !self.substitutes_moved => {
+                unusable("the other items of its group never changed their price".into())
+            }
             FEATURE if self.featured < PERIODS_MIN => few("advertised", self.featured),
             FEATURE if self.not_featured < PERIODS_MIN => few("not advertised", self.not_featured),
             DISPLAY if self.displayed < PERIODS_MIN => few("displayed", self.displayed),

@@ -7,12 +7,13 @@
 //! Sources: exponential discounting, Brown (1959); gamma-Poisson shrinkage, Robbins (1956); half-lives are chosen on
 //! a held-out tail.
 
+use crate::columns::{DIP, LiftTerms};
 use crate::dispersion::Dispersion;
 use crate::distribution::given_at_least;
-use crate::columns::{DIP, LiftTerms};
 use crate::prepare::{Evidence, Prepared};
 use endcap_model::Span;
 use serde::{Deserialize, Serialize};
+use std::ops::Range;
 
 /// Relative variance of a long-run place level around its SKU's mean level: half of it again, or twice.
 const PLACES_SPREAD: f64 = 0.5;
@@ -47,6 +48,14 @@ pub(crate) struct Level {
     pub(crate) variance: f64,
 }
 
+/// Long-run level of one series: its rows, the level and its relative variance.
+#[derive(Clone, Debug)]
+pub(crate) struct LongLevel {
+    run: Range<usize>,
+    level: f64,
+    variance: f64,
+}
+
 impl Memory {
     /// Half-lives to start from: a sixth and a third of the history.
     pub(crate) fn usual(span: Span) -> Self {
@@ -57,11 +66,11 @@ impl Memory {
     /// Memories worth trying on a history of so many periods.
     pub(crate) fn candidates(span: Span) -> Vec<Self> {
         let longest = 2.0 * span.len() as f64;
-        let half_lives: Vec<f64> = [3.0, 6.0, 12.0, 25.0, 50.0].into_iter().filter(|&h| h < longest).collect();
+        let half_lives: Vec<f64> = [1.5, 3.0, 6.0, 12.0, 30.0].into_iter().filter(|&h| h < longest).collect();
         let mut all = Vec::new();
         for &item_half_life in &half_lives {
             for &place_half_life in &half_lives {
-                all.extend([0.02, 0.1].map(|drift| Self { item_half_life, place_half_life, drift }));
+                all.extend([0.01, 0.05, 0.2].map(|drift| Self { item_half_life, place_half_life, drift }));
             }
         }
         if all.is_empty() { vec![Self::usual(span)] } else { all }
@@ -126,39 +135,60 @@ impl SkuBase {
 
     /// Returns the level of every place as known at the start of `origin`.
     pub(crate) fn levels(&self, memory: &Memory, origin: i32) -> Vec<Level> {
-        let known = |at: usize| self.period[at] < origin;
-        let usual = self.usual_level(&known);
-        let runs = self.runs();
-        let long: Vec<(f64, f64)> = runs.iter().map(|run| self.long_level(run.clone(), usual, &known)).collect();
-        let shrink = |sold: f64, expected: f64| (sold + 1.0 / memory.drift) / (expected + 1.0 / memory.drift);
-        let fade = |half_life: f64, at: usize| (-std::f64::consts::LN_2 * f64::from(origin - 1 - self.period[at]) / half_life).exp();
-        let mut recent = (0.0, 0.0);
-        for (run, &(level, _)) in runs.iter().zip(&long) {
-            for at in run.clone().filter(|&at| known(at)) {
-                let expected = level * self.expected[at];
-                let weight = fade(memory.item_half_life, at) / self.noise(expected);
-                recent.0 += weight * self.demand[at];
-                recent.1 += weight * expected;
-            }
-        }
-        let item = shrink(recent.0, recent.1);
-        let item_variance = 1.0 / (recent.1 + 1.0 / memory.drift);
-        runs.iter()
-            .zip(&long)
-            .map(|(run, &(level, variance))| {
-                let mut recent = (0.0, 0.0);
-                for at in run.clone().filter(|&at| known(at)) {
-                    let expected = level * item * self.expected[at];
-                    let weight = fade(memory.place_half_life, at) / self.noise(expected);
-                    recent.0 += weight * self.demand[at];
-                    recent.1 += weight * expected;
+        self.recent_levels(memory, origin, &self.long_levels(origin))
+    }
+
+    /// Returns the long-run level of every place, from everything known at the start of `origin`.
+    pub(crate) fn long_levels(&self, origin: i32) -> Vec<LongLevel> {
+        let usual = self.usual_level(origin);
+        self.runs().into_iter().map(|run| self.long_level(run, usual, origin)).collect()
+    }
+
+    /// Moves long-run levels by the recent ratios of the SKU and of each place.
+    pub(crate) fn recent_levels(&self, memory: &Memory, origin: i32, long: &[LongLevel]) -> Vec<Level> {
+        let (item, item_variance) = self.item_ratio(memory, origin, long);
+        let fading = self.fading(memory.place_half_life, origin);
+        long.iter()
+            .map(|place| {
+                let mut recent = Ratio::of(memory);
+                for at in place.run.clone().filter(|&at| self.period[at] < origin) {
+                    let expected = place.level * item * self.expected[at];
+                    let weight = fading[(origin - 1 - self.period[at]) as usize] / self.noise(expected);
+                    recent.add(weight * self.demand[at], weight * expected);
                 }
-                let ratio = shrink(recent.0, recent.1);
-                let recent_variance = 1.0 / (recent.1 + 1.0 / memory.drift);
-                let variance = (variance + item_variance + recent_variance).min(4.0);
-                Level { place: self.place[run.start], level: level * item * ratio, variance }
+                let variance = (place.variance + item_variance + recent.variance()).min(4.0);
+                Level { place: self.place[place.run.start], level: place.level * item * recent.value(), variance }
             })
             .collect()
+    }
+
+    /// Recent ratio of the SKU over all its places. Places of one period share its shock, so that a period says no
+    /// more than the shock lets it, however many places it has.
+    fn item_ratio(&self, memory: &Memory, origin: i32, long: &[LongLevel]) -> (f64, f64) {
+        let fading = self.fading(memory.item_half_life, origin);
+        let mut by_age = vec![(0.0, 0.0); fading.len()];
+        for place in long {
+            for at in place.run.clone().filter(|&at| self.period[at] < origin) {
+                let expected = place.level * self.expected[at];
+                let weight = 1.0 / (self.dispersion.counting + self.dispersion.cells * expected);
+                let sums = &mut by_age[(origin - 1 - self.period[at]) as usize];
+                sums.0 += weight * self.demand[at];
+                sums.1 += weight * expected;
+            }
+        }
+        let mut recent = Ratio::of(memory);
+        for ((sold, expected), fade) in by_age.into_iter().zip(fading) {
+            let weight = fade / (1.0 + self.dispersion.shock * expected);
+            recent.add(weight * sold, weight * expected);
+        }
+        (recent.value(), recent.variance())
+    }
+
+    /// Weights of the periods before `origin` by their age.
+    fn fading(&self, half_life: f64, origin: i32) -> Vec<f64> {
+        let ages = self.period.iter().map(|period| origin - period).max().unwrap_or(0).max(0);
+        let step = (-std::f64::consts::LN_2 / half_life).exp();
+        (0..ages).map(|age| step.powi(age)).collect()
     }
 
     /// Variance over mean of a row, which its weight divides by.
@@ -166,7 +196,7 @@ impl SkuBase {
         self.dispersion.counting + (self.dispersion.cells + self.dispersion.shock) * expected
     }
 
-    fn runs(&self) -> Vec<std::ops::Range<usize>> {
+    fn runs(&self) -> Vec<Range<usize>> {
         let mut runs = Vec::new();
         let mut start = 0;
         for at in 1..=self.place.len() {
@@ -179,28 +209,99 @@ impl SkuBase {
     }
 
     /// Level of the SKU over all its places.
-    fn usual_level(&self, known: &impl Fn(usize) -> bool) -> f64 {
+    fn usual_level(&self, origin: i32) -> f64 {
         let mut sums = (0.0, 0.0);
-        for at in (0..self.place.len()).filter(|&at| known(at)) {
+        for at in (0..self.place.len()).filter(|&at| self.period[at] < origin) {
             sums.0 += self.demand[at];
             sums.1 += self.expected[at];
         }
         if sums.1 > 0.0 { (sums.0 / sums.1).max(1e-9) } else { 1e-9 }
     }
 
-    fn long_level(&self, run: std::ops::Range<usize>, usual: f64, known: &impl Fn(usize) -> bool) -> (f64, f64) {
+    fn long_level(&self, run: Range<usize>, usual: f64, origin: i32) -> LongLevel {
         let mut sums = (1.0 / PLACES_SPREAD, 1.0 / PLACES_SPREAD);
-        for at in run.filter(|&at| known(at)) {
+        for at in run.clone().filter(|&at| self.period[at] < origin) {
             let expected = usual * self.expected[at];
             let weight = 1.0 / self.noise(expected);
             sums.0 += weight * self.demand[at];
             sums.1 += weight * expected;
         }
-        (usual * sums.0 / sums.1, 1.0 / sums.1)
+        LongLevel { run, level: usual * sums.0 / sums.1, variance: 1.0 / sums.1 }
+    }
+}
+
+/// A ratio of sales to expectation, shrunk towards 1: the posterior mean of a gamma-distributed ratio.
+struct Ratio {
+    sold: f64,
+    expected: f64,
+}
+
+impl Ratio {
+    fn of(memory: &Memory) -> Self {
+        Self { sold: 1.0 / memory.drift, expected: 1.0 / memory.drift }
+    }
+
+    fn add(&mut self, sold: f64, expected: f64) {
+        self.sold += sold;
+        self.expected += expected;
+    }
+
+    fn value(&self) -> f64 {
+        self.sold / self.expected
+    }
+
+    fn variance(&self) -> f64 {
+        1.0 / self.expected
     }
 }
 
 /// Log of the expected units at level 1.
 pub(crate) fn log_expected(line: &[f64], effects: &[f64]) -> f64 {
     line.iter().zip(effects).map(|(x, b)| x * b).sum::<f64>().clamp(-12.0, 12.0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn base(recent: f64) -> SkuBase {
+        let (places, periods) = (3u32, 60);
+        let mut base =
+            SkuBase { place: vec![], period: vec![], expected: vec![], demand: vec![], dispersion: Dispersion::START };
+        for place in 0..places {
+            for period in 0..periods {
+                base.place.push(place);
+                base.period.push(period);
+                base.expected.push(1.0);
+                base.demand.push(f64::from(place + 1) * 10.0 * if period >= 40 { recent } else { 1.0 });
+            }
+        }
+        base
+    }
+
+    #[test]
+    fn a_steady_series_keeps_its_level_whatever_the_memory() {
+        for item_half_life in [2.0, 30.0] {
+            let memory = Memory { item_half_life, place_half_life: 10.0, drift: 0.1 };
+            for level in base(1.0).levels(&memory, 60) {
+                let expected = f64::from(level.place + 1) * 10.0;
+                assert!((level.level / expected - 1.0).abs() < 0.05, "{level:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_lasting_change_is_followed_sooner_by_a_shorter_memory() {
+        let level = |half_life: f64| {
+            let memory = Memory { item_half_life: half_life, place_half_life: half_life, drift: 0.2 };
+            base(2.0).levels(&memory, 60)[2].level
+        };
+        assert!(level(4.0) > level(40.0) && level(4.0) > 55.0 && level(4.0) < 65.0, "{} {}", level(4.0), level(40.0));
+    }
+
+    #[test]
+    fn what_comes_after_the_origin_is_not_known() {
+        let memory = Memory { item_half_life: 5.0, place_half_life: 5.0, drift: 0.1 };
+        assert_eq!(base(1.0).levels(&memory, 40), base(3.0).levels(&memory, 40));
+    }
 }

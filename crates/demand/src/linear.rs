@@ -95,10 +95,6 @@ impl Factor {
         }
     }
 
-    pub(crate) fn is_left_out(&self, column: usize) -> bool {
-        self.left_out[column]
-    }
-
     /// Returns the logarithm of the determinant of what was not left out.
     pub(crate) fn log_determinant(&self) -> f64 {
         let kept = (0..self.size).filter(|&row| !self.left_out[row]);
@@ -211,11 +207,6 @@ impl Reduced {
         Parts { eliminated, kept: b, columns }
     }
 
-    /// Returns whether a column was left out because others say the same.
-    pub(crate) fn is_left_out(&self, column: usize) -> bool {
-        self.factor.is_left_out(self.kept_levels + column)
-    }
-
     /// Returns the prediction-error variance of `kept[k] + eliminated[e] + x b` (Henderson 1975).
     pub(crate) fn variance_of(&self, e: usize, k: usize, x: &[f64]) -> f64 {
         let f = self.scale[e];
@@ -242,7 +233,7 @@ mod tests {
         let factor = matrix.factor();
         let mut b = [9.0, 9.0, 15.0];
         factor.solve(&mut b);
-        assert!(factor.is_left_out(1) && b[1] == 0.0);
+        assert!(factor.left_out[1] && b[1] == 0.0);
         // Without the repeated column: [5 2; 2 10] b = [9, 15].
         assert!((b[0] - 60.0 / 46.0).abs() < 1e-12 && (b[2] - 57.0 / 46.0).abs() < 1e-12, "{b:?}");
     }

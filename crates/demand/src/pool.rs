@@ -29,6 +29,8 @@ pub(crate) struct Own {
     pub(crate) estimate: f64,
     /// Sampling variance; infinite without information.
     pub(crate) variance: f64,
+    /// How much wider than normal the interval of the own estimate is.
+    pub(crate) widening: f64,
     pub(crate) group: u32,
     pub(crate) tier: u32,
 }
@@ -54,7 +56,8 @@ pub(crate) fn pool(own: &[Own], groups: usize, tiers: usize, prior: Prior) -> Ve
             for &tier in weights_of(tiers) {
                 let spreads = [between, group, tier].map(|share| share * prior.deviation);
                 let fitted = Fitted::new(&informative, groups, tiers, spreads, prior);
-                let log_weight = fitted.log_likelihood + grid_width(i).ln() + above_width(group).ln() + above_width(tier).ln();
+                let log_weight =
+                    fitted.log_likelihood + grid_width(i).ln() + above_width(group).ln() + above_width(tier).ln();
                 if log_weight > best {
                     let shrink = (best - log_weight).exp();
                     sums.iter_mut().flatten().for_each(|sum| *sum *= shrink);
@@ -157,7 +160,7 @@ impl Fitted {
         let borrowed = own.variance / (own.variance + spread);
         Pooled {
             mean: (1.0 - borrowed) * own.estimate + borrowed * centre,
-            variance: (1.0 - borrowed) * own.variance + borrowed * borrowed * centre_variance,
+            variance: (1.0 - borrowed) * own.variance * own.widening.powi(2) + borrowed * borrowed * centre_variance,
             own_weight: 1.0 - borrowed,
         }
     }
@@ -174,7 +177,7 @@ mod tests {
     const PRIOR: Prior = Prior { mean: -2.0, deviation: 2.0 };
 
     fn own(estimate: f64, variance: f64, group: u32) -> Own {
-        Own { estimate, variance, group, tier: 0 }
+        Own { estimate, variance, widening: 1.0, group, tier: 0 }
     }
 
     #[test]

@@ -82,7 +82,8 @@ impl Frame {
     pub(crate) fn learn(panel: &Panel, span: Span) -> Self {
         let c = panel.columns();
         let controls = c.controls.iter().map(|control| scale(&control.name, &control.values)).collect();
-        let units: Vec<f64> = (0..panel.skus().len()).map(|sku| panel.rows_of(sku).map(|row| c.units[row]).sum()).collect();
+        let units: Vec<f64> =
+            (0..panel.skus().len()).map(|sku| panel.rows_of(sku).map(|row| c.units[row]).sum()).collect();
         let mut totals: BTreeMap<&endcap_model::Group, (f64, usize)> = BTreeMap::new();
         for (entry, sold) in panel.skus().iter().zip(&units) {
             let total = totals.entry(&entry.group).or_default();
@@ -148,7 +149,6 @@ fn scale(name: &str, values: &[f64]) -> ControlScale {
 /// Computes the two price indices of the substitutes, group by group.
 fn cross_prices(panel: &Panel, shares: &BTreeMap<Sku, f64>, own: &[f64], regular: &[f64]) -> (Vec<f64>, Vec<f64>) {
     let c = panel.columns();
-    let Some(span) = panel.span() else { return (Vec::new(), Vec::new()) };
     let mut members: BTreeMap<&endcap_model::Group, Vec<usize>> = BTreeMap::new();
     panel.skus().iter().enumerate().for_each(|(at, entry)| members.entry(&entry.group).or_default().push(at));
     let share = |sku: usize| shares.get(&panel.skus()[sku].sku).copied().unwrap_or(0.0).max(1e-9);
@@ -174,7 +174,6 @@ fn cross_prices(panel: &Panel, shares: &BTreeMap<Sku, f64>, own: &[f64], regular
                 .collect()
         })
         .collect();
-    let _ = span;
     let (mut cross, mut cross_regular) = (vec![0.0; panel.len()], vec![0.0; panel.len()]);
     for (row, price, base) in indices.into_iter().flatten() {
         cross[row] = price;

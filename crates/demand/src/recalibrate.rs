@@ -11,7 +11,7 @@
 
 use crate::distribution::middle_rank;
 use crate::fit::Fitted;
-use crate::forecast::{CellForecast, histories, sku_cells};
+use crate::forecast::{CellForecast, SkuHistory, histories, sku_cells};
 use crate::level::{Level, Memory};
 use crate::prepare::{Evidence, Prepared};
 use endcap_model::{Panel, Span};
@@ -22,11 +22,14 @@ use serde::{Deserialize, Serialize};
 const HISTORY_MIN: usize = 24;
 /// Origins inside the tail.
 const ORIGINS: i32 = 3;
+/// Least relative variance that the choice of a memory reckons with, so that single large cells do not decide it.
+const SPREAD_MIN: f64 = 0.1;
+/// SKUs on which the memory of levels is chosen.
+const SKUS_SAMPLED: usize = 150;
 /// Expected units that part the volume classes.
 const VOLUMES: [f64; 4] = [1.0, 3.0, 8.0, 20.0];
 /// Levels at which the map is kept.
-const KNOTS: [f64; 15] =
-    [0.005, 0.01, 0.025, 0.05, 0.1, 0.2, 0.35, 0.5, 0.65, 0.8, 0.9, 0.95, 0.975, 0.99, 0.995];
+const KNOTS: [f64; 15] = [0.005, 0.01, 0.025, 0.05, 0.1, 0.2, 0.35, 0.5, 0.65, 0.8, 0.9, 0.95, 0.975, 0.99, 0.995];
 /// Observations that the identity map is worth in a class.
 const IDENTITY_WORTH: f64 = 60.0;
 /// Share of the time on sale from which sales show all demand.
@@ -65,29 +68,15 @@ impl Recalibration {
         let histories = histories(trial, &prepared);
         let stride = (tail.len() as i32 / ORIGINS).max(1);
         let origins: Vec<Span> = (0..ORIGINS)
-            .map(|at| Span { start: tail.start.plus(at * stride), end: tail.start.plus((at + 2) * stride).min(tail.end) })
+            .map(|at| Span {
+                start: tail.start.plus(at * stride),
+                end: tail.start.plus((at + 2) * stride).min(tail.end),
+            })
             .filter(|span| !span.is_empty())
             .collect();
         let futures: Vec<Panel> = origins.iter().map(|&span| known.within(span)).collect();
         let ahead: Vec<Prepared> = futures.iter().map(|future| trial.frame.prepare(future)).collect();
-        let relative = relative_cells(trial, &ahead);
-        let loss = |memory: &Memory| -> f64 {
-            let losses: Vec<f64> = (0..panel.skus().len())
-                .into_par_iter()
-                .map(|sku| {
-                    let each = origins.iter().enumerate().map(|(at, span)| {
-                        let levels = histories[sku].levels(memory, span.start.0);
-                        relative[at][sku].iter().map(|cell| deviance(&ahead[at], cell, &levels)).sum::<f64>()
-                    });
-                    each.sum()
-                })
-                .collect();
-            losses.iter().sum()
-        };
-        let candidates = Memory::candidates(trial.lift.span);
-        let losses: Vec<f64> = candidates.iter().map(loss).collect();
-        let best = (0..candidates.len()).min_by(|&a, &b| losses[a].total_cmp(&losses[b]));
-        let memory = best.map_or(trial.memory, |at| candidates[at]);
+        let memory = best_memory(trial, &histories, &ahead, &origins);
         let mut ranks: Vec<Vec<Rank>> = vec![Vec::new(); classes()];
         for (at, span) in origins.iter().enumerate() {
             let found: Vec<Vec<(usize, Rank)>> = (0..panel.skus().len())
@@ -156,32 +145,49 @@ fn inverse(steps: &[(f64, f64)], level: f64) -> f64 {
     if y1 > y0 { x0 + (x1 - x0) * (level - y0) / (y1 - y0) } else { x1 }
 }
 
-/// Forecasts at level 1 of all cells of all origins.
-fn relative_cells(trial: &Fitted, ahead: &[Prepared]) -> Vec<Vec<Vec<CellForecast>>> {
-    let unit = Level { place: 0, level: 1.0, variance: 0.0 };
-    ahead
-        .iter()
-        .map(|prepared| {
-            (0..prepared.panel.skus().len())
-                .into_par_iter()
-                .map(|sku| {
-                    let item = trial.item(&prepared.panel.skus()[sku].sku);
-                    item.map_or_else(Vec::new, |item| sku_cells(prepared, sku, item, trial.lift.dip_carry, |_| (unit, None)))
-                })
-                .collect()
+/// Chooses the memory of levels that forecasts the tail best, on an even sample of the SKUs.
+fn best_memory(trial: &Fitted, histories: &[SkuHistory], ahead: &[Prepared], origins: &[Span]) -> Memory {
+    let candidates = Memory::candidates(trial.lift.span);
+    let stride = histories.len().div_ceil(SKUS_SAMPLED).max(1);
+    let sample: Vec<usize> = (0..histories.len()).step_by(stride).collect();
+    let losses: Vec<Vec<f64>> = sample
+        .into_par_iter()
+        .map(|sku| {
+            let mut sums = vec![0.0; candidates.len()];
+            let spread = (trial.dispersion.cells + trial.dispersion.shock).max(SPREAD_MIN);
+            for (prepared, span) in ahead.iter().zip(origins) {
+                let cells = relative_cells(trial, prepared, sku);
+                let long = histories[sku].base.long_levels(span.start.0);
+                for (sum, memory) in sums.iter_mut().zip(&candidates) {
+                    let levels = histories[sku].base.recent_levels(memory, span.start.0, &long);
+                    *sum += cells.iter().map(|cell| loss(prepared, cell, spread, &levels)).sum::<f64>();
+                }
+            }
+            sums
         })
-        .collect()
+        .collect();
+    let total = |at: usize| losses.iter().map(|sums| sums[at]).sum::<f64>();
+    let best = (0..candidates.len()).min_by(|&a, &b| total(a).total_cmp(&total(b)));
+    best.map_or(trial.memory, |at| candidates[at])
 }
 
-/// Poisson deviance of one cell, without the part that no level changes.
-fn deviance(ahead: &Prepared, cell: &CellForecast, levels: &[Level]) -> f64 {
+/// Forecasts at level 1 of all cells of one SKU.
+fn relative_cells(trial: &Fitted, ahead: &Prepared, sku: usize) -> Vec<CellForecast> {
+    let unit = Level { place: 0, level: 1.0, variance: 0.0 };
+    let item = trial.item(&ahead.panel.skus()[sku].sku);
+    item.map_or_else(Vec::new, |item| sku_cells(ahead, sku, item, trial.lift.dip_carry, |_| (unit, None)))
+}
+
+/// Negative-binomial log loss of one cell's mean, without the part that no level changes.
+fn loss(ahead: &Prepared, cell: &CellForecast, spread: f64, levels: &[Level]) -> f64 {
     let c = ahead.panel.columns();
     let Some(level) = level_of(levels, c.place[cell.row]) else { return 0.0 };
     if ahead.evidence[cell.row] != Evidence::Counted {
         return 0.0;
     }
     let mean = (level.level * cell.mean * ahead.exposure[cell.row]).max(1e-6);
-    mean - c.units[cell.row] * mean.ln()
+    let units = c.units[cell.row];
+    (units + 1.0 / spread) * (mean + 1.0 / spread).ln() - units * mean.ln()
 }
 
 fn level_of(levels: &[Level], place: u32) -> Option<Level> {
@@ -193,7 +199,8 @@ fn sku_ranks(trial: &Fitted, ahead: &Prepared, sku: usize, levels: &[Level]) -> 
     let c = ahead.panel.columns();
     let Some(item) = trial.item(&ahead.panel.skus()[sku].sku) else { return Vec::new() };
     let nothing = Level { place: u32::MAX, level: 0.0, variance: 0.0 };
-    let cells = sku_cells(ahead, sku, item, trial.lift.dip_carry, |place| (level_of(levels, place).unwrap_or(nothing), None));
+    let cells =
+        sku_cells(ahead, sku, item, trial.lift.dip_carry, |place| (level_of(levels, place).unwrap_or(nothing), None));
     cells
         .iter()
         .filter(|cell| cell.mean > 0.0 && ahead.evidence[cell.row] != Evidence::Nothing)
@@ -203,4 +210,45 @@ fn sku_ranks(trial: &Fitted, ahead: &Prepared, sku: usize, levels: &[Level]) -> 
             (class(ahead.is_promoted(cell.row), cell.mean), Rank { value, in_stock })
         })
         .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Even ranks of which every other one is only known to lie above a half of itself.
+    fn ranks(censored: bool) -> Vec<Rank> {
+        let rank = |at: usize| {
+            let value = (at as f64 + 0.5) / 2_000.0;
+            let cut = 0.37 + 0.6 * ((at * 7_919 % 2_000) as f64 / 2_000.0);
+            let in_stock = !censored || value <= cut;
+            Rank { value: if in_stock { value } else { cut }, in_stock }
+        };
+        (0..2_000).map(rank).collect()
+    }
+
+    #[test]
+    fn ranks_cut_short_by_empty_shelves_still_show_even_ranks() {
+        for censored in [false, true] {
+            let steps = product_limit(&mut ranks(censored));
+            for level in [0.05, 0.25, 0.5, 0.75] {
+                assert!(
+                    (inverse(&steps, level) - level).abs() < 0.04,
+                    "{censored} {level}: {}",
+                    inverse(&steps, level)
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn levels_rise_through_the_map_and_stay_inside() {
+        let narrow: Vec<Rank> = ranks(false).into_iter().map(|r| Rank { value: r.value * r.value, ..r }).collect();
+        let recalibration = Recalibration::of_ranks(vec![narrow; classes()]);
+        let mapped: Vec<f64> = (1..100).map(|at| recalibration.level(true, 5.0, f64::from(at) / 100.0)).collect();
+        assert!(mapped.windows(2).all(|pair| pair[0] <= pair[1]));
+        assert!(mapped.iter().all(|level| *level > 0.0 && *level < 1.0));
+        assert!((mapped[49] - 0.25).abs() < 0.02, "{}", mapped[49]);
+        assert_eq!(Recalibration::default().level(true, 5.0, 0.9), 0.9);
+    }
 }

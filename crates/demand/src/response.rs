@@ -6,11 +6,11 @@
 //! consistent whatever that shock really is; the shock only says how much a further store of the same period adds.
 //!
 //! Standard errors are the sandwich clustered by period, with the small-sample correction and the degrees of freedom
-//! from how evenly the periods inform an effect, robust to shocks that last over neighbouring periods, and never
-//! below what the working model itself implies.
+//! from how evenly the periods inform an effect, robust to shocks that last over neighbouring periods, and steadied
+//! by what the working model implies, since a sandwich of few periods is itself uncertain.
 //!
 //! Sources: Liang and Zeger (1986) for the estimating equations; McCullagh and Nelder (1989), chapter 9, for
-//! quasi-likelihood; Bell and McCaffrey (2002) and Carter, Schnepel and Steigerwald (2017) for few clusters; Driscoll
+//! quasi-likelihood; MacKinnon, Nielsen and Webb (2023, CV3) and Carter, Schnepel and Steigerwald (2017) for few clusters; Driscoll
 //! and Kraay (1998) for lasting shocks; Dempster, Laird and Rubin (1977) and Louis (1982) for censored rows.
 
 use crate::columns::{DIP, LiftTerms};
@@ -31,6 +31,8 @@ const STEPS_MAX: usize = 25;
 const SETTLED: f64 = 1e-4;
 /// Largest change of a row's log expectation in one step.
 const STRIDE: f64 = 1.5;
+/// Degrees of freedom that the variance implied by the working model is worth beside the sandwich.
+const MODEL_FREEDOM: f64 = 3.0;
 /// Least share of a censored row's information that is taken to be left.
 const INFORMATION_MIN: f64 = 0.02;
 
@@ -55,12 +57,20 @@ pub(crate) struct SkuRows {
 pub(crate) struct SkuEstimate {
     /// Estimates, in the order of the columns.
     pub(crate) effects: Vec<f64>,
-    /// Variances of the estimates, widened so that a normal quantile gives the interval of the t distribution.
-    pub(crate) variances: Vec<f64>,
+    /// Sampling variances of the estimates.
+    pub(crate) sampling: Vec<Sampling>,
     /// Log level per place of the rows.
     pub(crate) levels: Vec<f64>,
     /// Sums behind the variance of the counts.
     pub(crate) moments: Moments,
+}
+
+/// How far an estimate may be off by chance.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) struct Sampling {
+    pub(crate) variance: f64,
+    /// Quantile of the t distribution over that of the normal one: how much wider few periods make an interval.
+    pub(crate) widening: f64,
 }
 
 /// Expectation, completed demand and weight of every row at one set of effects.
@@ -263,9 +273,9 @@ pub(crate) fn estimate(rows: &SkuRows, dispersion: &Dispersion, start: Option<&S
         }
         equations = Equations::new(rows, &working.weight, dispersion);
     }
-    let variances = variances(rows, &working, &equations, dispersion);
+    let sampling = sampling(rows, &working, &equations, dispersion);
     let moments = Moments::of(rows, &working.mean, &working.difference, &working.hidden, dispersion);
-    SkuEstimate { effects, variances, levels, moments }
+    SkuEstimate { effects, sampling, levels, moments }
 }
 
 /// By how much the household stock at each carry would raise the quasi-likelihood: the score statistic of the dip
@@ -275,9 +285,10 @@ pub(crate) fn dip_gain(rows: &SkuRows, at: &SkuEstimate, dispersion: &Dispersion
     let equations = Equations::new(rows, &working.weight, dispersion);
     let (time, place, columns) = rows.right_side(&working, &at.effects);
     let shocks = shocks(rows, &working, dispersion);
-    let pull = columns[DIP] - (0..rows.rows.len())
-        .map(|row| working.weight[row] * shocks[rows.time[row] as usize] * rows.line(row)[DIP])
-        .sum::<f64>();
+    let pull = columns[DIP]
+        - (0..rows.rows.len())
+            .map(|row| working.weight[row] * shocks[rows.time[row] as usize] * rows.line(row)[DIP])
+            .sum::<f64>();
     let (_, steps) = equations.solve(time, place, columns);
     -steps[DIP] * pull.abs()
 }
@@ -293,8 +304,8 @@ fn shocks(rows: &SkuRows, working: &Working, dispersion: &Dispersion) -> Vec<f64
     sums.iter().map(|&(pull, weight)| pull / weight).collect()
 }
 
-/// Variances of all effects; see the module.
-fn variances(rows: &SkuRows, working: &Working, equations: &Equations, dispersion: &Dispersion) -> Vec<f64> {
+/// Sampling variances of all effects; see the module.
+fn sampling(rows: &SkuRows, working: &Working, equations: &Equations, dispersion: &Dispersion) -> Vec<Sampling> {
     let k = rows.columns;
     let shocks = shocks(rows, working, dispersion);
     let directions: Vec<(Vec<f64>, Vec<f64>)> = (0..k)
@@ -320,31 +331,41 @@ fn variances(rows: &SkuRows, working: &Working, equations: &Equations, dispersio
             cell[2] += w * a;
         }
     }
-    (0..k).map(|j| widened_variance(|t| influence[t * k + j], &weight_sums, directions[j].1[j])).collect()
+    (0..k).map(|j| clustered(|t| influence[t * k + j], &weight_sums, directions[j].1[j])).collect()
 }
 
-/// Variance of one effect from its influence by period, widened for few periods.
-fn widened_variance(cell: impl Fn(usize) -> [f64; 3], weight_sums: &[f64], faint: f64) -> f64 {
+/// Variance of one effect from its influence by period, and its degrees of freedom.
+fn clustered(cell: impl Fn(usize) -> [f64; 3], weight_sums: &[f64], model: f64) -> Sampling {
     let times = weight_sums.len();
-    let model: Vec<f64> = (0..times).map(|t| (cell(t)[1] - cell(t)[2].powi(2) / weight_sums[t]).max(0.0)).collect();
-    let total: f64 = model.iter().sum();
+    let information: Vec<f64> =
+        (0..times).map(|t| (cell(t)[1] - cell(t)[2].powi(2) / weight_sums[t]).max(0.0)).collect();
+    let total: f64 = information.iter().sum();
     if total <= 0.0 || !total.is_finite() {
-        return 1.0 / FAINT;
+        return Sampling { variance: 1.0 / FAINT, widening: 1.0 };
     }
-    let share = |t: usize| (model[t] / total).min(0.9);
-    let corrected: Vec<f64> = (0..times).map(|t| cell(t)[0] / (1.0 - share(t)).sqrt()).collect();
-    let mut sandwich: f64 = corrected.iter().map(|v| v * v).sum();
-    let lags = (0.75 * (times as f64).cbrt()).floor() as usize;
-    let lasting: f64 = (1..=lags.min(times.saturating_sub(1)))
-        .map(|lag| {
-            let weight = 1.0 - lag as f64 / (lags + 1) as f64;
-            2.0 * weight * (lag..times).map(|t| corrected[t] * corrected[t - lag]).sum::<f64>()
-        })
-        .sum();
-    sandwich += lasting.max(0.0);
-    let effective = 1.0 / (0..times).map(|t| share(t).powi(2)).sum::<f64>();
-    let widening = t_quantile(effective - 1.0) / 1.959_964;
-    sandwich.max(faint) * widening * widening
+    let share = |t: usize| (information[t] / total).min(0.9);
+    let corrected: Vec<f64> = (0..times).map(|t| cell(t)[0] / (1.0 - share(t))).collect();
+    let sandwich: f64 = corrected.iter().map(|v| v * v).sum::<f64>() + lasting(&corrected);
+    let freedom = (1.0 / (0..times).map(|t| share(t).powi(2)).sum::<f64>() - 1.0).max(0.0);
+    let variance = (freedom * sandwich + MODEL_FREEDOM * model) / (freedom + MODEL_FREEDOM);
+    Sampling { variance, widening: t_quantile(freedom + MODEL_FREEDOM) / 1.959_964 }
+}
+
+/// What shocks that last over neighbouring periods add to the variance: Bartlett-weighted products of influences,
+/// less a quarter of their standard error, since products of unrelated influences are not exactly nothing.
+fn lasting(influence: &[f64]) -> f64 {
+    let times = influence.len();
+    let lags = (times as f64).sqrt().round() as usize;
+    let (mut sum, mut noise) = (0.0, 0.0);
+    for lag in 1..=lags.min(times.saturating_sub(1)) {
+        let weight = 2.0 * (1.0 - lag as f64 / (lags + 1) as f64);
+        for t in lag..times {
+            let product = weight * influence[t] * influence[t - lag];
+            sum += product;
+            noise += product * product;
+        }
+    }
+    (sum - 0.25 * noise.sqrt()).max(0.0)
 }
 
 /// 97.5 % quantile of Student's t distribution for one degree of freedom or more (Hill 1970 through the expansion of

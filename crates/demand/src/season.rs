@@ -59,7 +59,9 @@ impl Season {
         if self.weekdays {
             let (days, others) = rest.split_at_mut(6);
             let day = (period.0 + 3).rem_euclid(7) as usize;
-            days.iter_mut().enumerate().for_each(|(i, v)| *v = f64::from(u8::from(i == day)) - f64::from(u8::from(day == 6)));
+            days.iter_mut()
+                .enumerate()
+                .for_each(|(i, v)| *v = f64::from(u8::from(i == day)) - f64::from(u8::from(day == 6)));
             rest = others;
         }
         if let Some(cycle) = self.cycle {
@@ -69,17 +71,6 @@ impl Season {
                 rest[2 * harmonic + 1] = angle.cos();
             }
         }
-    }
-
-    /// Returns names of the terms, in the order in which they are written.
-    pub(crate) fn names(&self) -> Vec<String> {
-        let days = ["monday", "tuesday", "wednesday", "thursday", "friday", "saturday"];
-        let mut names: Vec<String> = if self.weekdays { days.map(String::from).to_vec() } else { Vec::new() };
-        for harmonic in 1..=self.harmonics {
-            names.push(format!("cycle_sin_{harmonic}"));
-            names.push(format!("cycle_cos_{harmonic}"));
-        }
-        names
     }
 }
 
@@ -121,7 +112,9 @@ fn group_series(panel: &Panel, span: Span) -> Vec<Vec<Option<f64>>> {
         }
     }
     sums.chunks(span.len())
-        .map(|group| group.iter().map(|&(sold, usual)| (sold > 0.0 && usual > 0.0).then(|| (sold / usual).ln())).collect())
+        .map(|group| {
+            group.iter().map(|&(sold, usual)| (sold > 0.0 && usual > 0.0).then(|| (sold / usual).ln())).collect()
+        })
         .collect()
 }
 
@@ -148,13 +141,59 @@ fn criterion(series: &[Vec<Option<f64>>], span: Span, season: &Season) -> Option
             right.iter_mut().zip(&x).for_each(|(b, v)| *b += v * z);
         }
         normal.factor().solve(&mut right);
-        let error: f64 = known
-            .iter()
-            .map(|&(t, z)| (z - row(t).iter().zip(&right).map(|(x, b)| x * b).sum::<f64>()).powi(2))
-            .sum();
+        let error: f64 =
+            known.iter().map(|&(t, z)| (z - row(t).iter().zip(&right).map(|(x, b)| x * b).sum::<f64>()).powi(2)).sum();
         let n = known.len() as f64;
         value += n * (error / n).max(1e-9).ln() + terms as f64 * n.ln();
         observations += known.len();
     }
     (observations > 0).then_some(value)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use endcap_model::{PanelColumns, PlaceEntry, SkuEntry};
+
+    fn panel_of(periods: i32, units: impl Fn(i32) -> f64) -> Panel {
+        let n = periods as usize;
+        let columns = PanelColumns {
+            sku: vec![0; n],
+            place: vec![0; n],
+            period: (0..periods).map(Period).collect(),
+            units: (0..periods).map(units).collect(),
+            price: vec![1.0; n],
+            base_price: vec![1.0; n],
+            feature: vec![0.0; n],
+            display: vec![0.0; n],
+            stockout_share: vec![0.0; n],
+            controls: vec![],
+        };
+        let sku = SkuEntry { sku: "a".into(), group: "g".into(), tier: String::new() };
+        let place = PlaceEntry { place: "x".into(), region: String::new() };
+        Panel::new(Calendar::Index, vec![sku], vec![place], columns).unwrap()
+    }
+
+    #[test]
+    fn a_year_of_numbered_weeks_is_found_and_noise_is_not() {
+        let wave = panel_of(104, |t| 50.0 * (0.4 * (TAU * f64::from(t) / 52.0).sin()).exp() + f64::from(t * 7 % 5));
+        assert_eq!(Season::of(&wave, wave.span().unwrap()).cycle, Some(52.0));
+        let noise = panel_of(104, |t| 50.0 + f64::from(t * t * 31 % 17));
+        assert_eq!(Season::of(&noise, noise.span().unwrap()).cycle, None);
+    }
+
+    #[test]
+    fn weekday_terms_add_up_to_nothing_over_a_week() {
+        let season = Season { calendar: Calendar::Day, weekdays: true, cycle: None, harmonics: 0 };
+        let mut sums = [0.0; 6];
+        for day in 0..7 {
+            let mut terms = [0.0; 6];
+            season.write(Period(day), &mut terms);
+            sums.iter_mut().zip(terms).for_each(|(sum, term)| *sum += term);
+        }
+        assert_eq!(sums, [0.0; 6]);
+        let mut monday = [0.0; 6];
+        season.write(Period(4), &mut monday);
+        assert_eq!(monday[0], 1.0);
+    }
 }

@@ -226,8 +226,8 @@ fn flag(value: Value<'_>) -> Result<bool, String> {
         Value::Flag(flag) => Some(flag),
         Value::Whole(0) => Some(false),
         Value::Whole(1) => Some(true),
-        Value::Number(number) if number == 0.0 => Some(false),
-        Value::Number(number) if number == 1.0 => Some(true),
+        Value::Number(0.0) => Some(false),
+        Value::Number(1.0) => Some(true),
         Value::Text(text) => match text.to_ascii_lowercase().as_str() {
             "0" | "false" | "no" | "n" | "f" => Some(false),
             "1" | "true" | "yes" | "y" | "t" => Some(true),

@@ -102,9 +102,9 @@ fn array(column: &Column, texts: &[Arc<str>], rows: &[u32]) -> ArrayRef {
         Column::Number(values) => {
             Arc::new(rows.map(|row| Some(values[row]).filter(|v| !v.is_nan())).collect::<Float64Array>())
         }
-        Column::Flag(values) => {
-            Arc::new(rows.map(|row| Some(values[row]).filter(|&v| v != NO_FLAG).map(|v| v == 1)).collect::<BooleanArray>())
-        }
+        Column::Flag(values) => Arc::new(
+            rows.map(|row| Some(values[row]).filter(|&v| v != NO_FLAG).map(|v| v == 1)).collect::<BooleanArray>(),
+        ),
     }
 }
 

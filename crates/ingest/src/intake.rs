@@ -86,7 +86,7 @@ impl Intake {
 
     /// Counts a row that was set aside before it came here.
     pub fn count_set_aside(&mut self, source: &str, rows: u64) {
-        let at = self.source_of(source, || vec![]);
+        let at = self.source_of(source, Vec::new);
         self.sources[at].counts.read += rows;
         self.sources[at].counts.set_aside += rows;
     }

@@ -10,12 +10,16 @@ mod facts;
 mod intake;
 mod intern;
 mod period;
+mod prices;
 mod readiness;
 mod settle;
+#[cfg(test)]
+mod tests;
 mod values;
 
 pub use counts::Counts;
 pub use error::IngestError;
 pub use facts::{Loaded, schema};
 pub use intake::{Intake, RawBatch, RawColumn, Rules};
+pub use prices::{KnownPrices, complete_prices};
 pub use readiness::{Readiness, ReadinessVerdict, readiness};

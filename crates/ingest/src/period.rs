@@ -36,9 +36,7 @@ impl PeriodReader {
                 _ => i64::from(day),
             }),
             Value::Whole(whole) => self.number(whole, origin),
-            Value::Number(number) if number.fract() == 0.0 && number.abs() < 1e9 => {
-                self.number(number as i64, origin)
-            }
+            Value::Number(number) if number.fract() == 0.0 && number.abs() < 1e9 => self.number(number as i64, origin),
             Value::Number(_) | Value::Flag(_) => Err(self.expected()),
         }
     }

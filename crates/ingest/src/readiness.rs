@@ -32,7 +32,7 @@ pub struct Readiness {
     pub periods: usize,
     /// Distinct item-periods with a price cut of 5 % or more, a feature or a display.
     pub promoted_periods: usize,
-    /// Mean over series of the standard deviation of log(price / base price).
+    /// Standard deviation of log(price / base price) around the mean of its series, pooled over all rows.
     pub price_variation: f64,
     /// Share of the selling time with stock, over all rows.
     pub in_stock_share: f64,
@@ -51,6 +51,7 @@ struct Gathered {
     skus: BTreeSet<u32>,
     promoted: BTreeSet<(u32, i32)>,
     series: usize,
+    /// Sum of squares of log(price / base price) around the mean of each series.
     variation: f64,
     periods: (i32, i32),
     in_stock: f64,
@@ -98,7 +99,7 @@ fn gather(panel: &Panel, sku: u32, rows: std::ops::Range<usize>, into: &mut Gath
     into.skus.insert(sku);
     into.series += 1;
     into.rows += rows.len();
-    into.variation += (squares / count - (sum / count).powi(2)).max(0.0).sqrt();
+    into.variation += (squares - sum * sum / count).max(0.0);
 }
 
 /// Periods of history below which there is nothing to learn, and from which there is enough.
@@ -111,7 +112,7 @@ fn history_needed(calendar: Calendar) -> (usize, usize) {
 
 fn judge(category: &str, found: &Gathered, calendar: Calendar) -> Readiness {
     let periods = (found.periods.1 - found.periods.0 + 1) as usize;
-    let price_variation = found.variation / found.series as f64;
+    let price_variation = (found.variation / found.rows as f64).sqrt();
     let in_stock_share = found.in_stock / found.rows as f64;
     let mut report = Readiness {
         category: category.to_owned(),
@@ -134,7 +135,10 @@ fn judge(category: &str, found: &Gathered, calendar: Calendar) -> Readiness {
     );
     report.require(
         level(price_variation, 0.01, 0.03),
-        format!("price variation: the price moves by {:.1} % (standard deviation), 3 % wanted", 100.0 * price_variation),
+        format!(
+            "price variation: the price moves by {:.1} % (standard deviation), 3 % wanted",
+            100.0 * price_variation
+        ),
         "load prices paid and list prices, or test a price cut of 15 % or more in some places".to_owned(),
     );
     report.require(
@@ -170,5 +174,55 @@ impl Readiness {
             self.missing.push(missing);
             self.helps.push(help);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use endcap_model::{PanelColumns, Period, PlaceEntry, SkuEntry};
+
+    /// Two items of one place over so many days; the second is never promoted and mostly out of stock.
+    fn judged(days: i32) -> Vec<Readiness> {
+        let rows: Vec<(u32, i32)> = (0..2).flat_map(|sku| (0..days).map(move |day| (sku, day))).collect();
+        let promoted = |&(sku, day): &(u32, i32)| sku == 0 && day % 7 < 2;
+        let columns = PanelColumns {
+            sku: rows.iter().map(|row| row.0).collect(),
+            place: vec![0; rows.len()],
+            period: rows.iter().map(|row| Period(row.1)).collect(),
+            units: vec![3.0; rows.len()],
+            price: rows.iter().map(|row| if promoted(row) { 0.8 } else { 1.0 }).collect(),
+            base_price: vec![1.0; rows.len()],
+            feature: vec![0.0; rows.len()],
+            display: vec![0.0; rows.len()],
+            stockout_share: rows.iter().map(|row| if row.0 == 1 { 0.6 } else { 0.0 }).collect(),
+            controls: vec![],
+        };
+        let skus = ["a", "b"].map(|sku| SkuEntry { sku: sku.into(), group: "g".into(), tier: String::new() });
+        let places = vec![PlaceEntry { place: "x".into(), region: String::new() }];
+        let panel = Panel::new(Calendar::Day, skus.into(), places, columns).unwrap();
+        readiness(&panel, &BTreeMap::from([("a".into(), "Tea".to_owned())]))
+    }
+
+    #[test]
+    fn each_category_is_told_what_it_lacks_and_what_would_help() {
+        let [none, tea] = judged(90).try_into().unwrap();
+        assert_eq!((tea.category.as_str(), tea.verdict), ("Tea", ReadinessVerdict::Ready));
+        assert_eq!((tea.periods, tea.promoted_periods, tea.missing.len()), (90, 26, 0));
+        let share = 26.0 / 90.0_f64;
+        let expected = 0.8_f64.ln().abs() * (share * (1.0 - share)).sqrt();
+        assert!((tea.price_variation - expected).abs() < 1e-12);
+        assert_eq!((none.category.as_str(), none.verdict), ("(none)", ReadinessVerdict::NotReady));
+        assert!((none.in_stock_share - 0.4).abs() < 1e-12);
+        assert_eq!(none.missing.len(), 3);
+        assert_eq!(none.missing.len(), none.helps.len());
+    }
+
+    #[test]
+    fn a_short_history_is_thin_and_a_shorter_one_is_not_ready() {
+        let tea = |days| judged(days).pop().unwrap();
+        assert_eq!(tea(42).verdict, ReadinessVerdict::Thin);
+        assert!(tea(42).helps[0].contains("load 14 more days"));
+        assert_eq!(tea(20).verdict, ReadinessVerdict::NotReady);
     }
 }

@@ -114,7 +114,9 @@ fn sorted(key: &[KeyPart<'_>], rows: usize) -> Vec<u32> {
     let bits: u32 = key.iter().map(|part| part.bits).sum::<u32>() + row_bits;
     if bits <= u64::BITS {
         let mut packed: Vec<u64> = (0..rows)
-            .map(|row| key.iter().fold(0, |sum, part| sum << part.bits | u64::from((part.of)(row))) << row_bits | row as u64)
+            .map(|row| {
+                key.iter().fold(0, |sum, part| sum << part.bits | u64::from((part.of)(row))) << row_bits | row as u64
+            })
             .collect();
         packed.sort_unstable();
         return packed.into_iter().map(|packed| (packed & ((1 << row_bits) - 1)) as u32).collect();
@@ -290,4 +292,33 @@ fn parts(intake: &Intake, kept: &[u32]) -> Vec<Part> {
         }
     }
     parts
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn keys_of_any_width_sort_as_tuples_do(
+            rows in prop::collection::vec((any::<u32>(), 0u32..4, any::<u32>()), 0..50), wide in 1u32..=32)
+        {
+            for widths in [[wide, 2, 8], [32, 32, 32], [64, 64, 32]] {
+                let cut = |value: u32, bits: u32| if bits >= 32 { value } else { value & ((1 << bits) - 1) };
+                let key = |row: usize| {
+                    let (a, b, c) = rows[row];
+                    (cut(a, widths[0]), cut(b, widths[1]), cut(c, widths[2]))
+                };
+                let parts = [
+                    KeyPart { bits: widths[0], of: Box::new(move |row| key(row).0) },
+                    KeyPart { bits: widths[1], of: Box::new(move |row| key(row).1) },
+                    KeyPart { bits: widths[2], of: Box::new(move |row| key(row).2) },
+                ];
+                let mut expected: Vec<u32> = (0..rows.len() as u32).collect();
+                expected.sort_by_key(|&row| key(row as usize));
+                prop_assert_eq!(sorted(&parts, rows.len()), expected);
+            }
+        }
+    }
 }

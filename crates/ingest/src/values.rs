@@ -33,8 +33,7 @@ impl Values {
     /// Brings a column into one of the shapes.
     pub fn of(column: &str, array: &ArrayRef) -> Result<Self, IngestError> {
         use DataType as Type;
-        let refused =
-            || IngestError::ColumnType { column: column.to_owned(), found: array.data_type().to_string() };
+        let refused = || IngestError::ColumnType { column: column.to_owned(), found: array.data_type().to_string() };
         let to = |target: Type| cast(array, &target).map_err(|_| refused());
         Ok(match array.data_type() {
             Type::Null => Self::Absent,

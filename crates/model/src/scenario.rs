@@ -168,9 +168,9 @@ pub struct TwinTerms {
     pub worlds: usize,
     /// First seed.
     pub seed: u64,
-    /// Mean of the hidden price sensitivity of demand (an elasticity at list price), over items.
+    /// Mean of the hidden price sensitivity of demand (an elasticity at list price) of items whose history shows none.
     pub elasticity_mean: f64,
-    /// Standard deviation of it over items.
+    /// Standard deviation of an item's hidden elasticity around what its history shows, over worlds.
     pub elasticity_sd: f64,
     /// Share of the extra units bought on promotion that is taken from later periods.
     pub pull_forward_share: f64,

@@ -11,12 +11,14 @@ pub(crate) struct Line<'a> {
     pub region: Place,
     pub item: &'a ItemEconomics,
     pub response: &'a Response,
-    pub stores: Vec<Cell>,
+    /// By store.
+    pub stores: Vec<Cell<'a>>,
 }
 
 /// One item in one store.
 #[derive(Clone, Debug)]
-pub(crate) struct Cell {
+pub(crate) struct Cell<'a> {
+    pub store: &'a Place,
     /// Expected units without promotion, by period of the span.
     pub baseline: Vec<f64>,
     /// Variance over mean, by period.
@@ -26,6 +28,11 @@ pub(crate) struct Cell {
 }
 
 impl Line<'_> {
+    /// Returns whether a store sells the item.
+    pub fn sells_in(&self, store: &Place) -> bool {
+        self.stores.binary_search_by(|cell| cell.store.cmp(store)).is_ok()
+    }
+
     /// Baseline units of all stores in a period; past the span, those of the same position in its last season.
     pub fn baseline(&self, period: usize, season: Option<usize>) -> f64 {
         self.stores.iter().map(|cell| cell.baseline_at(period, season)).sum()
@@ -37,7 +44,7 @@ impl Line<'_> {
     }
 }
 
-impl Cell {
+impl Cell<'_> {
     /// Baseline in a period; past the span, that of the same position in its last season (or the span's last period).
     pub fn baseline_at(&self, period: usize, season: Option<usize>) -> f64 {
         let length = self.baseline.len();
@@ -56,7 +63,7 @@ pub(crate) fn lines<'a>(input: &PlanInput<'a>) -> Result<Vec<Line<'a>>, PlanErro
     let states: BTreeMap<(&Sku, &Place), &StockState> =
         input.states.iter().map(|state| ((&state.sku, &state.place), state)).collect();
     let mut lines: BTreeMap<(&'a Sku, Place), Line<'a>> = BTreeMap::new();
-    let rows = &input.baseline.rows;
+    let rows: &'a [endcap_model::ForecastRow] = &input.baseline.rows;
     let mut from = 0;
     while from < rows.len() {
         let (sku, store) = (&rows[from].sku, &rows[from].place);
@@ -87,13 +94,15 @@ fn check(input: &PlanInput) -> Result<(), PlanError> {
     Ok(())
 }
 
-fn cell_of(
-    input: &PlanInput,
-    run: &[endcap_model::ForecastRow],
+fn cell_of<'a>(
+    input: &PlanInput<'a>,
+    run: &'a [endcap_model::ForecastRow],
     state: Option<&StockState>,
-) -> Result<Cell, PlanError> {
+) -> Result<Cell<'a>, PlanError> {
     let length = input.span.len();
-    let mut cell = Cell { baseline: vec![0.0; length], dispersion: vec![1.0; length], supplied: vec![0.0; length] };
+    let store = &run[0].place;
+    let mut cell =
+        Cell { store, baseline: vec![0.0; length], dispersion: vec![1.0; length], supplied: vec![0.0; length] };
     for row in run.iter().filter(|row| input.span.contains(row.period)) {
         if !(row.baseline.is_finite() && row.baseline >= 0.0 && row.dispersion.is_finite()) {
             let (sku, place) = (row.sku.clone(), row.place.clone());

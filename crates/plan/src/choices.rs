@@ -3,7 +3,7 @@
 use crate::cells::{Line, lines};
 use crate::terms::{PlanError, PlanInput};
 use crate::worth::{Substitute, Valuer, Worth};
-use endcap_model::{Depth, Lock, Place, Sku};
+use endcap_model::{Depth, Group, Lock, Place, Sku};
 use rayon::prelude::*;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -52,9 +52,11 @@ impl LineChoices {
 pub(crate) fn choices(input: &PlanInput) -> Result<Choices, PlanError> {
     let lines = lines(input)?;
     let locks = Locks::read(input, &lines)?;
-    let groups = groups(&lines);
-    let priced: Vec<LineChoices> =
-        lines.par_iter().map(|line| line_choices(input, line, &substitutes(input, line, &lines, &groups), &locks)).collect();
+    let circles = circles(&lines);
+    let priced: Vec<LineChoices> = lines
+        .par_iter()
+        .map(|line| line_choices(input, line, &substitutes(input, line, &lines, &circles), &locks))
+        .collect();
     let regions: BTreeSet<&Place> = lines.iter().map(|line| &line.region).collect();
     let regions: Vec<Place> = regions.into_iter().cloned().collect();
     let share = input.scenario.limits.capacity_share;
@@ -70,20 +72,20 @@ pub(crate) fn choices(input: &PlanInput) -> Result<Choices, PlanError> {
 pub(crate) struct Revaluer<'a> {
     input: PlanInput<'a>,
     lines: Vec<Line<'a>>,
-    groups: BTreeMap<(String, Place), Vec<usize>>,
+    circles: Circles<'a>,
 }
 
 impl<'a> Revaluer<'a> {
     pub fn new(input: &PlanInput<'a>) -> Result<Self, PlanError> {
         let lines = lines(input)?;
-        let groups = groups(&lines);
-        Ok(Self { input: *input, lines, groups })
+        let circles = circles(&lines);
+        Ok(Self { input: *input, lines, circles })
     }
 
     /// Worth of an offer of a line (the same number as in [`Choices::lines`]).
     pub fn worth(&self, line: usize, period: usize, depth: Depth, shift: f64) -> Worth {
         let line = &self.lines[line];
-        let substitutes = substitutes(&self.input, line, &self.lines, &self.groups);
+        let substitutes = substitutes(&self.input, line, &self.lines, &self.circles);
         valuer(&self.input, line, &substitutes).worth(period, depth, shift)
     }
 }
@@ -106,35 +108,49 @@ fn mean_baseline(input: &PlanInput, region: &Place, lines: &[Line]) -> f64 {
         / periods as f64
 }
 
-fn groups(lines: &[Line]) -> BTreeMap<(String, Place), Vec<usize>> {
-    let mut groups: BTreeMap<(String, Place), Vec<usize>> = BTreeMap::new();
-    for (at, line) in lines.iter().enumerate() {
-        groups.entry((line.response.group.as_str().to_owned(), line.region.clone())).or_default().push(at);
-    }
-    groups
+/// Items of one group in one region.
+struct Circle<'a> {
+    members: Vec<usize>,
+    /// Share of the group's units that the items sold in a store have together.
+    shares: BTreeMap<&'a Place, f64>,
 }
 
-/// The other items of the line's group in its region. An item's index of the others weighs them by their share of the
-/// group, made up to one without the item itself.
-fn substitutes(
-    input: &PlanInput,
-    line: &Line,
-    lines: &[Line],
-    groups: &BTreeMap<(String, Place), Vec<usize>>,
-) -> Vec<Substitute> {
-    let group = &groups[&(line.response.group.as_str().to_owned(), line.region.clone())];
-    let others = group.iter().map(|&at| &lines[at]).filter(|other| other.sku != line.sku);
-    others
-        .map(|other| {
-            let rest = 1.0 - other.response.share_in_group;
-            let weight = if rest > 1e-9 { (line.response.share_in_group / rest).min(1.0) } else { 0.0 };
-            Substitute {
-                baseline: (0..input.span.len()).map(|period| other.baseline(period, None)).collect(),
-                margin: other.margin(),
-                elasticity: other.response.cross_price.mean * weight,
-            }
-        })
-        .collect()
+type Circles<'a> = BTreeMap<(&'a Group, Place), Circle<'a>>;
+
+fn circles<'a>(lines: &[Line<'a>]) -> Circles<'a> {
+    let mut circles: Circles<'a> = BTreeMap::new();
+    for (at, line) in lines.iter().enumerate() {
+        let circle = circles.entry((&line.response.group, line.region.clone()));
+        let circle = circle.or_insert_with(|| Circle { members: Vec::new(), shares: BTreeMap::new() });
+        circle.members.push(at);
+        for cell in &line.stores {
+            *circle.shares.entry(cell.store).or_default() += line.response.share_in_group;
+        }
+    }
+    circles
+}
+
+/// What an offer of the line touches. As in the estimate, the price index that an item sees is that of the group's
+/// other items in the same store, weighted by their shares; stores with equal weights are added up.
+fn substitutes(input: &PlanInput, line: &Line, lines: &[Line], circles: &Circles) -> Vec<Substitute> {
+    let circle = &circles[&(&line.response.group, line.region.clone())];
+    let others = circle.members.iter().map(|&at| &lines[at]).filter(|other| other.sku != line.sku);
+    others.flat_map(|other| substitute(input, line, other, circle)).collect()
+}
+
+fn substitute(input: &PlanInput, line: &Line, other: &Line, circle: &Circle) -> Vec<Substitute> {
+    let mut by_weight: BTreeMap<u64, Substitute> = BTreeMap::new();
+    for cell in other.stores.iter().filter(|cell| line.sells_in(cell.store)) {
+        let rest = circle.shares[cell.store] - other.response.share_in_group;
+        let weight = if rest > 1e-9 { (line.response.share_in_group / rest).min(1.0) } else { 0.0 };
+        let sum = by_weight.entry(weight.to_bits()).or_insert_with(|| Substitute {
+            baseline: vec![0.0; input.span.len()],
+            margin: other.margin(),
+            elasticity: other.response.cross_price.mean * weight,
+        });
+        sum.baseline.iter_mut().zip(&cell.baseline).for_each(|(sum, baseline)| *sum += baseline);
+    }
+    by_weight.into_values().collect()
 }
 
 fn line_choices(input: &PlanInput, line: &Line, substitutes: &[Substitute], locks: &Locks) -> LineChoices {
@@ -152,7 +168,8 @@ fn line_choices(input: &PlanInput, line: &Line, substitutes: &[Substitute], lock
             let forbidden = match lock {
                 Some(Depth::ZERO) => Some("a lock says that it must not run".to_owned()),
                 Some(locked) if locked != depth => Some(format!("a lock fixes the depth at {locked}")),
-                _ => below_floor(input, line, depth),
+                Some(_) => below_floor(input, line, depth),
+                None => below_floor(input, line, depth).or_else(|| beyond_history(line, depth)),
             };
             choices.push(Choice { period, depth, worth: valuer.worth(period, depth, 0.0), forbidden });
         }
@@ -165,8 +182,18 @@ fn below_floor(input: &PlanInput, line: &Line, depth: Depth) -> Option<String> {
     let rate = (paid - line.item.unit_cost as f64) / paid;
     let floor = input.scenario.limits.margin_rate_min;
     (rate < floor).then(|| {
-        format!("margin floor: {:.1} % of the paid price is left, at least {:.1} % must be", 100.0 * rate, 100.0 * floor)
+        format!(
+            "margin floor: {:.1} % of the paid price is left, at least {:.1} % must be",
+            100.0 * rate,
+            100.0 * floor
+        )
     })
+}
+
+/// A lift is not extrapolated to depths that the item has never had; a person may still lock one.
+fn beyond_history(line: &Line, depth: Depth) -> Option<String> {
+    let deepest = line.response.depth_seen_max;
+    (depth > deepest).then(|| format!("deeper than the {deepest} that its history has seen: lock it to try"))
 }
 
 /// Locks by line and period.

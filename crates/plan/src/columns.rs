@@ -69,7 +69,6 @@ fn limits(input: &PlanInput, choices: &Choices, builder: &mut Builder) -> Number
     Numbers { budget, periods, slots, capacity }
 }
 
-
 /// Says which rules clash, in sentences.
 pub(crate) fn explain(conflict: &Conflict, input: &PlanInput, choices: &Choices, problem: &Problem) -> Vec<String> {
     let period = |at: usize| input.calendar.format(input.span.start.plus(at as i32));

@@ -1,6 +1,6 @@
 //! What changed from one plan to another, and what each change is worth.
 
-use endcap_model::{Depth, Offer, Period, Plan, Place, Sku, SupplyOrder};
+use endcap_model::{Depth, Offer, Period, Place, Plan, Sku, SupplyOrder};
 use serde::Serialize;
 use std::collections::BTreeMap;
 
@@ -95,8 +95,7 @@ pub fn diff(before: &Plan, after: &Plan) -> PlanDiff {
 type Cell = (Sku, Place, endcap_model::Span);
 
 fn cells(plan: &Plan) -> BTreeMap<Cell, (&Offer, i64)> {
-    let values: BTreeMap<&Offer, i64> =
-        plan.report.offers.iter().map(|e| (&e.offer, value_of(plan, e))).collect();
+    let values: BTreeMap<&Offer, i64> = plan.report.offers.iter().map(|e| (&e.offer, value_of(plan, e))).collect();
     let cell = |offer: &Offer| (offer.sku.clone(), offer.place.clone(), offer.span);
     plan.offers.iter().map(|offer| (cell(offer), (offer, values.get(offer).copied().unwrap_or(0)))).collect()
 }

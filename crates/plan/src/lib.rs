@@ -15,6 +15,8 @@ mod report;
 mod shelf;
 pub mod solve;
 mod terms;
+#[cfg(test)]
+mod tests;
 mod worth;
 
 pub use diff::{OfferChange, OrderChange, PlanDiff, diff};

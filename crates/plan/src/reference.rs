@@ -81,9 +81,8 @@ impl<'a> Room<'a> {
         let cell = self.cell(picked.line, choice.period);
         let spacing = self.input.scenario.limits.spacing.max(1);
         let near = self.running[picked.line].iter().any(|&other| other.abs_diff(choice.period) < spacing);
-        let fits = choice.worth.budget <= self.budget
-            && self.slots[cell] > 0
-            && choice.worth.extra <= self.capacity[cell];
+        let fits =
+            choice.worth.budget <= self.budget && self.slots[cell] > 0 && choice.worth.extra <= self.capacity[cell];
         if choice.forbidden.is_some() || near || !fits {
             return false;
         }

@@ -62,7 +62,8 @@ impl Reporter<'_> {
     }
 
     fn uses(&self, line: &LineChoices, choice: &Choice) -> Vec<(usize, i64)> {
-        let region = self.choices.regions.binary_search(&line.region).expect("Invariant: every line's region is listed");
+        let region =
+            self.choices.regions.binary_search(&line.region).expect("Invariant: every line's region is listed");
         self.columns.limits.uses(region, choice.period, choice.worth.budget, choice.worth.extra)
     }
 

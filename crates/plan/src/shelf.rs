@@ -63,12 +63,7 @@ pub(crate) fn shelf(
     }
     let before = ordered(cell, period, plain, plain_margin, terms);
     let after = ordered(cell, period, promoted, margin, terms);
-    Shelf {
-        plain_sales: before.0,
-        promoted_sales: after.0,
-        later_loss: 0.0,
-        extra_cost: after.1 - before.1,
-    }
+    Shelf { plain_sales: before.0, promoted_sales: after.0, later_loss: 0.0, extra_cost: after.1 - before.1 }
 }
 
 /// Sales and cost of a period that is ordered for.
@@ -109,11 +104,8 @@ fn from_stock(cell: &Cell, period: usize, plain: Demand, promoted: Demand, terms
     });
     let (plain_sales, promoted_sales) = (expected_sales(plain, there(period)), expected_sales(promoted, there(period)));
     let window = |demand: Demand| expected_sales(demand.and(rest), there(last));
-    let later_loss = if rest.mean > 0.0 {
-        (window(plain) - plain_sales) - (window(promoted) - promoted_sales)
-    } else {
-        0.0
-    };
+    let later_loss =
+        if rest.mean > 0.0 { (window(plain) - plain_sales) - (window(promoted) - promoted_sales) } else { 0.0 };
     let lost = |demand: Demand, sales: f64| terms.shortage * (demand.mean - sales).max(0.0);
     Shelf {
         plain_sales,

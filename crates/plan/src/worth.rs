@@ -7,7 +7,7 @@
 //! | discount on baseline | −d p b |
 //! | lift | (m − d p) b (r − 1) |
 //! | vendor funding | share · d p · promoted sales |
-//! | cannibalised | −Σ_j m_j b_j (1 − exp(ε_j s_i ln(1 − d))), j the group's other items in the region, ε_j their cross elasticity, s_i this item's weight in their price index |
+//! | cannibalised | −Σ_j m_j b_j (1 − exp(ε_j s_i ln(1 − d))), j the group's other items in the region, ε_j their cross elasticity, s_i this item's weight in the price index that they see in a store |
 //! | pulled forward | −Σ_k m b_{t+k} (1 − exp(δ c^{k−1} log r)), δ the dip, c its carry, also past the horizon |
 //! | supply | what limited stock and the cost of stock make different |
 //! | fixed | −fixed cost |
@@ -45,7 +45,7 @@ impl Worth {
     }
 }
 
-/// The group's other items in the same region, as an offer of one item touches them.
+/// One of the group's other items in stores of the region that sell both, as an offer of one item touches it.
 #[derive(Clone, Debug)]
 pub(crate) struct Substitute {
     /// Baseline units by period.
@@ -123,14 +123,15 @@ impl Valuer<'_> {
         self.substitutes.iter().map(lost).sum()
     }
 
-    /// Margin lost in later periods, until the household stock is down to a hundredth.
+    /// Margin lost in later periods, until the household stock is down to a hundredth. A dip above 0 (sales that outlast
+    /// the promotion) is not credited: an item's own momentum is easily taken for it.
     fn pulled_forward(&self, period: usize, log_lift: f64) -> f64 {
         let carry = self.lift.dip_carry.clamp(0.0, 0.99);
         let mut stock = log_lift;
         let mut lost = 0.0;
         let mut later = period + 1;
         while stock.abs() > 0.01 * log_lift.abs() && stock != 0.0 {
-            let effect = (self.line.response.dip.mean * stock).exp_m1();
+            let effect = (self.line.response.dip.mean.min(0.0) * stock).exp_m1();
             lost += self.line.margin() * self.line.baseline(later, self.season) * effect;
             stock *= carry;
             later += 1;

@@ -15,7 +15,7 @@ const NEAR_ZERO: u64 = 32;
 /// Closer to 1 than this a dispersion is Poisson: the difference is below what the sums resolve.
 const POISSON_BELOW: f64 = 1.0 + 1e-9;
 /// A term this much smaller than the sum ends it.
-const NEGLIGIBLE: f64 = 1e-15;
+const NEGLIGIBLE: f64 = 1e-14;
 
 /// A count distribution with mean over 0.
 #[derive(Clone, Copy, Debug)]
@@ -148,14 +148,16 @@ impl Count {
         AtStock { probability, below: 1.0 - above, above, sales: self.mean - lost, left_square }
     }
 
-    /// Returns the smallest n with P(D <= n) >= `level`, for a level below 1, and what that stock means.
-    pub fn quantile(&self, level: f64) -> (u64, AtStock) {
-        let guess = self.mean + self.deviation() * rough_normal_quantile(level);
-        let mut n = guess.max(0.0) as u64;
-        let mut probability;
-        let mut below = self.at(n).below;
-        probability = self.probability(n);
+    /// Returns the smallest n with P(D <= n) >= `level`, for a level below 1, with P(D <= n) and E[min(D, n)].
+    ///
+    /// Starts from the normal quantile corrected for skewness (Cornish and Fisher 1938) and walks from there.
+    pub fn quantile(&self, level: f64) -> (u64, f64, f64) {
+        let z = rough_normal_quantile(level);
+        let skewness = (z * z - 1.0) * (2.0 * self.dispersion - 1.0) / 6.0;
+        let mut n = (self.mean + self.deviation() * z + skewness).max(0.0) as u64;
+        let AtStock { mut probability, mut below, mut sales, .. } = self.at(n);
         while below < level && probability > 0.0 {
+            sales += 1.0 - below;
             probability *= self.ratio(n);
             below += probability;
             n += 1;
@@ -163,9 +165,10 @@ impl Count {
         while n > 0 && below - probability >= level {
             below -= probability;
             n -= 1;
+            sales -= 1.0 - below;
             probability /= self.ratio(n);
         }
-        (n, self.at(n))
+        (n, below, sales.clamp(0.0, self.mean))
     }
 }
 
@@ -271,8 +274,10 @@ mod tests {
         for (mean, dispersion) in [(0.05, 4.0), (3.0, 1.0), (47.0, 2.5), (5000.0, 8.0)] {
             for level in [0.01, 0.2, 0.5, 0.8333, 0.95, 0.999] {
                 let demand = count(mean, dispersion);
-                let (n, at) = demand.quantile(level);
+                let (n, below, sales) = demand.quantile(level);
+                let at = demand.at(n);
                 assert!(at.below >= level - 1e-12, "{mean} {dispersion} {level}");
+                assert!((at.below - below).abs() < 1e-10 && (at.sales - sales).abs() < 1e-9 * mean.max(1.0));
                 assert!(n == 0 || demand.at(n - 1).below < level + 1e-12, "{mean} {dispersion} {level}");
             }
         }

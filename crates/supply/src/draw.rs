@@ -21,8 +21,8 @@ impl CountTable {
     /// Tabulates a demand.
     pub fn new(demand: Demand) -> Self {
         let Some(count) = Count::new(demand) else { return Self { first: 0, upper_ends: Vec::new() } };
-        let (first, at) = count.quantile(TAIL);
-        let (mut probability, mut below, mut k) = (at.probability, at.below, first);
+        let (first, mut below, _) = count.quantile(TAIL);
+        let (mut probability, mut k) = (count.probability(first), first);
         let mut upper_ends = Vec::new();
         while 1.0 - below > TAIL && probability > 0.0 {
             upper_ends.push(normal_quantile(below));

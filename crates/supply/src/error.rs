@@ -16,7 +16,7 @@ pub enum SupplyError {
         expected: &'static str,
     },
     /// A term of an item outside its range.
-    #[error("{sku} at {place}: {field} is {found}: expected {expected}")]
+    #[error("item {sku} at place {place}: {field} is {found}: expected {expected}")]
     Terms {
         /// The item.
         sku: Sku,
@@ -30,7 +30,9 @@ pub enum SupplyError {
         expected: &'static str,
     },
     /// Fewer than 0 pieces on hand or under way.
-    #[error("{sku} at {place}: {what} is {found} pieces: expected 0 or more; count the shelf again or set it to 0")]
+    #[error(
+        "item {sku} at place {place}: {what} is {found} pieces: expected 0 or more; count the shelf again or set it to 0"
+    )]
     Negative {
         /// The item.
         sku: Sku,
@@ -43,7 +45,7 @@ pub enum SupplyError {
     },
     /// A delivery that should have arrived already.
     #[error(
-        "{sku} at {place}: a delivery of {quantity} pieces arrives in period {arrives}, before the first period to plan \
+        "item {sku} at place {place}: a delivery of {quantity} pieces arrives in period {arrives}, before the first period to plan \
          ({first}): add it to the stock on hand or give it a later period"
     )]
     PastDelivery {
@@ -59,7 +61,7 @@ pub enum SupplyError {
         quantity: i64,
     },
     /// The same item at the same place twice.
-    #[error("{sku} at {place} is twice in the {table}: add the rows up or drop one")]
+    #[error("item {sku} at place {place} is twice in the {table}: add the rows up or drop one")]
     Twice {
         /// The item.
         sku: Sku,
@@ -69,7 +71,7 @@ pub enum SupplyError {
         table: &'static str,
     },
     /// An item at a place that one table knows and another does not.
-    #[error("{sku} at {place} is in the {table} but not in the {missing}: add it there or drop it here")]
+    #[error("item {sku} at place {place} is in the {table} but not in the {missing}: add it there or drop it here")]
     Unknown {
         /// The item.
         sku: Sku,
@@ -82,7 +84,7 @@ pub enum SupplyError {
     },
     /// A period without forecast.
     #[error(
-        "{sku} at {place} has no forecast for period {period}: the forecast must cover every period of the horizon"
+        "item {sku} at place {place} has no forecast for period {period}: the forecast must cover every period of the horizon"
     )]
     Gap {
         /// The item.
@@ -93,7 +95,9 @@ pub enum SupplyError {
         period: String,
     },
     /// A forecast that is no demand.
-    #[error("{sku} at {place}, period {period}: the forecast's {field} is {found}: expected a number of 0 or more")]
+    #[error(
+        "item {sku} at place {place}, period {period}: the forecast's {field} is {found}: expected a number of 0 or more"
+    )]
     Forecast {
         /// The item.
         sku: Sku,
@@ -107,7 +111,7 @@ pub enum SupplyError {
         found: f64,
     },
     /// Sales that are no count.
-    #[error("{sku} at {place}, period {period}: units sold are {found}: expected a number of 0 or more")]
+    #[error("item {sku} at place {place}, period {period}: units sold are {found}: expected a number of 0 or more")]
     Sales {
         /// The item.
         sku: Sku,

@@ -158,8 +158,14 @@ pub fn critical_ratio(underage_cost: f64, overage_cost: f64) -> f64 {
 pub fn best_quantity(demand: Demand, terms: &QuantityTerms) -> BestQuantity {
     let cap = terms.available_max.max(0.0);
     let level = critical_ratio(terms.unit_margin + terms.shortage_cost, terms.overage_cost);
-    let quantity = if level >= 1.0 && cap.is_finite() { cap } else { demand.quantile(level).min(cap) };
-    let sales = expected_sales(demand, quantity);
+    let (quantity, sales) = match Count::new(demand) {
+        Some(count) if level > 0.0 && (level < 1.0 || cap.is_infinite()) => {
+            let (quantity, _, sales) = count.quantile(level.min(ALL_BUT));
+            if quantity as f64 <= cap { (quantity as f64, sales) } else { (cap, expected_sales(demand, cap)) }
+        }
+        Some(_) if level >= 1.0 => (cap, expected_sales(demand, cap)),
+        _ => (0.0, 0.0),
+    };
     let (left, lost) = ((quantity - sales).max(0.0), (demand.mean.max(0.0) - sales).max(0.0));
     let profit = terms.unit_margin * sales - terms.overage_cost * left - terms.shortage_cost * lost;
     BestQuantity { quantity, sales, left, lost, profit }

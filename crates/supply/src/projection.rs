@@ -206,10 +206,10 @@ mod tests {
             let cell = cell(&terms, on_hand, &arrivals);
             let mut path = Path::new(&Outlook::new(&cell));
             let mut opening = on_hand;
-            for period in 0..arrivals.len() {
-                let passed = path.pass(&cell, period, demand[period]);
+            for (period, &demand) in demand.iter().enumerate().take(arrivals.len()) {
+                let passed = path.pass(&cell, period, demand);
                 prop_assert_eq!(opening + passed.arrivals, passed.sales + passed.waste + passed.closing);
-                prop_assert_eq!(passed.sales + passed.lost, demand[period]);
+                prop_assert_eq!(passed.sales + passed.lost, demand);
                 prop_assert!(passed.closing >= 0 && passed.waste >= 0);
                 if life.is_some() {
                     prop_assert_eq!(path.ages.iter().map(|(_, pieces)| pieces).sum::<i64>(), passed.closing);

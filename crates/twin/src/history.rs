@@ -1,12 +1,13 @@
 //! A world from history: demand per cell and season slot as a retailer could read it off its own sales.
 //!
-//! These are averages of what was sold near list price per time in stock, not estimates of effects: nothing here knows
-//! how demand answers to prices. Prices count as near list from 95 % of it. Periods with more than half of their time
+//! The level is the average of what was sold near list price per time in stock. How an item answers to price is centred
+//! on the plain ratio of its promoted to its list-price sales, which adverts, weekdays and habits are mixed into: what a
+//! retailer can see without a model, and another reading of the history than the one that plans rest on. Prices count as near list from 95 % of it. Periods with more than half of their time
 //! out of stock are left out; the others count by their time in stock (sales over exposure).
 
 use crate::{CellSpec, Costs, Habits, TwinError, WorldSpec, WorldTerms};
 use endcap_model::{Panel, Place, Scenario, Sku, Span, StockState};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 
 /// Paid price over list price from which a price counts as list price.
@@ -15,6 +16,10 @@ const NEAR_LIST: f64 = 0.95;
 const STOCKOUT_MAX: f64 = 0.5;
 /// Periods of evidence that the level of all of the cell's sales stands for when its level near list price is found.
 const LEVEL_WEIGHT: f64 = 7.0;
+/// Promoted periods of evidence that the scenario's mean elasticity stands for.
+const ELASTICITY_WEIGHT: f64 = 10.0;
+/// Elasticities that a history can show: beyond them the ratio says more about its noise.
+const ELASTICITY_RANGE: (f64, f64) = (-8.0, 0.0);
 /// Periods of evidence that the cell's level stands for in each season slot.
 const SLOT_WEIGHT: f64 = 4.0;
 
@@ -42,6 +47,10 @@ struct Series {
     place: usize,
     near_list: Vec<Exposure>,
     all: Exposure,
+    /// Rows below list price: sales and time.
+    promoted: Exposure,
+    /// Sum over the same rows of time x log of paid over list price.
+    log_price_time: f64,
 }
 
 impl WorldSpec {
@@ -74,7 +83,8 @@ impl WorldSpec {
             shocks: Vec::new(),
         };
         let economics = |sku: &Sku| items.get(sku).copied().unwrap_or_else(|| assumed(scenario, sku));
-        Self::of_panel(terms, panel, &economics, scenario.supply.opening_stock.cover_periods, states)
+        let spec = Self::of_panel(terms, panel, &economics, scenario.supply.opening_stock.cover_periods, states)?;
+        Ok(spec.with_elasticities(shown_elasticities(panel, scenario.twin.elasticity_mean)))
     }
 
     /// Makes the world that follows a history under given terms. Where `states` says nothing of a cell it opens with
@@ -151,6 +161,8 @@ fn read_series(panel: &Panel, sku: usize, rows: Range<usize>, slots: usize) -> S
         place: columns.place[rows.start] as usize,
         near_list: vec![Exposure::default(); slots],
         all: Exposure::default(),
+        promoted: Exposure::default(),
+        log_price_time: 0.0,
     };
     for row in rows.filter(|&row| columns.stockout_share[row] <= STOCKOUT_MAX) {
         let time = 1.0 - columns.stockout_share[row];
@@ -158,9 +170,43 @@ fn read_series(panel: &Panel, sku: usize, rows: Range<usize>, slots: usize) -> S
         if columns.price[row] >= NEAR_LIST * columns.base_price[row] {
             let slot = i64::from(columns.period[row].0).rem_euclid(slots as i64) as usize;
             series.near_list[slot].add(columns.units[row], time);
+        } else {
+            series.promoted.add(columns.units[row], time);
+            series.log_price_time += time * (columns.price[row] / columns.base_price[row]).ln();
         }
     }
     series
+}
+
+/// The elasticity that each item's history shows: log of promoted sales over what the series' list-price rates would
+/// have sold in the same time, over the mean log price, drawn towards `mean` where few periods were promoted.
+fn shown_elasticities(panel: &Panel, mean: f64) -> BTreeMap<Sku, f64> {
+    let shown = |sku: usize| {
+        let (mut sold, mut expected, mut log_price) = (0.0, 0.0, 0.0);
+        for rows in panel.series_of(sku) {
+            let series = read_series(panel, sku, rows, 1);
+            let near = series.near_list_in_all();
+            if near.units > 0.0 && series.promoted.time > 0.0 {
+                let rate = near.units / near.time;
+                sold += series.promoted.units;
+                expected += rate * series.promoted.time;
+                log_price += rate * series.log_price_time;
+            }
+        }
+        let periods = promoted_periods(panel, sku) as f64;
+        let weight = periods / (periods + ELASTICITY_WEIGHT);
+        let ratio = if sold > 0.0 && log_price < 0.0 { (sold / expected).ln() / (log_price / expected) } else { mean };
+        weight * ratio.clamp(ELASTICITY_RANGE.0, ELASTICITY_RANGE.1) + (1.0 - weight) * mean
+    };
+    (0..panel.skus().len()).map(|sku| (panel.skus()[sku].sku.clone(), shown(sku))).collect()
+}
+
+/// Counts the periods in which an item was below list price anywhere: prices move chain-wide, so that stores do not
+/// add evidence as periods do.
+fn promoted_periods(panel: &Panel, sku: usize) -> usize {
+    let columns = panel.columns();
+    let below = panel.rows_of(sku).filter(|&row| columns.price[row] < NEAR_LIST * columns.base_price[row]);
+    below.map(|row| columns.period[row]).collect::<BTreeSet<_>>().len()
 }
 
 impl Exposure {
@@ -254,6 +300,17 @@ mod tests {
         let of_few_rows = demand[1].2.iter().sum::<f64>() / 7.0;
         let of_all_rows = 4.0 * (2.0 * 63.0 + 7.0) / 70.0;
         assert!(of_few_rows < of_all_rows * 0.8, "drawn away from the discounted days: {of_few_rows} of {of_all_rows}");
+    }
+
+    #[test]
+    fn elasticities_follow_the_history_and_lean_on_the_scenario_where_it_is_thin() {
+        let panel = panel([1.0; 7]);
+        let truth = 2.0f64.ln() / 0.7f64.ln();
+        let shown = |panel: &Panel| shown_elasticities(panel, -1.0)[&Sku::new("a")];
+        let long = shown(&panel);
+        assert!((long - truth).abs() < 0.2, "{long}, truth {truth}");
+        let short = shown(&panel.within(Span { start: Period(0), end: Period(6) }));
+        assert!(truth < short && short < -1.0 && short > long, "few promoted days lean on the mean: {short}");
     }
 
     #[test]

@@ -245,7 +245,8 @@ impl TwinScenario {
         match &self.world {
             WorldChoice::Synthetic(chain) => {
                 let calendar = chain.check()?;
-                let start = calendar.parse(&chain.start).map_err(|_| TwinError::NoPeriods)?;
+                let start =
+                    calendar.parse(&chain.start).expect("Invariant: the calendar was recognised from this text");
                 let terms = self.world_terms(calendar, start);
                 WorldSpec::synthetic(terms, chain, &self.items, self.minor_units(), cover, self.supply.shelf_life)
             }

@@ -71,8 +71,8 @@ impl<'a> Shoppers<'a> {
             .map(|item| habits.purchase_share * (habits.purchase_share_sd * normal(traits[2 * item + 1])).exp())
             .map(|share| share.min(0.9))
             .collect();
-        let elasticity =
-            |item: usize| (terms.elasticity_mean + terms.elasticity_sd * normal(traits[2 * item])).min(0.0);
+        let centre = |item: usize| spec.elasticity(&spec.index.skus[item].0).unwrap_or(terms.elasticity_mean);
+        let elasticity = |item: usize| (centre(item) + terms.elasticity_sd * normal(traits[2 * item])).min(0.0);
         let sensitivity = (0..items).map(|item| -elasticity(item) / (1.0 - share[item])).collect();
         Self {
             spec,

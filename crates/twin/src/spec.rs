@@ -79,6 +79,7 @@ pub struct CellKey {
 pub struct WorldSpec {
     terms: WorldTerms,
     cells: Vec<CellSpec>,
+    elasticities: BTreeMap<Sku, f64>,
     pub(crate) index: Index,
 }
 
@@ -122,7 +123,7 @@ impl WorldSpec {
         }
         terms.shocks.iter().try_for_each(|shock| shock.check(&cells))?;
         let index = index(&cells);
-        Ok(Self { terms, cells, index })
+        Ok(Self { terms, cells, elasticities: BTreeMap::new(), index })
     }
 
     /// Returns what holds for the whole world.
@@ -186,6 +187,27 @@ impl WorldSpec {
     /// Returns whether an item is sold at a store, or at any store of a region.
     pub fn sells(&self, sku: &Sku, place: &Place) -> bool {
         self.cells[self.cells_of(sku)].iter().any(|cell| cell.place == *place || cell.region == *place)
+    }
+
+    /// Centres the hidden elasticities of these items; a world draws each around its centre. The others are drawn
+    /// around the mean of the scenario's terms.
+    pub fn with_elasticities(mut self, elasticities: BTreeMap<Sku, f64>) -> Self {
+        self.elasticities = elasticities;
+        self
+    }
+
+    /// Returns the centre of an item's hidden elasticity, if it has one of its own.
+    pub(crate) fn elasticity(&self, sku: &Sku) -> Option<f64> {
+        self.elasticities.get(sku).copied()
+    }
+
+    /// Keeps some of the cells.
+    ///
+    /// # Errors
+    /// [`TwinError::NoCells`] when none is kept.
+    pub fn keep(self, wanted: impl Fn(&CellSpec) -> bool) -> Result<Self, TwinError> {
+        let cells = self.cells.into_iter().filter(wanted).collect();
+        Ok(Self::new(self.terms, cells)?.with_elasticities(self.elasticities))
     }
 
     /// Replaces the shocks; for what-ifs on the same world.

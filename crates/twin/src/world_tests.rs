@@ -66,7 +66,7 @@ proptest! {
         let spec = world_of(cells.into(), 12);
         let terms = TwinTerms { late_probability: 0.3, cut_probability: 0.3, cut_share: 0.4, ..terms() };
         let mut world = World::new(&spec, &terms, seed);
-        let mut closing = vec![25; 3];
+        let mut closing = [25; 3];
         let (mut sold, mut waste, mut wanted, mut revenue) = (0, 0, 0, 0);
         for (first, second, moved, depth) in days {
             let seen = world.observe();

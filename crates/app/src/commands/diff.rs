@@ -41,7 +41,14 @@ fn for_people(difference: &PlanDiff, plan: &Plan) -> String {
     for change in &difference.offers {
         let (what, offer, depth) = words(change);
         let from = plan.calendar.format(offer.span.start);
-        offers.add_row([what.to_owned(), offer.sku.to_string(), offer.place.to_string(), from, depth, money(change.value())]);
+        offers.add_row([
+            what.to_owned(),
+            offer.sku.to_string(),
+            offer.place.to_string(),
+            from,
+            depth,
+            money(change.value()),
+        ]);
     }
     let head = format!("value {} -> {}", money(difference.value_before), money(difference.value_after));
     let offers = if difference.offers.is_empty() { "no offer changed".to_owned() } else { offers.to_string() };

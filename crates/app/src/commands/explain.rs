@@ -95,7 +95,10 @@ fn explain(explanation: &Explanation, plan: &Plan) -> String {
         rows.add_row([cause.replace('_', " "), money(amount)]);
     }
     rows.add_row(["total".to_owned(), money(explanation.pnl.total())]);
-    rows.add_row(["95 % interval".to_owned(), format!("{} to {}", money(explanation.total_95.0), money(explanation.total_95.1))]);
+    rows.add_row([
+        "95 % interval".to_owned(),
+        format!("{} to {}", money(explanation.total_95.0), money(explanation.total_95.1)),
+    ]);
     rows.add_row(["taken from the budget".to_owned(), money(explanation.budget_use)]);
     rows.add_row(["left after its limits".to_owned(), money(explanation.priced_margin.round() as i64)]);
     let next = match &explanation.next_best {

@@ -66,7 +66,7 @@ impl Source {
         let latest = store
             .latest(None)?
             .with_context(|| format!("{} has no facts yet: run `endcap ingest {0}` first", folder.display()))?;
-        let panel = store.panel(&latest.id)?;
+        let panel = FactStore::panel(&store, &latest.id)?;
         let as_of = store.as_of(&latest.id)?;
         Ok(History { panel, snapshot: Some(latest.id.clone()), as_of: Some(as_of) })
     }

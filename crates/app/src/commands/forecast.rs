@@ -6,7 +6,7 @@ use anyhow::{Context, bail};
 use endcap_adapters::tables::{self, Column, Table};
 use endcap_demand::Fitted;
 use endcap_model::{
-    Calendar, Control, Forecast, ForecastRow, Panel, PanelColumns, Period, Place, PlaceEntry, Sku, SkuEntry, Span,
+    Calendar, Control, Forecast, ForecastRow, Panel, PanelColumns, Period, Place, PlaceEntry, Sku, SkuEntry,
 };
 use serde::Serialize;
 use std::collections::BTreeMap;
@@ -230,15 +230,13 @@ fn summary(forecast: &Forecast, file: PathBuf) -> Summary {
         total.0 += row.mean;
         total.1 += row.baseline;
     }
-    let span = Span {
-        start: periods.keys().next().copied().unwrap_or(Period(0)),
-        end: periods.keys().next_back().copied().unwrap_or(Period(0)),
-    };
+    let first = periods.keys().next().copied().unwrap_or(Period(0));
+    let last = periods.keys().next_back().copied().unwrap_or(first);
     let name = |period: Period| forecast.calendar.format(period);
     Summary {
         cells: forecast.rows.len(),
-        first_period: name(span.start),
-        last_period: name(span.end),
+        first_period: name(first),
+        last_period: name(last),
         units: periods.values().map(|total| total.0).sum(),
         baseline: periods.values().map(|total| total.1).sum(),
         levels: forecast.levels.clone(),

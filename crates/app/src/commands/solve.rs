@@ -33,7 +33,7 @@ pub struct Args {
     #[arg(long)]
     problem: Option<usize>,
     /// Stop after so many seconds; without it the result does not depend on the machine.
-    #[arg(long)]
+    #[arg(long, allow_negative_numbers = true)]
     time_limit: Option<f64>,
     /// Stop once (bound - objective) / bound is at most this.
     #[arg(long, default_value_t = 0.0001)]
@@ -132,7 +132,10 @@ fn timed(problem: &Problem, args: &Args, interrupted: &AtomicBool) -> anyhow::Re
 fn solve_folder(args: &Args, console: &Console, interrupted: &AtomicBool) -> anyhow::Result<Ending> {
     let path = &args.instance;
     if path.is_file() {
-        bail!("{} is a file: say its format with --format mmkp, mkp or gap, or give an instance folder", path.display());
+        bail!(
+            "{} is a file: say its format with --format mmkp, mkp or gap, or give an instance folder",
+            path.display()
+        );
     }
     let instance = read_instance(path)?;
     let (solved, seconds) = timed(&instance.problem, args, interrupted)?;
@@ -292,7 +295,12 @@ fn shown(number: &Option<serde_json::Number>) -> String {
 fn line(answer: &Answer) -> String {
     let gap = answer.gap.map_or_else(|| "-".to_owned(), |gap| format!("{:.4} %", gap * 100.0));
     let (objective, bound) = (shown(&answer.objective), shown(&answer.bound));
-    format!("{}: {objective}, bound {bound}, gap {gap}, {}, {:.2} s", answer.name, status_text(answer.status), answer.seconds)
+    format!(
+        "{}: {objective}, bound {bound}, gap {gap}, {}, {:.2} s",
+        answer.name,
+        status_text(answer.status),
+        answer.seconds
+    )
 }
 
 fn for_people(answer: &Answer) -> String {

@@ -2,6 +2,8 @@
 
 mod promotion;
 mod public;
+#[cfg(test)]
+mod tests;
 mod text;
 
 pub use promotion::{PromotionInstance, PromotionText, promotion};

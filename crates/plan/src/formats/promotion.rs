@@ -228,17 +228,16 @@ fn rows_of(csv: &Csv, head: &Head) -> Result<Vec<usize>, FormatError> {
         None => Ok(rows),
         Some(missing) => Err(FormatError::Shape {
             file: csv.file.to_owned(),
-            problem: format!("no row for SKU {missing}: {INSTANCE} has {} SKUs ({} columns read)", head.n_skus, csv.width()),
+            problem: format!(
+                "no row for SKU {missing}: {INSTANCE} has {} SKUs ({} columns read)",
+                head.n_skus,
+                csv.width()
+            ),
         }),
     }
 }
 
-fn build(
-    head: &Head,
-    stock: &[Option<i64>],
-    cells: &[Cell],
-    pairs: Option<&str>,
-) -> Result<Problem, FormatError> {
+fn build(head: &Head, stock: &[Option<i64>], cells: &[Cell], pairs: Option<&str>) -> Result<Problem, FormatError> {
     let mut builder = Builder::new(head.n_weeks);
     let budget = builder.limit("budget", head.budget_cents);
     let slots: Vec<usize> =
@@ -246,10 +245,10 @@ fn build(
     let depths = head.depths.len();
     for (sku, &stock) in stock.iter().enumerate() {
         builder.unit(Unit { spacing: head.spacing, stock, required: Vec::new() });
-        for week in 0..head.n_weeks {
+        for (week, &slots) in slots.iter().enumerate() {
             let first = (sku * head.n_weeks + week) * depths;
             for (depth, cell) in cells[first..first + depths].iter().enumerate() {
-                builder.column(week, depth as u32, cell.value, cell.units, &[(budget, cell.cost), (slots[week], 1)]);
+                builder.column(week, depth as u32, cell.value, cell.units, &[(budget, cell.cost), (slots, 1)]);
             }
         }
     }

@@ -80,11 +80,14 @@ pub fn public(file: &str, text: &str, format: PublicFormat, sense: Sense) -> Res
 /// Largest count that any header may state.
 const MOST: usize = 10_000_000;
 
+/// Value and uses of limits.
+type RawColumn<'a> = (&'a str, Vec<(usize, &'a str)>);
+
 /// A problem as read: capacities, and per unit its columns of value and uses.
 struct Raw<'a> {
     capacities: Vec<&'a str>,
     required: bool,
-    units: Vec<Vec<(&'a str, Vec<(usize, &'a str)>)>>,
+    units: Vec<Vec<RawColumn<'a>>>,
 }
 
 impl Raw<'_> {

@@ -87,7 +87,13 @@ impl<'a> Csv<'a> {
     }
 
     /// Reads a finite number that passes a check.
-    pub fn number(&self, row: usize, column: usize, expected: &str, fits: impl Fn(f64) -> bool) -> Result<f64, FormatError> {
+    pub fn number(
+        &self,
+        row: usize,
+        column: usize,
+        expected: &str,
+        fits: impl Fn(f64) -> bool,
+    ) -> Result<f64, FormatError> {
         let found = self.rows[row].1[column];
         let value = found.parse::<f64>().ok().filter(|value| value.is_finite() && fits(*value));
         value.ok_or_else(|| self.wrong(row, column, expected))
@@ -100,7 +106,13 @@ impl<'a> Csv<'a> {
     }
 
     /// Reads a whole number.
-    pub fn whole(&self, row: usize, column: usize, expected: &str, fits: impl Fn(i64) -> bool) -> Result<i64, FormatError> {
+    pub fn whole(
+        &self,
+        row: usize,
+        column: usize,
+        expected: &str,
+        fits: impl Fn(i64) -> bool,
+    ) -> Result<i64, FormatError> {
         let found = self.rows[row].1[column].parse::<i64>().ok().filter(|value| fits(*value));
         found.ok_or_else(|| self.wrong(row, column, expected))
     }

@@ -213,7 +213,8 @@ impl Desk {
             self.low.fill(NONE);
             return Some((0, 0));
         }
-        let heavy = (1_i64 << 60) / (problem.columns_of(unit).map(|c| problem.column(c as u32).stock).max()?.max(1))
+        let heavy = (1_i64 << 60)
+            / (problem.columns_of(unit).map(|c| problem.column(c as u32).stock).max()?.max(1))
             / (problem.periods() as i64 + 1);
         let kept = std::mem::take(&mut self.reduced);
         self.reduced = kept.iter().map(|&reduced| if reduced == BLOCKED { BLOCKED } else { 0 }).collect();

@@ -72,6 +72,11 @@ impl<'a> Dual<'a> {
         (best.bound >> best.prices.grain_bits).clamp(i128::from(i64::MIN), i128::from(i64::MAX)) as i64
     }
 
+    /// Returns the prices with the best bound.
+    pub fn prices(&self) -> &Prices {
+        &self.best.as_ref().expect("Invariant: the search begins with an evaluation").prices
+    }
+
     /// Evaluates prices exactly and keeps the best.
     pub fn evaluate(&mut self, values: &[f64], depth: Depth) -> Evaluation {
         let problem = self.problem;
@@ -120,11 +125,12 @@ impl<'a> Dual<'a> {
             let free = self.free(&at, &gradient);
             let direction = two_loop(&memory, &gradient, &free);
             let budget = (left, memory.is_empty());
-            let Some((next, there, tried)) = self.search(&at, &here, &gradient, &direction, depth, budget) else { break };
+            let Some((next, there, tried)) = self.search(&at, &here, &gradient, &direction, depth, budget) else {
+                break;
+            };
             left = left.saturating_sub(tried);
             let step: Vec<f64> = next.iter().zip(&at).map(|(a, b)| a - b).collect();
-            let change: Vec<f64> =
-                self.gradient(&there, moving).iter().zip(&gradient).map(|(a, b)| a - b).collect();
+            let change: Vec<f64> = self.gradient(&there, moving).iter().zip(&gradient).map(|(a, b)| a - b).collect();
             let curvature = dot(&step, &change);
             if curvature > 1e-10 * dot(&change, &change).sqrt() * dot(&step, &step).sqrt() {
                 memory.push_back((step, change, 1.0 / curvature));
@@ -157,7 +163,8 @@ impl<'a> Dual<'a> {
             return None;
         }
         // The first direction is a bare gradient, without a sense of distance: begin with a twentieth of the bound.
-        let mut length = if first { 0.05 * reach.max(1.0) / largest } else { (0.25 * reach.max(1.0) / largest).min(1.0) };
+        let mut length =
+            if first { 0.05 * reach.max(1.0) / largest } else { (0.25 * reach.max(1.0) / largest).min(1.0) };
         for tried in 1..=left.min(12) {
             let next: Vec<f64> =
                 (0..at.len()).map(|i| (at[i] + length * direction[i]).clamp(0.0, self.scaled_top(i))).collect();
@@ -263,7 +270,8 @@ fn evaluate_chunk(
         let mut reduced = std::mem::take(&mut desk.reduced);
         prices.reduce(problem, unit, &mut reduced);
         desk.reduced = reduced;
-        let best = desk.best(problem, unit, depth, *guess).expect("Invariant: units without a calendar are refused first");
+        let best =
+            desk.best(problem, unit, depth, *guess).expect("Invariant: units without a calendar are refused first");
         *guess = desk.stock_price;
         calendar.copy_from_slice(&desk.low);
         part.bound += i128::from(best.bound);

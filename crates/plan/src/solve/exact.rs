@@ -124,7 +124,8 @@ fn completion(problem: &Problem, unit: usize, reduced: &[i64]) -> Vec<i64> {
     for period in (0..periods).rev() {
         let required = rules.required.binary_search(&period).is_ok();
         let after = completion[(period + rules.spacing).min(periods)];
-        let best = problem.columns_at(unit, period).map(|column| reduced[column - first]).filter(|&r| r != BLOCKED).max();
+        let best =
+            problem.columns_at(unit, period).map(|column| reduced[column - first]).filter(|&r| r != BLOCKED).max();
         let take = best.map_or(never, |best| best + after);
         completion[period] = take.max(if required { never } else { completion[period + 1] }).max(never);
     }
@@ -247,7 +248,7 @@ impl<'a, 'p> Search<'a, 'p> {
                 return;
             }
             self.nodes_left -= 1;
-            if self.nodes_left % 4096 == 0 {
+            if self.nodes_left.is_multiple_of(4096) {
                 self.stopped = (self.stop)();
             }
             let Some(more) = self.place(at, candidate) else { continue };
@@ -303,9 +304,13 @@ impl<'a, 'p> Search<'a, 'p> {
 
     /// What the limits that must stay unused are worth, in grains, rounded down.
     fn unused(&self, from: usize) -> i64 {
-        let worth = self.slate.left.iter().zip(&self.most[from]).zip(&self.prices.limits).map(|((left, most), &price)| {
-            i128::from((left - most).max(0)) * i128::from(price)
-        });
+        let worth = self
+            .slate
+            .left
+            .iter()
+            .zip(&self.most[from])
+            .zip(&self.prices.limits)
+            .map(|((left, most), &price)| i128::from((left - most).max(0)) * i128::from(price));
         let worth = worth.sum::<i128>() >> (32 - self.prices.grain_bits);
         i64::try_from(worth).unwrap_or(i64::MAX / 4)
     }

@@ -1,7 +1,7 @@
-//! Plans: first one that keeps every rule, then better ones by taking units out and putting them back.
+//! Better plans, by taking units out and putting them back.
 //!
 //! # Source
-//! Lagrangian heuristic: Beasley (1993); ruin and recreate: Schrimpf, Schneider, Stamm-Wilbrandt and Dueck (2000).
+//! Ruin and recreate: Schrimpf, Schneider, Stamm-Wilbrandt and Dueck (2000).
 
 use super::calendar::Desk;
 use super::prices::Prices;
@@ -10,72 +10,21 @@ use super::slate::Slate;
 use rand::seq::SliceRandom;
 use rand::{Rng, RngExt};
 
-/// Builds a plan from the calendars of the bound: each unit keeps its calendar where it fits and gets the best
-/// fitting one where not. Units with required columns go first. Nothing when those do not fit.
-pub fn construct<'a>(
-    problem: &'a Problem,
-    prices: &Prices,
-    calendars: &[u32],
-    stop: &dyn Fn() -> bool,
-) -> Option<Slate<'a>> {
-    let periods = problem.periods();
-    let mut desk = Desk::default();
-    let mut slate = Slate::empty(problem);
-    let mut room = Vec::new();
-    for unit in order_of(problem, prices, calendars) {
-        let required = !problem.units()[unit].required.is_empty();
-        let calendar = &calendars[unit * periods..(unit + 1) * periods];
-        let fits = slate.has_room(calendar, &mut room);
-        // Out of time: only what must be there, and what fits without thought.
-        let chosen = if fits && (required || worth_of(&slate, unit, calendar) > 0) {
-            Some(calendar.to_vec())
-        } else if stop() && !required {
-            None
-        } else {
-            slate.refit(unit, prices, 1.0, &mut desk)
-        };
-        match chosen {
-            Some(calendar) => {
-                slate.put_in(unit, &calendar);
-            }
-            None if required => return None,
-            None => {}
-        }
-    }
-    Some(slate)
-}
-
 fn worth_of(slate: &Slate, unit: usize, calendar: &[u32]) -> i64 {
     let chosen = calendar.iter().enumerate().filter(|&(_, &column)| column != NONE);
     chosen.map(|(period, &column)| slate.worth(unit, period, column)).sum()
 }
 
-/// Units with required columns first, then by what their calendar is worth at the prices.
-fn order_of(problem: &Problem, prices: &Prices, calendars: &[u32]) -> Vec<usize> {
-    let periods = problem.periods();
-    let keys: Vec<(bool, i64)> = (0..problem.units().len())
-        .map(|unit| {
-            let calendar = &calendars[unit * periods..(unit + 1) * periods];
-            let chosen = calendar.iter().filter(|&&column| column != NONE);
-            let worth: i64 = chosen.map(|&column| prices.worth(problem, problem.column(column))).sum();
-            (problem.units()[unit].required.is_empty(), -worth)
-        })
-        .collect();
-    let mut order: Vec<usize> = (0..keys.len()).collect();
-    order.sort_by_key(|&unit| (keys[unit], unit));
-    order
-}
-
-/// One pass over all units in the given order: take each out and put back the best calendar that fits, at several
-/// weights of the prices. The plan never gets worse. Returns the number of changes.
-pub fn sweep(slate: &mut Slate, prices: &Prices, order: &[usize], stop: &dyn Fn() -> bool) -> usize {
+/// One pass over all units in the given order: take each out and put back the best calendar that fits, at this weight
+/// of the prices. The plan never gets worse. Returns the number of changes.
+pub fn sweep(slate: &mut Slate, prices: &Prices, weight: f64, order: &[usize], stop: &dyn Fn() -> bool) -> usize {
     let mut desk = Desk::default();
     let mut changes = 0;
     for &unit in order {
         if stop() {
             break;
         }
-        changes += usize::from(reset(slate, unit, prices, &[0.0, 0.5, 1.0], &mut desk));
+        changes += usize::from(reset(slate, unit, prices, &[weight], &mut desk));
     }
     changes
 }

@@ -5,18 +5,18 @@
 //! threads. The clock is read only to stop at the time limit.
 //!
 //! Method: prices on the shared limits split the problem into one small calendar problem per unit, solved exactly
-//! ([`calendar`]). The prices with the least total are a proven bound ([`dual`]); their calendars, repaired and improved
-//! by taking units out and putting them back, are the plan ([`improve`]); for small problems what lies between the two
-//! is searched to the end ([`exact`]).
+//! (`calendar`). The prices with the least total are a proven bound (`dual`); their calendars, repaired and improved
+//! by taking units out and putting them back, are the plan (`repair`, `improve`); for small problems what lies between
+//! the two is searched to the end (`exact`).
 
 mod calendar;
 mod conflict;
 mod dual;
 mod exact;
-mod force;
 mod improve;
 mod prices;
 mod problem;
+mod repair;
 mod slate;
 
 pub use conflict::Conflict;
@@ -28,8 +28,8 @@ mod tests;
 use calendar::Depth;
 use dual::Dual;
 use endcap_model::{LimitPrice, SolveStatus};
-use rand::SeedableRng;
 use rand::seq::SliceRandom;
+use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use slate::Slate;
 use std::time::{Duration, Instant};
@@ -140,7 +140,15 @@ impl Clock<'_> {
         let late = self.settings.time_limit.is_some_and(|limit| self.begun.elapsed() >= limit.mul_f64(share));
         late || (self.interrupt)()
     }
+
+    /// Returns whether to stop improving: near enough to the bound, or late.
+    fn near(&self, slate: &Slate, dual: &Dual) -> bool {
+        self.over(0.85) || gap(slate.value, dual.bound()) <= self.settings.gap
+    }
 }
+
+/// Nodes of the first search for a proof.
+const PROOF_NODES: usize = 3_000_000;
 
 fn run(problem: &Problem, settings: &Settings, interrupt: &(dyn Fn() -> bool + Sync)) -> Solve {
     if let Some(conflict) = conflict::find(problem) {
@@ -153,10 +161,16 @@ fn run(problem: &Problem, settings: &Settings, interrupt: &(dyn Fn() -> bool + S
     let Some(mut slate) = first_plan(problem, &dual, &mut random, &clock) else {
         return Solve::NotFound { bound: dual.bound() };
     };
-    if std::env::var("DBG").is_ok() { eprintln!("DBG first plan: value {} bound {} gap {:.6} at {:.2}", slate.value, dual.bound(), gap(slate.value, dual.bound()), clock.begun.elapsed().as_secs_f64()); }
-    improve_plan(problem, &mut dual, &mut slate, settings, &mut random, &clock);
-    if std::env::var("DBG").is_ok() { eprintln!("DBG before proof: value {} bound {} gap {:.6} at {:.2}", slate.value, dual.bound(), gap(slate.value, dual.bound()), clock.begun.elapsed().as_secs_f64()); }
-    let proven = prove(problem, &mut dual, &mut slate, settings, &clock);
+    let mut nodes = PROOF_NODES;
+    let proven = loop {
+        improve_plan(problem, &mut dual, &mut slate, settings, &mut random, &clock);
+        let proven = prove(problem, &mut dual, &mut slate, settings, nodes, &clock);
+        // Without a time limit one turn must do, so that the result never depends on the machine.
+        if proven || settings.time_limit.is_none() || clock.near(&slate, &dual) {
+            break proven;
+        }
+        nodes = nodes.saturating_mul(4);
+    };
     Solve::Solved(finish(problem, &dual, slate, settings, proven))
 }
 
@@ -165,28 +179,43 @@ fn price(dual: &mut Dual, problem: &Problem, settings: &Settings, clock: &Clock)
     let limits = problem.limits().len();
     let all = limits + problem.pairs().len() * problem.periods();
     dual.evaluate(&vec![0.0; all], Depth::Priced);
-    let stop = |_: i64| clock.over(0.25);
+    let stop = |_: i64| clock.over(0.4);
     dual.quasi_newton(Depth::Priced, 60, limits, &stop);
     if all > limits {
         dual.quasi_newton(Depth::Priced, 60, usize::MAX, &stop);
     }
-    if clock.over(0.25) {
+    if clock.over(0.4) {
         return;
     }
-    let stop = |_: i64| clock.over(0.4);
-    dual.quasi_newton(Depth::Exact(300), 25, usize::MAX, &stop);
+    let stop = |_: i64| clock.over(0.55);
+    dual.quasi_newton(Depth::Exact(NODES), 25, usize::MAX, &stop);
     let small = problem.columns().len() < 50_000;
     let target = dual.bound() - (dual.bound().abs() as f64 * settings.gap.max(2e-4)) as i64;
-    dual.polish(Depth::Exact(300), if small { 600 } else { 40 }, target, &stop);
+    dual.polish(Depth::Exact(NODES), if small { 600 } else { 40 }, target, &stop);
+    sharpen(dual, clock);
+}
+
+/// Nodes of the search inside a unit while prices are sought.
+const NODES: usize = 3_000;
+/// Nodes inside a unit for the bound that is reported.
+const SHARP_NODES: usize = 200_000;
+
+/// Evaluates the best prices once more with a longer search inside each unit.
+fn sharpen(dual: &mut Dual, clock: &Clock) {
+    if !clock.over(0.8) {
+        let values = dual.prices().values();
+        dual.evaluate(&values, Depth::Exact(SHARP_NODES));
+    }
 }
 
 fn first_plan<'a>(problem: &'a Problem, dual: &Dual, random: &mut ChaCha8Rng, clock: &Clock) -> Option<Slate<'a>> {
-    let prices = &dual.best.as_ref().expect("Invariant: prices were evaluated").prices;
-    let stop = || clock.over(0.9);
-    improve::construct(problem, prices, &dual.best_calendars, &stop)
-        .or_else(|| force::force(problem, prices, &dual.best_calendars, 2000, random, &|| clock.over(1.0)))
+    repair::repair(problem, dual.prices(), &dual.best_calendars, random, &|| clock.over(0.7))
 }
 
+/// Weights of the prices in the sweeps: what is left of the limits goes first to those who pay almost full price.
+const WEIGHTS: [f64; 14] = [1.0, 0.998, 0.995, 0.99, 0.985, 0.98, 0.97, 0.95, 0.92, 0.88, 0.8, 0.6, 0.3, 0.0];
+
+/// Turns between better plans (restarts at jittered prices, then local search) and a better bound.
 fn improve_plan<'p>(
     problem: &'p Problem,
     dual: &mut Dual,
@@ -195,33 +224,61 @@ fn improve_plan<'p>(
     random: &mut ChaCha8Rng,
     clock: &Clock,
 ) {
-    let mut order: Vec<usize> = (0..problem.units().len()).collect();
-    let prices = dual.best.as_ref().expect("Invariant: prices were evaluated").prices.clone();
-    for _ in 0..6 {
-        let enough = gap(slate.value, dual.bound()) <= settings.gap;
-        if enough || improve::sweep(slate, &prices, &order, &|| clock.over(0.7)) == 0 {
-            break;
-        }
-        order.shuffle(random);
-        if std::env::var("DBG").is_ok() { eprintln!("DBG sweep: value {} gap {:.6} at {:.2}", slate.value, gap(slate.value, dual.bound()), clock.begun.elapsed().as_secs_f64()); }
-    }
-    let rounds = (problem.units().len() * 40).clamp(4_000, 200_000);
+    sweep_down(problem, dual, slate, random, clock);
+    let small = problem.columns().len() < 50_000;
+    let rounds = (problem.units().len() * 14).clamp(2_000, 14_000);
     for _ in 0..3 {
+        for restart in 0..if small { 12 } else { 2 } {
+            if clock.near(slate, dual) {
+                return;
+            }
+            restart_plan(problem, dual, slate, JITTER[restart % JITTER.len()], random, clock);
+        }
         let bound = dual.bound();
-        if clock.over(0.85) || gap(slate.value, bound) <= settings.gap {
+        let enough = |value: i64| clock.over(0.85) || gap(value, bound) <= settings.gap;
+        let prices = dual.prices().clone();
+        improve::ruin_and_recreate(slate, problem, &prices, rounds, random, &enough);
+        if clock.near(slate, dual) {
             return;
         }
-        let enough = |value: i64| clock.over(0.85) || gap(value, bound) <= settings.gap;
-        let prices = dual.best.as_ref().expect("Invariant: prices were evaluated").prices.clone();
-        improve::ruin_and_recreate(slate, problem, &prices, rounds / 3, random, &enough);
-        if std::env::var("DBG").is_ok() { eprintln!("DBG lns: value {} gap {:.6} at {:.2}", slate.value, gap(slate.value, dual.bound()), clock.begun.elapsed().as_secs_f64()); }
-        let near = gap(slate.value, dual.bound()) <= settings.gap;
-        if !near {
-            let value = slate.value;
-            let stop = |bound: i64| clock.over(0.85) || gap(value, bound) <= settings.gap;
-            let small = problem.columns().len() < 50_000;
-            dual.polish(Depth::Exact(2000), if small { 400 } else { 10 }, value, &stop);
+        let value = slate.value;
+        let stop = |bound: i64| clock.over(0.85) || gap(value, bound) <= settings.gap;
+        dual.polish(Depth::Exact(NODES), if small { 400 } else { 12 }, value, &stop);
+        sharpen(dual, clock);
+    }
+}
+
+/// Relative noise on the prices from restart to restart.
+const JITTER: [f64; 4] = [0.003, 0.01, 0.001, 0.03];
+
+/// Makes another plan from the calendars at jittered prices and keeps it if it is better.
+fn restart_plan<'p>(
+    problem: &'p Problem,
+    dual: &mut Dual,
+    slate: &mut Slate<'p>,
+    jitter: f64,
+    random: &mut ChaCha8Rng,
+    clock: &Clock,
+) {
+    let mut values = dual.prices().values();
+    values.iter_mut().for_each(|value| *value *= 1.0 + jitter * random.random_range(-1.7..1.7));
+    dual.evaluate(&values, Depth::Exact(NODES));
+    let prices = dual.prices().clone();
+    let repaired = repair::repair(problem, &prices, &dual.calendars, random, &|| clock.over(0.85));
+    if let Some(mut other) = repaired {
+        sweep_down(problem, dual, &mut other, random, clock);
+        if other.value > slate.value {
+            *slate = other;
         }
+    }
+}
+
+/// Sweeps with falling weights of the prices.
+fn sweep_down(problem: &Problem, dual: &Dual, slate: &mut Slate, random: &mut ChaCha8Rng, clock: &Clock) {
+    let mut order: Vec<usize> = (0..problem.units().len()).collect();
+    for weight in WEIGHTS {
+        order.shuffle(random);
+        improve::sweep(slate, dual.prices(), weight, &order, &|| clock.over(0.85));
     }
 }
 
@@ -231,15 +288,16 @@ fn prove<'p>(
     dual: &mut Dual,
     slate: &mut Slate<'p>,
     settings: &Settings,
+    nodes: usize,
     clock: &Clock,
 ) -> bool {
     if slate.value >= dual.bound() {
         return true;
     }
-    if gap(slate.value, dual.bound()) <= settings.gap || clock.over(0.9) {
+    if gap(slate.value, dual.bound()) <= settings.gap || clock.over(0.95) {
         return false;
     }
-    exact::settle(dual, slate, problem, 3_000_000, &|| clock.over(1.0))
+    exact::settle(dual, slate, problem, nodes, &|| clock.over(1.0))
 }
 
 fn finish(problem: &Problem, dual: &Dual, slate: Slate, settings: &Settings, proven: bool) -> Solution {

@@ -5,6 +5,9 @@ use super::problem::{Pair, Problem};
 /// Binary digits of a limit's price after the point.
 const PRICE_BITS: u32 = 32;
 
+/// Least reduced value, in grains: what is worth less counts as this, which can only raise the bound.
+const FLOOR: i64 = -(1 << 51);
+
 /// Prices, rounded to whole numbers so that every evaluation is exact.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Prices {
@@ -42,8 +45,10 @@ impl Prices {
             let price = ((value * grain) as i64).clamp(0, pair.penalty << prices.grain_bits);
             prices.pairs[at] = price;
             let period = at % problem.periods();
-            prices.charges[pair.first as usize * problem.periods() + period] += price;
-            prices.charges[pair.second as usize * problem.periods() + period] += price;
+            for unit in [pair.first, pair.second] {
+                let charge = &mut prices.charges[unit as usize * problem.periods() + period];
+                *charge = charge.saturating_add(price);
+            }
         }
         prices
     }
@@ -57,7 +62,7 @@ impl Prices {
                 true => 0,
                 false => self.charges[unit * problem.periods() + column.period as usize],
             };
-            reduced.push(self.worth(problem, column) - charge);
+            reduced.push(self.worth(problem, column).saturating_sub(charge).max(FLOOR));
         }
     }
 
@@ -71,7 +76,7 @@ impl Prices {
         let worth = (i128::from(column.value) << PRICE_BITS) - paid;
         let drop = PRICE_BITS - self.grain_bits;
         let grains = -((-worth) >> drop);
-        grains.max(-(1 << 51)) as i64
+        grains.max(i128::from(FLOOR)) as i64
     }
 
     /// What all limits and pairs are worth at these prices, in grains, rounded up.

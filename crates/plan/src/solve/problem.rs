@@ -8,6 +8,9 @@ use std::ops::Range;
 /// No column.
 pub const NONE: u32 = u32::MAX;
 
+/// Values and uses lie below this, so that sums over millions of columns stay inside 64 bits.
+const LARGEST: i64 = 1 << 40;
+
 /// Something that all units share: at most `capacity` may be used in all.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Limit {
@@ -131,7 +134,7 @@ pub struct Builder {
 impl Builder {
     /// Begins a problem of so many periods.
     pub fn new(periods: usize) -> Self {
-        Self {
+        let mut builder = Self {
             periods,
             limits: Vec::new(),
             units: Vec::new(),
@@ -139,7 +142,9 @@ impl Builder {
             uses: Vec::new(),
             pairs: Vec::new(),
             error: None,
-        }
+        };
+        builder.expect("number of periods", || "the problem".to_owned(), periods as i64, "1 or more", periods >= 1);
+        builder
     }
 
     /// Adds a limit and returns its number.
@@ -172,11 +177,11 @@ impl Builder {
         let name = || format!("a column of unit {unit} in period {period}");
         self.expect("unit", name, unit as i64, "a unit before its columns", !self.units.is_empty());
         self.expect("period", name, period as i64, "a period of the horizon", period < self.periods);
-        self.expect("stock use", name, stock, "0 or more", stock >= 0);
-        self.expect("value", name, value, "between -2^40 and 2^40", value.abs() < 1 << 40);
+        self.expect("stock use", name, stock, "0 to below 2^40", (0..LARGEST).contains(&stock));
+        self.expect("value", name, value, "between -2^40 and 2^40", value.unsigned_abs() < LARGEST as u64);
         let uses_from = self.uses.len() as u32;
         for &(limit, amount) in uses {
-            self.expect("use of a limit", name, amount, "0 or more", amount >= 0);
+            self.expect("use of a limit", name, amount, "0 to below 2^40", (0..LARGEST).contains(&amount));
             if limit >= self.limits.len() && self.error.is_none() {
                 self.error = Some(ProblemError::UnknownLimit { unit, limit, limits: self.limits.len() });
             }
@@ -197,7 +202,7 @@ impl Builder {
         let name = || format!("the pair {first}, {second}");
         let known = first != second && first.max(second) < self.units.len();
         self.expect("unit", name, first.max(second) as i64, "two different units", known);
-        self.expect("penalty", name, penalty, "between 0 and 2^40", (0..1 << 40).contains(&penalty));
+        self.expect("penalty", name, penalty, "0 to below 2^40", (0..LARGEST).contains(&penalty));
         self.pairs.push(Pair { first: first as u32, second: second as u32, penalty });
     }
 

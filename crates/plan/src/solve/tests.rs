@@ -58,7 +58,8 @@ impl Raw {
             return Err("limit".into());
         }
         for &(a, b, penalty) in &self.pairs {
-            value -= (0..self.periods).filter(|&t| plan[a][t].is_some() && plan[b][t].is_some()).count() as i64 * penalty;
+            value -=
+                (0..self.periods).filter(|&t| plan[a][t].is_some() && plan[b][t].is_some()).count() as i64 * penalty;
         }
         Ok(value)
     }
@@ -68,9 +69,8 @@ impl Raw {
         let columns = &self.units[unit].1;
         let mut all = vec![vec![]];
         for period in 0..self.periods {
-            let options: Vec<Option<usize>> = std::iter::once(None)
-                .chain((0..columns.len()).filter(|&c| columns[c].0 == period).map(Some))
-                .collect();
+            let options: Vec<Option<usize>> =
+                std::iter::once(None).chain((0..columns.len()).filter(|&c| columns[c].0 == period).map(Some)).collect();
             all = all
                 .into_iter()
                 .flat_map(|head: Vec<Option<usize>>| {
@@ -160,4 +160,78 @@ proptest! {
             }
         }
     }
+}
+
+/// A seeded problem of the promotion shape: budget, slots per period, stock and spacing per unit, pairs of neighbours.
+fn shaped(units: usize, periods: usize, seed: u64) -> Problem {
+    let mut random = ChaCha8Rng::seed_from_u64(seed);
+    let mut builder = Builder::new(periods);
+    let budget = builder.limit("budget", 400 * (units * periods) as i64 / 10);
+    let slots: Vec<usize> =
+        (0..periods).map(|period| builder.limit(format!("slots {period}"), (units as i64 / 8).max(1))).collect();
+    for _ in 0..units {
+        builder.unit(Unit { spacing: 3, stock: Some(random.random_range(50..200)), required: vec![] });
+        for (period, &slot) in slots.iter().enumerate() {
+            let base: i64 = random.random_range(20..80);
+            for option in 1..=3i64 {
+                let (value, cost) = (base * (60 - 10 * option) * option / 3, base * option * option * 9);
+                builder.column(period, option as u32, value, base * option / 2, &[(budget, cost), (slot, 1)]);
+            }
+        }
+    }
+    for unit in (0..units.saturating_sub(1)).step_by(2) {
+        builder.pair(unit, unit + 1, random.random_range(50..500));
+    }
+    builder.build().unwrap()
+}
+
+fn solved(problem: &Problem, settings: &Settings) -> Solution {
+    match solve(problem, settings, &|| false) {
+        Solve::Solved(solution) => solution,
+        other => panic!("no plan: {other:?}"),
+    }
+}
+
+#[test]
+fn the_number_of_threads_does_not_change_the_solution() {
+    let problem = shaped(150, 10, 3);
+    let at = |threads| solved(&problem, &Settings { threads: Some(threads), ..settings(0.0) });
+    assert_eq!(at(1), at(4));
+}
+
+#[test]
+fn larger_problems_come_near_their_bound() {
+    for seed in [1, 2] {
+        let solution = solved(&shaped(150, 10, seed), &settings(0.0));
+        assert!(solution.gap() < 0.01, "seed {seed}: gap {}", solution.gap());
+    }
+}
+
+#[test]
+fn without_any_time_there_is_still_a_plan_and_a_true_bound() {
+    let problem = shaped(150, 10, 1);
+    let hurried = solved(&problem, &Settings { time_limit: Some(Duration::ZERO), ..settings(0.0) });
+    let patient = solved(&problem, &settings(0.0));
+    assert!(hurried.limits(&problem).iter().all(|limit| limit.used <= limit.available));
+    assert!(hurried.objective <= patient.bound && patient.objective <= hurried.bound);
+}
+
+#[test]
+fn a_time_limit_is_kept() {
+    let problem = shaped(400, 20, 1);
+    let begun = Instant::now();
+    solved(&problem, &Settings { time_limit: Some(Duration::from_millis(300)), ..settings(0.0) });
+    assert!(begun.elapsed() < Duration::from_millis(1500), "{:?}", begun.elapsed());
+}
+
+#[test]
+fn numbers_outside_their_range_are_named() {
+    let mut builder = Builder::new(2);
+    builder.limit("budget", -1);
+    let error = builder.build().unwrap_err().to_string();
+    assert_eq!(error, "capacity of budget is -1: expected 0 or more");
+    let mut builder = Builder::new(2);
+    builder.unit(Unit::default());
+    builder.column(2, 0, 1, 0, &[]);
+    assert!(builder.build().unwrap_err().to_string().contains("expected a period of the horizon"));
 }
