@@ -250,7 +250,6 @@ impl<'a> Bench<'a> {
             as_of: Some(self.facts_port.as_of(snapshot)?),
             code_version: self.settings.code_version.clone(),
             seed: self.settings.seed,
-            ..FitSettings::default()
         })
     }
 
@@ -365,9 +364,11 @@ impl<'a> Bench<'a> {
         let (facts, baseline) = (self.facts(&draft.snapshot)?, self.forecast(&draft.forecast)?);
         let planned = self.planned_forecast(id)?;
         let progress = self.progress;
+        let fitted = self.fitted(&draft.model)?;
         let subject = stress::Subject {
             facts: &facts,
             plan: &plan,
+            lift: &fitted.lift,
             rotation: draft.reference(stress::ROTATION),
             baseline: &baseline,
             planned: &planned,

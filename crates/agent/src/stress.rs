@@ -1,5 +1,9 @@
 //! Stress: the plan and its references in seeded worlds whose response is not the one that was fitted.
 //!
+//! Half of the worlds answer to price as a plain lift report reads the history (the twin's own reading), half as the
+//! model estimated, each within its uncertainty, and all by a law of shoppers that is not the model's. Two readings of
+//! one history: where they disagree the plan is uncertain, and the bad tail shows it.
+//!
 //! Four policies meet the same shoppers. Two stand for how it is done without Endcap: offers and orders do not know of
 //! each other. One has Endcap's orders and no offers, so that what better ordering earns is not taken for what the
 //! promotions earn. What comes out says how the plan stands in worlds like these, not what will happen.
@@ -8,10 +12,12 @@ use crate::jobs::JobError;
 use crate::plan::{cell_terms, opening_stock};
 use crate::policies::{CalendarPolicy, Ordering, Replenishment};
 use crate::sense::Facts;
-use endcap_model::{Forecast, Offer, Outcome, Place, Plan, Scenario, Sku};
+use endcap_model::{
+    Estimate, Forecast, LiftModel, Offer, Outcome, Place, Plan, Response, Scenario, Sku, TwinTerms,
+};
 use endcap_plan::ItemEconomics;
 use endcap_supply::SupplySettings;
-use endcap_twin::{Economics, Kpi, PolicyMaker, WorldSpec, compare, kpis};
+use endcap_twin::{Economics, Kpi, PolicyMaker, Shown, WorldSpec, compare, kpis};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
 use std::fmt::Display;
@@ -52,6 +58,8 @@ pub struct Subject<'a> {
     pub facts: &'a Facts,
     /// The plan.
     pub plan: &'a Plan,
+    /// Effects that the plan rests on.
+    pub lift: &'a LiftModel,
     /// Offers of the reference policy.
     pub rotation: &'a [Offer],
     /// Demand without offers.
@@ -69,7 +77,7 @@ pub fn try_plan(
     scenario: &Scenario,
     progress: &(dyn Fn(usize, usize) + Sync),
 ) -> Result<Trial, JobError> {
-    let Subject { facts, plan, rotation, baseline, planned } = subject;
+    let Subject { facts, plan, lift, rotation, baseline, planned } = subject;
     let spec = world(facts, baseline, scenario)?;
     let terms = cell_terms(facts, baseline, scenario);
     let settings = SupplySettings::default();
@@ -91,7 +99,18 @@ pub fn try_plan(
     ];
     let makers: Vec<_> = policies.iter().map(|policy| || policy.start()).collect();
     let makers: Vec<&PolicyMaker> = makers.iter().map(|maker| maker as &PolicyMaker).collect();
-    let outcomes = compare(&spec, &scenario.twin, &makers, progress).map_err(broken)?;
+    let estimated = as_estimated(&spec, lift);
+    let read = TwinTerms { worlds: scenario.twin.worlds.div_ceil(2), ..scenario.twin.clone() };
+    let rest = TwinTerms {
+        worlds: scenario.twin.worlds - read.worlds,
+        seed: scenario.twin.seed.wrapping_add(read.worlds as u64),
+        ..scenario.twin.clone()
+    };
+    let runs = policies.len() * scenario.twin.worlds;
+    let mut outcomes = compare(&spec, &read, &makers, &|done, _| progress(done, runs)).map_err(broken)?;
+    let before = outcomes.len();
+    outcomes.extend(compare(&estimated, &rest, &makers, &|done, _| progress(before + done, runs)).map_err(broken)?);
+    outcomes.sort_by(|a, b| (&a.policy, a.seed).cmp(&(&b.policy, b.seed)));
     let comparisons = [NO_PROMOTIONS, ROTATION, ORDERS_ONLY]
         .map(|reference| Against { reference: reference.to_owned(), kpis: kpis(&outcomes, reference) });
     Ok(Trial { outcomes, comparisons: comparisons.into() })
@@ -110,6 +129,17 @@ fn world(facts: &Facts, baseline: &Forecast, scenario: &Scenario) -> Result<Worl
     let spec = WorldSpec::from_history(&facts.panel, scenario, &items.collect(), &states).map_err(broken)?;
     let alive: BTreeSet<(&Sku, &Place)> = baseline.rows.iter().map(|row| (&row.sku, &row.place)).collect();
     spec.keep(|cell| alive.contains(&(&cell.sku, &cell.place))).map_err(broken)
+}
+
+/// The same world with the responses that were estimated, each as uncertain as its estimate, at the depths that the
+/// history has.
+fn as_estimated(spec: &WorldSpec, lift: &LiftModel) -> WorldSpec {
+    let response = |response: &Response| {
+        let depth = spec.shown(&response.sku).map_or(0.0, |shown| shown.depth);
+        let Estimate { mean, se, .. } = response.own_price;
+        (response.sku.clone(), Shown { elasticity: mean, depth, sd: se })
+    };
+    spec.clone().with_responses(lift.responses.iter().map(response).collect())
 }
 
 fn broken(error: impl Display) -> JobError {

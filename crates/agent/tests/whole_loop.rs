@@ -216,7 +216,7 @@ fn facts_become_a_published_plan_whose_books_balance() {
     let (state, ended) = went.ended.unwrap();
     assert_eq!(ended, Ended::Done);
     let plan = plan_of(&memory);
-    assert_eq!(went.published, [plan.id.clone()]);
+    assert_eq!(went.published, std::slice::from_ref(&plan.id));
     assert!(state.receipt.is_some());
     assert!(!plan.offers.is_empty() && !plan.orders.is_empty());
     assert_eq!(plan.report.pnl.total(), plan.report.value);

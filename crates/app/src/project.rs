@@ -15,7 +15,7 @@ use endcap_agent::jobs::{Bench, Settings};
 use endcap_agent::run::{Ended, run};
 use endcap_agent::step::{Job, State};
 use endcap_agent::stress::Trial;
-use endcap_model::{Decision, Event, Forecast, Plan, PlanId, Policy, Projection, Scenario};
+use endcap_model::{Event, Forecast, Plan, PlanId, Policy, Projection, Scenario};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -38,8 +38,6 @@ pub struct Made {
     pub digest: Digest,
     /// What the simulated worlds said.
     pub trial: Trial,
-    /// What policy said.
-    pub decision: Decision,
     /// Folder with the plan's files.
     pub folder: PathBuf,
     /// The page for people.
@@ -126,7 +124,7 @@ impl Run<'_> {
         let report = self.folder.join("report.html");
         tables::write_atomic(&report, page.as_bytes())?;
         steps.at("report", 1, 1);
-        Ok(Some(Made { plan, digest, trial, decision: decision.clone(), folder, report }))
+        Ok(Some(Made { plan, digest, trial, folder, report }))
     }
 
     fn plan_folder(&self, plan: &PlanId) -> PathBuf {

@@ -1,11 +1,12 @@
 //! A world from history: demand per cell and season slot as a retailer could read it off its own sales.
 //!
-//! The level is the average of what was sold near list price per time in stock. How an item answers to price is centred
-//! on the plain ratio of its promoted to its list-price sales, which adverts, weekdays and habits are mixed into: what a
-//! retailer can see without a model, and another reading of the history than the one that plans rest on. Prices count as near list from 95 % of it. Periods with more than half of their time
+//! The level is the average of what was sold near list price per time in stock, recent periods counting more. How an item answers to price is centred
+//! on the plain ratio of its promoted sales to those of the list-price periods close by, which adverts, weekdays and habits
+//! are mixed into: what a lift report shows without a model, another reading of the history than the one that plans rest
+//! on. Prices count as near list from 95 % of it. Periods with more than half of their time
 //! out of stock are left out; the others count by their time in stock (sales over exposure).
 
-use crate::{CellSpec, Costs, Habits, TwinError, WorldSpec, WorldTerms};
+use crate::{CellSpec, Costs, Habits, Shown, TwinError, WorldSpec, WorldTerms};
 use endcap_model::{Panel, Place, Scenario, Sku, Span, StockState};
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
@@ -16,6 +17,10 @@ const NEAR_LIST: f64 = 0.95;
 const STOCKOUT_MAX: f64 = 0.5;
 /// Periods of evidence that the level of all of the cell's sales stands for when its level near list price is found.
 const LEVEL_WEIGHT: f64 = 7.0;
+/// Periods after which a row counts half.
+const HALF_LIFE: f64 = 21.0;
+/// Periods before and after a promotion whose list-price sales it is compared to.
+const CLOSE_BY: i32 = 10;
 /// Promoted periods of evidence that the scenario's mean elasticity stands for.
 const ELASTICITY_WEIGHT: f64 = 10.0;
 /// Elasticities that a history can show: beyond them the ratio says more about its noise.
@@ -47,10 +52,6 @@ struct Series {
     place: usize,
     near_list: Vec<Exposure>,
     all: Exposure,
-    /// Rows below list price: sales and time.
-    promoted: Exposure,
-    /// Sum over the same rows of time x log of paid over list price.
-    log_price_time: f64,
 }
 
 impl WorldSpec {
@@ -84,7 +85,7 @@ impl WorldSpec {
         };
         let economics = |sku: &Sku| items.get(sku).copied().unwrap_or_else(|| assumed(scenario, sku));
         let spec = Self::of_panel(terms, panel, &economics, scenario.supply.opening_stock.cover_periods, states)?;
-        Ok(spec.with_elasticities(shown_elasticities(panel, scenario.twin.elasticity_mean)))
+        Ok(spec.with_responses(shown_responses(panel, scenario.twin.elasticity_mean, scenario.twin.elasticity_sd)))
     }
 
     /// Makes the world that follows a history under given terms. Where `states` says nothing of a cell it opens with
@@ -161,44 +162,72 @@ fn read_series(panel: &Panel, sku: usize, rows: Range<usize>, slots: usize) -> S
         place: columns.place[rows.start] as usize,
         near_list: vec![Exposure::default(); slots],
         all: Exposure::default(),
-        promoted: Exposure::default(),
-        log_price_time: 0.0,
     };
+    let last = columns.period[rows.end - 1].0;
     for row in rows.filter(|&row| columns.stockout_share[row] <= STOCKOUT_MAX) {
-        let time = 1.0 - columns.stockout_share[row];
-        series.all.add(columns.units[row], time);
+        let weight = 0.5f64.powf(f64::from(last - columns.period[row].0) / HALF_LIFE);
+        let (units, time) = (weight * columns.units[row], weight * (1.0 - columns.stockout_share[row]));
+        series.all.add(units, time);
         if columns.price[row] >= NEAR_LIST * columns.base_price[row] {
             let slot = i64::from(columns.period[row].0).rem_euclid(slots as i64) as usize;
-            series.near_list[slot].add(columns.units[row], time);
-        } else {
-            series.promoted.add(columns.units[row], time);
-            series.log_price_time += time * (columns.price[row] / columns.base_price[row]).ln();
+            series.near_list[slot].add(units, time);
         }
     }
     series
 }
 
-/// The elasticity that each item's history shows: log of promoted sales over what the series' list-price rates would
-/// have sold in the same time, over the mean log price, drawn towards `mean` where few periods were promoted.
-fn shown_elasticities(panel: &Panel, mean: f64) -> BTreeMap<Sku, f64> {
+/// How strongly each item's history shows it to answer: log of its promoted sales over what the list-price periods
+/// close by would have sold in the same time, over the mean log price, drawn towards `mean` where few periods were
+/// promoted.
+fn shown_responses(panel: &Panel, mean: f64, sd: f64) -> BTreeMap<Sku, Shown> {
     let shown = |sku: usize| {
-        let (mut sold, mut expected, mut log_price) = (0.0, 0.0, 0.0);
-        for rows in panel.series_of(sku) {
-            let series = read_series(panel, sku, rows, 1);
-            let near = series.near_list_in_all();
-            if near.units > 0.0 && series.promoted.time > 0.0 {
-                let rate = near.units / near.time;
-                sold += series.promoted.units;
-                expected += rate * series.promoted.time;
-                log_price += rate * series.log_price_time;
-            }
+        let mut lift = Lift::default();
+        panel.series_of(sku).for_each(|rows| lift.read(panel, rows));
+        if lift.sold <= 0.0 || lift.log_price >= 0.0 {
+            return Shown { elasticity: mean, depth: 0.0, sd };
         }
         let periods = promoted_periods(panel, sku) as f64;
         let weight = periods / (periods + ELASTICITY_WEIGHT);
-        let ratio = if sold > 0.0 && log_price < 0.0 { (sold / expected).ln() / (log_price / expected) } else { mean };
-        weight * ratio.clamp(ELASTICITY_RANGE.0, ELASTICITY_RANGE.1) + (1.0 - weight) * mean
+        let log_price = lift.log_price / lift.expected;
+        let ratio = ((lift.sold / lift.expected).ln() / log_price).clamp(ELASTICITY_RANGE.0, ELASTICITY_RANGE.1);
+        Shown { elasticity: weight * ratio + (1.0 - weight) * mean, depth: 1.0 - log_price.exp(), sd }
     };
     (0..panel.skus().len()).map(|sku| (panel.skus()[sku].sku.clone(), shown(sku))).collect()
+}
+
+/// Promoted sales of an item against the list-price periods close by, as a plain lift report counts them.
+#[derive(Default)]
+struct Lift {
+    sold: f64,
+    expected: f64,
+    /// Sum of expected sales x log of paid over list price.
+    log_price: f64,
+}
+
+impl Lift {
+    /// Adds the promoted rows of a series that have list-price rows close by.
+    fn read(&mut self, panel: &Panel, rows: Range<usize>) {
+        let columns = panel.columns();
+        let in_stock = |row: &usize| columns.stockout_share[*row] <= STOCKOUT_MAX;
+        let ratio = |row: usize| columns.price[row] / columns.base_price[row];
+        let (near, promoted): (Vec<usize>, Vec<usize>) =
+            rows.filter(in_stock).partition(|&row| ratio(row) >= NEAR_LIST);
+        for row in promoted {
+            let period = columns.period[row];
+            let from = near.partition_point(|&other| columns.period[other] < period.plus(-CLOSE_BY));
+            let to = near.partition_point(|&other| columns.period[other] <= period.plus(CLOSE_BY));
+            let mut around = Exposure::default();
+            near[from..to]
+                .iter()
+                .for_each(|&other| around.add(columns.units[other], 1.0 - columns.stockout_share[other]));
+            if around.time > 0.0 {
+                let expected = around.units / around.time * (1.0 - columns.stockout_share[row]);
+                self.sold += columns.units[row];
+                self.expected += expected;
+                self.log_price += expected * ratio(row).ln();
+            }
+        }
+    }
 }
 
 /// Counts the periods in which an item was below list price anywhere: prices move chain-wide, so that stores do not
@@ -306,7 +335,7 @@ mod tests {
     fn elasticities_follow_the_history_and_lean_on_the_scenario_where_it_is_thin() {
         let panel = panel([1.0; 7]);
         let truth = 2.0f64.ln() / 0.7f64.ln();
-        let shown = |panel: &Panel| shown_elasticities(panel, -1.0)[&Sku::new("a")];
+        let shown = |panel: &Panel| shown_responses(panel, -1.0, 0.0)[&Sku::new("a")].elasticity;
         let long = shown(&panel);
         assert!((long - truth).abs() < 0.2, "{long}, truth {truth}");
         let short = shown(&panel.within(Span { start: Period(0), end: Period(6) }));

@@ -33,6 +33,6 @@ pub use history::Economics;
 pub use kpi::{Better, Kpi, Measure, Summary, kpis, quantile};
 pub use scenario::{HistoryChoice, OrderingChoice, PolicyChoice, TwinScenario, WorldChoice};
 pub use shock::{Shock, ShockKind};
-pub use spec::{CellKey, CellSpec, Costs, WorldSpec, WorldTerms};
+pub use spec::{CellKey, CellSpec, Costs, Shown, WorldSpec, WorldTerms};
 pub use synthetic::Synthetic;
 pub use world::World;

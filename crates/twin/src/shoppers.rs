@@ -3,16 +3,19 @@
 //! Their law is not the one that is estimated from it. Out of a hidden purchase share `q` at list price, demand is
 //! multiplied by `m = e / (1 - q + q e)`, `e = exp(b g + u)`: a binary logit choice (McFadden 1974) in the discount
 //! `g` that shoppers perceive and the utility `u` of adverts and displays. `b = |elasticity at list price| / (1 - q)`,
-//! so the law has the drawn elasticity at list price and saturates at `1 / q` for deep cuts. The perceived discount is
+//! so the law has the drawn elasticity at list price and saturates at `1 / q` for deep cuts; where a history shows how an
+//! item answered at some depth, `b` is the one that gives this answer at this depth. The perceived discount is
 //! the price cut less what they have come to expect: they remember past prices exponentially (adaptive reference
 //! price; Winer 1986), so frequent discounts wear out. Extra pieces come partly from substitutes in the same place and
 //! group at the same time, and partly from later periods, through a stock in the households that is used up first
 //! (Blattberg, Eppen and Lieberman 1981).
 
-use crate::WorldSpec;
 use crate::draws::{Draws, Stream, count, normal, shock};
+use crate::{Shown, WorldSpec};
 use endcap_model::{Period, TwinTerms};
 
+/// Part of the saturation level up to which a shown multiple is believed.
+const SATURATION_SHOWN_MAX: f64 = 0.9;
 /// Smallest share of its own demand that substitutes and household stock together leave to an item.
 const LEAST_SHARE: f64 = 0.1;
 
@@ -59,6 +62,16 @@ pub(crate) struct Shoppers<'a> {
     basket_taken: Vec<f64>,
 }
 
+/// Utility per share of the list price under which the law multiplies demand at the shown depth by what was shown; at
+/// no depth, the one with the shown elasticity at list price.
+fn sensitivity(shown: Shown, share: f64) -> f64 {
+    if shown.depth <= 0.0 {
+        return -shown.elasticity / (1.0 - share);
+    }
+    let multiple = (1.0 - shown.depth).powf(shown.elasticity).min(SATURATION_SHOWN_MAX / share);
+    (multiple * (1.0 - share) / (1.0 - share * multiple)).ln() / shown.depth
+}
+
 impl<'a> Shoppers<'a> {
     /// Draws the hidden traits of the items.
     pub(crate) fn new(spec: &'a WorldSpec, terms: &'a TwinTerms, draws: Draws) -> Self {
@@ -71,9 +84,14 @@ impl<'a> Shoppers<'a> {
             .map(|item| habits.purchase_share * (habits.purchase_share_sd * normal(traits[2 * item + 1])).exp())
             .map(|share| share.min(0.9))
             .collect();
-        let centre = |item: usize| spec.elasticity(&spec.index.skus[item].0).unwrap_or(terms.elasticity_mean);
-        let elasticity = |item: usize| (centre(item) + terms.elasticity_sd * normal(traits[2 * item])).min(0.0);
-        let sensitivity = (0..items).map(|item| -elasticity(item) / (1.0 - share[item])).collect();
+        let unknown = Shown { elasticity: terms.elasticity_mean, depth: 0.0, sd: terms.elasticity_sd };
+        let sensitivity = (0..items)
+            .map(|item| {
+                let shown = spec.shown(&spec.index.skus[item].0).unwrap_or(unknown);
+                let elasticity = (shown.elasticity + shown.sd * normal(traits[2 * item])).min(0.0);
+                sensitivity(Shown { elasticity, ..shown }, share[item])
+            })
+            .collect();
         Self {
             spec,
             terms,
@@ -216,6 +234,16 @@ mod tests {
     use super::*;
     use crate::spec::tests::{spec_of, terms};
     use proptest::prelude::*;
+
+    #[test]
+    fn the_law_answers_at_the_shown_depth_as_shown() {
+        let (share, shown) = (0.2, Shown { elasticity: -2.5, depth: 0.3, sd: 0.0 });
+        let utility = (sensitivity(shown, share) * shown.depth).exp();
+        let multiple = utility / (1.0 - share + share * utility);
+        assert!((multiple - 0.7f64.powf(-2.5)).abs() < 1e-9, "{multiple}");
+        let beyond = sensitivity(Shown { elasticity: -9.0, depth: 0.5, sd: 0.0 }, share);
+        assert!(beyond.is_finite() && beyond > 0.0);
+    }
 
     #[test]
     fn the_law_has_the_elasticity_asked_for_at_list_price_and_saturates() {

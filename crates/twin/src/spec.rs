@@ -31,6 +31,17 @@ pub struct CellSpec {
     pub shelf_life: Option<usize>,
 }
 
+/// How strongly a history shows an item to answer to price.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Shown {
+    /// Log of promoted over list-price sales, over the log of paid over list price.
+    pub elasticity: f64,
+    /// Depth at which it shows: a share of the list price; 0 when nothing is known of depths.
+    pub depth: f64,
+    /// Standard deviation of the elasticity over worlds.
+    pub sd: f64,
+}
+
 /// What the world charges and pays beside price and cost of the pieces.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Costs {
@@ -79,7 +90,7 @@ pub struct CellKey {
 pub struct WorldSpec {
     terms: WorldTerms,
     cells: Vec<CellSpec>,
-    elasticities: BTreeMap<Sku, f64>,
+    responses: BTreeMap<Sku, Shown>,
     pub(crate) index: Index,
 }
 
@@ -123,7 +134,7 @@ impl WorldSpec {
         }
         terms.shocks.iter().try_for_each(|shock| shock.check(&cells))?;
         let index = index(&cells);
-        Ok(Self { terms, cells, elasticities: BTreeMap::new(), index })
+        Ok(Self { terms, cells, responses: BTreeMap::new(), index })
     }
 
     /// Returns what holds for the whole world.
@@ -189,16 +200,16 @@ impl WorldSpec {
         self.cells[self.cells_of(sku)].iter().any(|cell| cell.place == *place || cell.region == *place)
     }
 
-    /// Centres the hidden elasticities of these items; a world draws each around its centre. The others are drawn
-    /// around the mean of the scenario's terms.
-    pub fn with_elasticities(mut self, elasticities: BTreeMap<Sku, f64>) -> Self {
-        self.elasticities = elasticities;
+    /// Centres the hidden response of these items on what their history shows; a world draws each around its centre.
+    /// The others are drawn around the mean of the scenario's terms.
+    pub fn with_responses(mut self, responses: BTreeMap<Sku, Shown>) -> Self {
+        self.responses = responses;
         self
     }
 
-    /// Returns the centre of an item's hidden elasticity, if it has one of its own.
-    pub(crate) fn elasticity(&self, sku: &Sku) -> Option<f64> {
-        self.elasticities.get(sku).copied()
+    /// Returns the centre of an item's hidden response, if it has one of its own.
+    pub fn shown(&self, sku: &Sku) -> Option<Shown> {
+        self.responses.get(sku).copied()
     }
 
     /// Keeps some of the cells.
@@ -207,7 +218,7 @@ impl WorldSpec {
     /// [`TwinError::NoCells`] when none is kept.
     pub fn keep(self, wanted: impl Fn(&CellSpec) -> bool) -> Result<Self, TwinError> {
         let cells = self.cells.into_iter().filter(wanted).collect();
-        Ok(Self::new(self.terms, cells)?.with_elasticities(self.elasticities))
+        Ok(Self::new(self.terms, cells)?.with_responses(self.responses))
     }
 
     /// Replaces the shocks; for what-ifs on the same world.
