@@ -30,7 +30,8 @@ impl FileDrop {
     }
 
     fn fail(&self, what: &Path, error: impl std::fmt::Display) -> PortError {
-        let reason = format!("{} could not be published ({error}): free space or rights, then run again", what.display());
+        let reason =
+            format!("{} could not be published ({error}): free space or rights, then run again", what.display());
         PortError { port: "file drop", reason }
     }
 }

@@ -159,8 +159,11 @@ mod tests {
 
     #[test]
     fn a_changed_or_dropped_record_is_found() {
-        for tampering in ["update journal set event = replace(event, 'b', 'x') where sequence = 2",
-            "delete from journal where sequence = 2", "update journal set at = 'later' where sequence = 1"] {
+        for tampering in [
+            "update journal set event = replace(event, 'b', 'x') where sequence = 2",
+            "delete from journal where sequence = 2",
+            "update journal set at = 'later' where sequence = 1",
+        ] {
             let folder = tempfile::tempdir().unwrap();
             let path = folder.path().join("journal.db");
             let mut journal = SqliteJournal::open(&path, noon).unwrap();

@@ -373,8 +373,7 @@ impl<'a> Bench<'a> {
             baseline: &baseline,
             planned: &planned,
         };
-        let trial =
-            stress::try_plan(&subject, self.scenario, &|done, all| progress("stress in the twin", done, all))?;
+        let trial = stress::try_plan(&subject, self.scenario, &|done, all| progress("stress in the twin", done, all))?;
         self.save(&plan_name(id, "trial"), &trial)?;
         Ok(Event::Stressed { plan: id.clone(), outcome: hash_json(&trial) })
     }

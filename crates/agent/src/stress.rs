@@ -1,8 +1,9 @@
 //! Stress: the plan and its references in seeded worlds whose response is not the one that was fitted.
 //!
 //! Half of the worlds answer to price as a plain lift report reads the history (the twin's own reading), half as the
-//! model estimated, each within its uncertainty, and all by a law of shoppers that is not the model's. Two readings of
-//! one history: where they disagree the plan is uncertain, and the bad tail shows it.
+//! model estimated, each within its uncertainty, and all by a law of shoppers that is not the model's. The usual demand
+//! of a world is read off promoted sales by the same answer, or it would be lifted twice. Two readings of one history:
+//! where they disagree the plan is uncertain, and the bad tail shows it.
 //!
 //! Four policies meet the same shoppers. Two stand for how it is done without Endcap: offers and orders do not know of
 //! each other. One has Endcap's orders and no offers, so that what better ordering earns is not taken for what the
@@ -12,14 +13,12 @@ use crate::jobs::JobError;
 use crate::plan::{cell_terms, opening_stock};
 use crate::policies::{CalendarPolicy, Ordering, Replenishment};
 use crate::sense::Facts;
-use endcap_model::{
-    Estimate, Forecast, LiftModel, Offer, Outcome, Place, Plan, Response, Scenario, Sku, TwinTerms,
-};
+use endcap_model::{Estimate, Forecast, LiftModel, Offer, Outcome, Place, Plan, Response, Scenario, Sku, TwinTerms};
 use endcap_plan::ItemEconomics;
 use endcap_supply::SupplySettings;
-use endcap_twin::{Economics, Kpi, PolicyMaker, Shown, WorldSpec, compare, kpis};
+use endcap_twin::{Economics, Kpi, PolicyMaker, Shown, WorldSpec, compare, kpis, shown_responses};
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Display;
 
 /// The plan: its offers, and orders that know of them.
@@ -78,7 +77,9 @@ pub fn try_plan(
     progress: &(dyn Fn(usize, usize) + Sync),
 ) -> Result<Trial, JobError> {
     let Subject { facts, plan, lift, rotation, baseline, planned } = subject;
-    let spec = world(facts, baseline, scenario)?;
+    let shown = shown_responses(&facts.panel, scenario.twin.elasticity_mean, scenario.twin.elasticity_sd);
+    let estimated = world(facts, baseline, scenario, as_estimated(&shown, lift))?;
+    let spec = world(facts, baseline, scenario, shown)?;
     let terms = cell_terms(facts, baseline, scenario);
     let settings = SupplySettings::default();
     let replenishment = Replenishment {
@@ -99,7 +100,6 @@ pub fn try_plan(
     ];
     let makers: Vec<_> = policies.iter().map(|policy| || policy.start()).collect();
     let makers: Vec<&PolicyMaker> = makers.iter().map(|maker| maker as &PolicyMaker).collect();
-    let estimated = as_estimated(&spec, lift);
     let read = TwinTerms { worlds: scenario.twin.worlds.div_ceil(2), ..scenario.twin.clone() };
     let rest = TwinTerms {
         worlds: scenario.twin.worlds - read.worlds,
@@ -116,8 +116,14 @@ pub fn try_plan(
     Ok(Trial { outcomes, comparisons: comparisons.into() })
 }
 
-/// Makes the world of the cells that are forecast: series that ended have no future to simulate.
-fn world(facts: &Facts, baseline: &Forecast, scenario: &Scenario) -> Result<WorldSpec, JobError> {
+/// Makes the world of the cells that are forecast, its history read by these responses: series that ended have no
+/// future to simulate.
+fn world(
+    facts: &Facts,
+    baseline: &Forecast,
+    scenario: &Scenario,
+    responses: BTreeMap<Sku, Shown>,
+) -> Result<WorldSpec, JobError> {
     let economics = facts.economics(scenario);
     let of = |item: &ItemEconomics| Economics {
         list_price: item.list_price,
@@ -126,20 +132,19 @@ fn world(facts: &Facts, baseline: &Forecast, scenario: &Scenario) -> Result<Worl
     };
     let items = economics.iter().map(|(sku, item)| (sku.clone(), of(item)));
     let states = opening_stock(facts, baseline, scenario);
-    let spec = WorldSpec::from_history(&facts.panel, scenario, &items.collect(), &states).map_err(broken)?;
+    let spec = WorldSpec::from_history(&facts.panel, scenario, &items.collect(), &states, responses).map_err(broken)?;
     let alive: BTreeSet<(&Sku, &Place)> = baseline.rows.iter().map(|row| (&row.sku, &row.place)).collect();
     spec.keep(|cell| alive.contains(&(&cell.sku, &cell.place))).map_err(broken)
 }
 
-/// The same world with the responses that were estimated, each as uncertain as its estimate, at the depths that the
-/// history has.
-fn as_estimated(spec: &WorldSpec, lift: &LiftModel) -> WorldSpec {
+/// The responses that were estimated, each as uncertain as its estimate, at the depths that the history has.
+fn as_estimated(shown: &BTreeMap<Sku, Shown>, lift: &LiftModel) -> BTreeMap<Sku, Shown> {
     let response = |response: &Response| {
-        let depth = spec.shown(&response.sku).map_or(0.0, |shown| shown.depth);
+        let depth = shown.get(&response.sku).map_or(0.0, |shown| shown.depth);
         let Estimate { mean, se, .. } = response.own_price;
         (response.sku.clone(), Shown { elasticity: mean, depth, sd: se })
     };
-    spec.clone().with_responses(lift.responses.iter().map(response).collect())
+    lift.responses.iter().map(response).collect()
 }
 
 fn broken(error: impl Display) -> JobError {

@@ -1,7 +1,7 @@
 //! What people and programs see: tables or JSON on standard output, progress and messages on standard error.
 
 use anyhow::Context;
-use comfy_table::{ContentArrangement, Table, presets::UTF8_HORIZONTAL_ONLY};
+use comfy_table::{ContentArrangement, Table, presets::ASCII_MARKDOWN};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use serde::Serialize;
 use std::collections::BTreeMap;
@@ -97,6 +97,6 @@ fn draw_target() -> ProgressDrawTarget {
 /// Starts a table with these headings, in the one style of all commands.
 pub fn table(headings: &[&str]) -> Table {
     let mut table = Table::new();
-    table.load_style(UTF8_HORIZONTAL_ONLY).set_content_arrangement(ContentArrangement::Dynamic).set_header(headings);
+    table.load_style(ASCII_MARKDOWN).set_content_arrangement(ContentArrangement::Dynamic).set_header(headings);
     table
 }

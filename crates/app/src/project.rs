@@ -65,8 +65,7 @@ impl Run<'_> {
         let policy: Policy = tables::read_toml(self.policy)?;
         let store = Store::open(self.folder)?;
         let artifacts = Folder::new(self.folder);
-        let settings =
-            Settings { seed: self.seed, code_version: CODE_VERSION.to_owned(), solve: self.solve.clone() };
+        let settings = Settings { seed: self.seed, code_version: CODE_VERSION.to_owned(), solve: self.solve.clone() };
         let steps = Steps::new(console);
         let progress = |step: &str, done: usize, all: usize| steps.at(step, done, all);
         let mut bench = Bench::new(&store, &artifacts, &scenario, &policy, &settings, &progress);

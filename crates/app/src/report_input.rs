@@ -12,11 +12,11 @@ use endcap_agent::sense::Facts;
 use endcap_agent::stress::{self, Trial};
 use endcap_demand::Backtest;
 use endcap_ingest::{Readiness, ReadinessVerdict};
-use endcap_twin::Better;
 use endcap_model::{
-    ContentHash, Decision, FactKind, Forecast, ForecastRow, LiftModel, Place, Plan, Policy, Projection, ProjectionRow, Scenario,
-    Sku, hash_json,
+    ContentHash, Decision, FactKind, Forecast, ForecastRow, LiftModel, Place, Plan, Policy, Projection, ProjectionRow,
+    Scenario, Sku, hash_json,
 };
+use endcap_twin::Better;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Series shown with history, forecast and stock.

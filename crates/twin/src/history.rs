@@ -1,7 +1,8 @@
 //! A world from history: demand per cell and season slot as a retailer could read it off its own sales.
 //!
-//! The level is the average of what was sold near list price per time in stock, recent periods counting more. How an item answers to price is centred
-//! on the plain ratio of its promoted sales to those of the list-price periods close by, which adverts, weekdays and habits
+//! The level is the average of what was sold near list price per time in stock, recent periods counting more; where
+//! little was, also of what was sold below it, divided by how the item answers to price, so that a world does not take
+//! promoted sales for the usual ones and lift them once more. How an item answers to price is centred on the plain ratio of its promoted sales to those of the list-price periods close by, which adverts, weekdays and habits
 //! are mixed into: what a lift report shows without a model, another reading of the history than the one that plans rest
 //! on. Prices count as near list from 95 % of it. Periods with more than half of their time
 //! out of stock are left out; the others count by their time in stock (sales over exposure).
@@ -39,7 +40,7 @@ pub struct Economics {
     pub shelf_life: Option<usize>,
 }
 
-/// Sales and time in stock.
+/// Sales and time in stock, or the time at list price in which as much would have been sold.
 #[derive(Clone, Copy, Debug, Default)]
 struct Exposure {
     units: f64,
@@ -51,6 +52,7 @@ struct Series {
     sku: usize,
     place: usize,
     near_list: Vec<Exposure>,
+    /// All sales, over the time at list price that they stand for.
     all: Exposure,
 }
 
@@ -58,8 +60,9 @@ impl WorldSpec {
     /// Makes the world that follows a history: the scenario's horizon from the end of the panel, under its terms.
     ///
     /// `items` wins over the scenario's prices; `states` over its opening stock. Each cell's mean demand per season
-    /// slot is what it sold near list price, drawn towards its level of all sales (times the chain's ratio of the two)
-    /// and towards the chain's season where its own rows are few.
+    /// slot is what it sold near list price, drawn towards its level of all sales (each divided by its price's effect,
+    /// times the chain's ratio of the two) and towards the chain's season where its own rows are few. The effects are
+    /// the `responses` on which the world's hidden ones are centred too, so that history and world are read alike.
     ///
     /// # Errors
     /// [`TwinError`] for a panel without rows and for numbers the world cannot run with.
@@ -68,6 +71,7 @@ impl WorldSpec {
         scenario: &Scenario,
         items: &BTreeMap<Sku, Economics>,
         states: &[StockState],
+        responses: BTreeMap<Sku, Shown>,
     ) -> Result<Self, TwinError> {
         let start = panel.span().ok_or(TwinError::NoCells)?.end;
         let terms = WorldTerms {
@@ -84,12 +88,15 @@ impl WorldSpec {
             shocks: Vec::new(),
         };
         let economics = |sku: &Sku| items.get(sku).copied().unwrap_or_else(|| assumed(scenario, sku));
-        let spec = Self::of_panel(terms, panel, &economics, scenario.supply.opening_stock.cover_periods, states)?;
-        Ok(spec.with_responses(shown_responses(panel, scenario.twin.elasticity_mean, scenario.twin.elasticity_sd)))
+        let mean = scenario.twin.elasticity_mean;
+        let elasticity = |sku: &Sku| responses.get(sku).map_or(mean, |shown| shown.elasticity);
+        let cover = scenario.supply.opening_stock.cover_periods;
+        let spec = Self::of_panel(terms, panel, &economics, &elasticity, cover, states)?;
+        Ok(spec.with_responses(responses))
     }
 
-    /// Makes the world that follows a history under given terms. Where `states` says nothing of a cell it opens with
-    /// `cover_periods` of its mean demand.
+    /// Makes the world that follows a history under given terms. Sales below list price are read by the items'
+    /// elasticities. Where `states` says nothing of a cell it opens with `cover_periods` of its mean demand.
     ///
     /// # Errors
     /// [`TwinError`] for a panel without rows and for numbers the world cannot run with.
@@ -97,12 +104,14 @@ impl WorldSpec {
         terms: WorldTerms,
         panel: &Panel,
         economics: &dyn Fn(&Sku) -> Economics,
+        elasticity: &dyn Fn(&Sku) -> f64,
         cover_periods: f64,
         states: &[StockState],
     ) -> Result<Self, TwinError> {
         let states: BTreeMap<(&Sku, &Place), &StockState> =
             states.iter().map(|state| ((&state.sku, &state.place), state)).collect();
-        let demand = base_demand(panel, panel.calendar().season_length().filter(|&length| length <= 7).unwrap_or(1));
+        let slots = panel.calendar().season_length().filter(|&length| length <= 7).unwrap_or(1);
+        let demand = base_demand(panel, elasticity, slots);
         let cells = demand.into_iter().map(|(sku, place, mean_demand)| {
             let (item, store) = (&panel.skus()[sku], &panel.places()[place]);
             let economics = economics(&item.sku);
@@ -135,10 +144,12 @@ fn assumed(scenario: &Scenario, sku: &Sku) -> Economics {
 }
 
 /// Mean demand per season slot at list price of every series (SKU, place), by the panel's indices.
-fn base_demand(panel: &Panel, slots: usize) -> Vec<(usize, usize, Vec<f64>)> {
+fn base_demand(panel: &Panel, elasticity: &dyn Fn(&Sku) -> f64, slots: usize) -> Vec<(usize, usize, Vec<f64>)> {
     let series: Vec<Series> = (0..panel.skus().len())
-        .flat_map(|sku| panel.series_of(sku).map(move |rows| (sku, rows)))
-        .map(|(sku, rows)| read_series(panel, sku, rows, slots))
+        .flat_map(|sku| {
+            let elasticity = elasticity(&panel.skus()[sku].sku).min(0.0);
+            panel.series_of(sku).map(move |rows| read_series(panel, sku, rows, elasticity, slots))
+        })
         .collect();
     let ratio = ratio_near_list(&series);
     let levels: Vec<f64> = series.iter().map(|series| series.level(ratio)).collect();
@@ -155,7 +166,7 @@ fn base_demand(panel: &Panel, slots: usize) -> Vec<(usize, usize, Vec<f64>)> {
         .collect()
 }
 
-fn read_series(panel: &Panel, sku: usize, rows: Range<usize>, slots: usize) -> Series {
+fn read_series(panel: &Panel, sku: usize, rows: Range<usize>, elasticity: f64, slots: usize) -> Series {
     let columns = panel.columns();
     let mut series = Series {
         sku,
@@ -167,10 +178,13 @@ fn read_series(panel: &Panel, sku: usize, rows: Range<usize>, slots: usize) -> S
     for row in rows.filter(|&row| columns.stockout_share[row] <= STOCKOUT_MAX) {
         let weight = 0.5f64.powf(f64::from(last - columns.period[row].0) / HALF_LIFE);
         let (units, time) = (weight * columns.units[row], weight * (1.0 - columns.stockout_share[row]));
-        series.all.add(units, time);
-        if columns.price[row] >= NEAR_LIST * columns.base_price[row] {
+        let ratio = columns.price[row] / columns.base_price[row];
+        if ratio >= NEAR_LIST {
             let slot = i64::from(columns.period[row].0).rem_euclid(slots as i64) as usize;
             series.near_list[slot].add(units, time);
+            series.all.add(units, time);
+        } else {
+            series.all.add(units, time * ratio.powf(elasticity));
         }
     }
     series
@@ -179,7 +193,7 @@ fn read_series(panel: &Panel, sku: usize, rows: Range<usize>, slots: usize) -> S
 /// How strongly each item's history shows it to answer: log of its promoted sales over what the list-price periods
 /// close by would have sold in the same time, over the mean log price, drawn towards `mean` where few periods were
 /// promoted.
-fn shown_responses(panel: &Panel, mean: f64, sd: f64) -> BTreeMap<Sku, Shown> {
+pub fn shown_responses(panel: &Panel, mean: f64, sd: f64) -> BTreeMap<Sku, Shown> {
     let shown = |sku: usize| {
         let mut lift = Lift::default();
         panel.series_of(sku).for_each(|rows| lift.read(panel, rows));
@@ -320,7 +334,7 @@ mod tests {
     #[test]
     fn demand_at_list_price_is_read_off_the_rows_near_it() {
         let season = [0.8, 0.8, 0.8, 0.8, 1.0, 1.4, 1.4];
-        let demand = base_demand(&panel(season), 7);
+        let demand = base_demand(&panel(season), &|_| 0.0, 7);
         assert_eq!(demand.len(), 2);
         for (slot, mean) in demand[0].2.iter().enumerate() {
             let truth = 4.0 * season[slot];
@@ -329,6 +343,17 @@ mod tests {
         let of_few_rows = demand[1].2.iter().sum::<f64>() / 7.0;
         let of_all_rows = 4.0 * (2.0 * 63.0 + 7.0) / 70.0;
         assert!(of_few_rows < of_all_rows * 0.8, "drawn away from the discounted days: {of_few_rows} of {of_all_rows}");
+    }
+
+    #[test]
+    fn promoted_sales_are_not_taken_for_usual_ones() {
+        // Both series sell 4 at list price and 8 at 0.7 of it; the second has not been at list price for 60 days.
+        let elasticity = 2.0f64.ln() / 0.7f64.ln();
+        let demand = base_demand(&panel([1.0; 7]), &|_| elasticity, 7);
+        for (_, place, mean) in demand {
+            let level = mean.iter().sum::<f64>() / 7.0;
+            assert!((level / 4.0 - 1.0).abs() < 0.01, "place {place}: {level}, truth 4");
+        }
     }
 
     #[test]
@@ -352,7 +377,7 @@ mod tests {
             on_hand: endcap_model::Pieces(77),
             pipeline: vec![(terms.span.start, endcap_model::Pieces(5))],
         };
-        let spec = WorldSpec::of_panel(terms, &panel([1.0; 7]), &economics, 3.0, &[state]).unwrap();
+        let spec = WorldSpec::of_panel(terms, &panel([1.0; 7]), &economics, &|_| -1.8, 3.0, &[state]).unwrap();
         assert_eq!(spec.cells()[0].region, Place::new("city"));
         assert_eq!(spec.cells()[1].region, Place::new("y"), "a store without region is its own");
         assert_eq!(spec.cells()[1].on_hand, 77);

@@ -29,7 +29,7 @@ pub use action::{Actions, CellSeen, Observation, Policy};
 pub use compare::{PolicyMaker, compare};
 pub use error::TwinError;
 pub use habits::Habits;
-pub use history::Economics;
+pub use history::{Economics, shown_responses};
 pub use kpi::{Better, Kpi, Measure, Summary, kpis, quantile};
 pub use scenario::{HistoryChoice, OrderingChoice, PolicyChoice, TwinScenario, WorldChoice};
 pub use shock::{Shock, ShockKind};

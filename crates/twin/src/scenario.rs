@@ -254,7 +254,8 @@ impl TwinScenario {
                 let panel = panel.ok_or(TwinError::NoCells)?;
                 let start = panel.span().ok_or(TwinError::NoCells)?.end;
                 let terms = self.world_terms(panel.calendar(), start);
-                WorldSpec::of_panel(terms, panel, &|sku| self.economics(sku), cover, &[])
+                let elasticity = |_: &Sku| self.response.elasticity_mean;
+                WorldSpec::of_panel(terms, panel, &|sku| self.economics(sku), &elasticity, cover, &[])
             }
         }
     }

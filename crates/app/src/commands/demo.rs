@@ -7,7 +7,9 @@ use std::path::{Path, PathBuf};
 
 /// Go the whole way on the shipped data: from real sales to a supplied, proven plan and its report.
 #[derive(clap::Args)]
-#[command(after_help = "Examples:\n  endcap demo\n  endcap demo /tmp/try --json\n\nThe data are an extract of FreshRetailNet-50K (Dingdong-Inc, CC BY 4.0); the folder's CREDITS.md says more.")]
+#[command(
+    after_help = "Examples:\n  endcap demo\n  endcap demo /tmp/try --json\n\nThe data are an extract of FreshRetailNet-50K (Dingdong-Inc, CC BY 4.0); the folder's CREDITS.md says more."
+)]
 pub struct Args {
     /// New folder for data, facts, plan and report; ./endcap-demo, or the next free name, when not given.
     folder: Option<PathBuf>,

@@ -79,9 +79,9 @@ pub fn run(args: &Args, console: &Console) -> anyhow::Result<Ending> {
     let scenario = args.scenario.clone().unwrap_or_else(|| args.folder.join("scenario.toml"));
     read_scenario(&scenario)?;
     let store = Store::open(&args.folder)?;
-    let latest = store.latest(None)?.with_context(|| {
-        format!("{} has no facts yet: run `endcap ingest {0}` first", args.folder.display())
-    })?;
+    let latest = store
+        .latest(None)?
+        .with_context(|| format!("{} has no facts yet: run `endcap ingest {0}` first", args.folder.display()))?;
     let first = Event::Ingested {
         snapshot: latest.id.clone(),
         rows_read: latest.rows_read(),
@@ -106,7 +106,9 @@ pub fn from_facts(args: &Args, first: Event, console: &Console) -> anyhow::Resul
     };
     let finished = match args.threads {
         None => run.run(first, console)?,
-        Some(threads) => rayon::ThreadPoolBuilder::new().num_threads(threads).build()?.install(|| run.run(first, console))?,
+        Some(threads) => {
+            rayon::ThreadPoolBuilder::new().num_threads(threads).build()?.install(|| run.run(first, console))?
+        }
     };
     show(finished, console)
 }

@@ -53,9 +53,7 @@ fn profit_and_loss_adds_up_and_stays_below_the_bound() {
     assert!(whole(&summary["value"]) > 0, "the demo's plan earns something");
 
     let plan = plan(demo);
-    let total = |explained: &Value| -> i64 {
-        explained["pnl"].as_object().unwrap().values().map(whole).sum()
-    };
+    let total = |explained: &Value| -> i64 { explained["pnl"].as_object().unwrap().values().map(whole).sum() };
     let by_offer: i64 = plan["report"]["offers"].as_array().unwrap().iter().map(total).sum();
     let penalties = by_offer - whole(&summary["value"]);
     assert_eq!(penalties, 0, "the plan is worth what its offers are worth");

@@ -6,21 +6,10 @@ mod commands;
 mod demo;
 
 use assert_cmd::Command;
-use std::path::{Path, PathBuf};
 
 /// The binary under test.
 fn endcap() -> Command {
     Command::new(env!("CARGO_BIN_EXE_endcap"))
-}
-
-/// Data that only tests may use; absent on most machines.
-fn shared() -> Option<PathBuf> {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared");
-    if path.is_dir() {
-        return Some(path);
-    }
-    eprintln!("SKIPPED: {} is not there", path.display());
-    None
 }
 
 /// What a run printed to standard output, and its exit status.
