@@ -15,7 +15,7 @@ pub fn decide(
 ) -> Decision {
     let terms = |item: &ItemEconomics| Terms { list_price: item.list_price, unit_cost: item.unit_cost };
     let terms = economics.iter().map(|(sku, item)| (sku.clone(), terms(item))).collect();
-    let spend = plan.report.offers.iter().map(|offer| offer.budget_use).sum();
+    let spend = plan.report.offers.iter().map(|offer| offer.spend).sum();
     judge(&Case { plan, terms: &terms, item_places, stress, spend }, policy)
 }
 

@@ -27,7 +27,7 @@ pub fn digest(plan: &Plan, projection: &Projection, regions: &BTreeMap<Place, Pl
     let (sum, count) = by_offer.iter().fold((0.0, 0), |(sum, count), of| (sum + of.0, count + of.1));
     let mean = |(sum, count): (f64, usize)| (count > 0).then(|| sum / count as f64);
     Digest {
-        spend: plan.report.offers.iter().map(|offer| offer.budget_use).sum(),
+        spend: plan.report.offers.iter().map(|offer| offer.spend).sum(),
         promoted_items: plan.offers.iter().map(|offer| &offer.sku).collect::<BTreeSet<_>>().len(),
         promoted_cells: plan.offers.iter().map(|offer| offer.span.len()).sum(),
         stockout_probability: mean((sum, count)).unwrap_or(0.0),

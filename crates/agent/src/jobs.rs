@@ -131,11 +131,17 @@ impl<'a> Bench<'a> {
         Ok(event)
     }
 
+    /// What of the search a plan depends on: gap, time limit in milliseconds, and seed; threads change nothing.
+    fn search(&self) -> (f64, Option<u128>, u64) {
+        let solve = &self.settings.solve;
+        (solve.gap, solve.time_limit.map(|limit| limit.as_millis()), solve.seed)
+    }
+
     /// Names a job by everything that its result depends on.
     fn key(&self, job: &Job) -> ContentHash {
         let terms = match job {
             Job::Check { .. } | Job::Fit { .. } | Job::Backtest { .. } => None,
-            _ => Some((hash_json(self.scenario), hash_json(self.policy))),
+            _ => Some((hash_json(self.scenario), hash_json(self.policy), self.search())),
         };
         hash_json(&(job, terms, self.settings.seed, &self.settings.code_version))
     }
@@ -328,8 +334,8 @@ impl<'a> Bench<'a> {
 
     /// A plan is named by everything it was made from.
     fn plan_id(&self, snapshot: &SnapshotId, model: &ContentHash) -> PlanId {
-        let made_from = (snapshot, model, hash_json(self.scenario), hash_json(self.policy), self.settings.seed);
-        PlanId::new(hash_json(&(made_from, &self.settings.code_version)).short())
+        let terms = (hash_json(self.scenario), hash_json(self.policy), self.search());
+        PlanId::new(hash_json(&(snapshot, model, terms, self.settings.seed, &self.settings.code_version)).short())
     }
 
     fn draft(&mut self, plan: &PlanId) -> Result<Arc<Draft>, JobError> {

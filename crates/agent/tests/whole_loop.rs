@@ -127,6 +127,7 @@ fn scenario() -> Scenario {
         currency: Currency::EUR,
         horizon: 7,
         depths: [0.1, 0.2, 0.3].map(|depth| Depth::from_share(depth).unwrap()).to_vec(),
+        caution: 0.0,
         objective: Objective::Full,
         items: ItemTerms {
             list_price: 4.0,

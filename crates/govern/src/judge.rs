@@ -18,8 +18,8 @@ pub fn policy_hash(policy: &Policy) -> ContentHash {
 
 fn allow(case: &Case, policy: &Policy) -> Verdict {
     let mut reasons = Vec::new();
-    if policy.autonomy < Autonomy::ActWithVeto {
-        reasons.push(format!("policy {} lets the machine propose, not act", policy.version));
+    if policy.autonomy < Autonomy::Act {
+        reasons.push(format!("policy {} does not let the machine act without a person", policy.version));
     }
     if asks_a_person(case, policy) {
         reasons.push("the plan gives away more than policy lets pass without a named person (person_above)".into());
@@ -109,6 +109,18 @@ mod tests {
         let decision = judge(&case(&plan, &terms), &policy());
         assert_eq!(decision.verdict, Verdict::Approved);
         assert!(approve(plan, &decision, &policy()).is_ok());
+    }
+
+    #[test]
+    fn autonomy_below_propose_refuses_and_below_act_asks() {
+        let (plan, terms) = (plan(0.2), terms());
+        for autonomy in [Autonomy::Halted, Autonomy::Advise] {
+            assert_eq!(broken(&case(&plan, &terms), &Policy { autonomy, ..policy() }), ["autonomy"]);
+        }
+        for autonomy in [Autonomy::Propose, Autonomy::ActWithVeto] {
+            let decision = judge(&case(&plan, &terms), &Policy { autonomy, ..policy() });
+            assert!(matches!(decision.verdict, Verdict::NeedsPerson { .. }));
+        }
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! The limits, each a sentence: what a plan may never do under a policy.
 
-use endcap_model::{Breach, Offer, Period, Place, Plan, Policy, Sku};
+use endcap_model::{Autonomy, Breach, Offer, Period, Place, Plan, Policy, Sku};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -40,6 +40,7 @@ pub struct Case<'a> {
 /// Collects every limit of the policy that the case breaks, in the order of the checks.
 pub fn breaches(case: &Case, policy: &Policy) -> Vec<Breach> {
     let mut found = Vec::new();
+    the_machine_may_send(policy, &mut found);
     policy_is_complete(policy, &mut found);
     case.plan.offers.iter().for_each(|offer| offer_stays_in_bounds(offer, case, policy, &mut found));
     one_price_at_a_time(case, &mut found);
@@ -53,6 +54,12 @@ pub fn breaches(case: &Case, policy: &Policy) -> Vec<Breach> {
 
 fn breach(limit: &str, at: impl ToString, found: impl ToString, allowed: impl ToString) -> Breach {
     Breach { limit: limit.into(), at: at.to_string(), found: found.to_string(), allowed: allowed.to_string() }
+}
+
+fn the_machine_may_send(policy: &Policy, found: &mut Vec<Breach>) {
+    if policy.autonomy < Autonomy::Propose {
+        found.push(breach("autonomy", "policy", format!("{:?}", policy.autonomy).to_lowercase(), "propose or more"));
+    }
 }
 
 fn policy_is_complete(policy: &Policy, found: &mut Vec<Breach>) {

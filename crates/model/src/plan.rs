@@ -121,6 +121,9 @@ pub struct Explanation {
     pub total_95: (i64, i64),
     /// Money it takes from the budget, in minor units.
     pub budget_use: i64,
+    /// Money given away, in minor units: discount on all promoted units and fixed cost, less vendor money. What policy
+    /// judges, whatever the objective counts against the budget.
+    pub spend: i64,
     /// Minor units that remain after paying for the limits it uses at their prices.
     pub priced_margin: f64,
     /// Cause.

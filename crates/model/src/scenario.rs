@@ -18,6 +18,10 @@ pub struct Scenario {
     pub horizon: usize,
     /// Depths that may be chosen, as shares of the list price.
     pub depths: Vec<Depth>,
+    /// Standard errors by which lifts are lowered when offers are valued. Of many uncertain offers the best-looking ones
+    /// are overrated (the optimiser's curse; Smith and Winkler 2006); 0 takes the estimates as they are.
+    #[serde(default)]
+    pub caution: f64,
     /// What is maximised.
     #[serde(default)]
     pub objective: Objective,
@@ -212,6 +216,7 @@ impl Scenario {
         let price = |field, found: f64| in_range(field, found, 0.01, 1e9, "a price of at least 0.01");
         in_range("horizon", self.horizon as f64, 1.0, 1000.0, "1 to 1000 periods")?;
         in_range("depths", self.depths.len() as f64, 1.0, 100.0, "at least one depth, such as [0.1, 0.2, 0.3]")?;
+        in_range("caution", self.caution, 0.0, 5.0, "0 to 5 standard errors")?;
         price("items.list_price", self.items.list_price)?;
         share("items.margin_rate", self.items.margin_rate)?;
         share("items.vendor_funding_share", self.items.vendor_funding_share)?;
@@ -224,7 +229,7 @@ impl Scenario {
         share("limits.margin_rate_min", self.limits.margin_rate_min)?;
         in_range("limits.spacing", self.limits.spacing as f64, 1.0, 1000.0, "1 or more periods")?;
         in_range("limits.capacity_share", self.limits.capacity_share, 0.0, f64::INFINITY, "a share of 0 or more")?;
-        in_range("supply.lead_time_periods", self.supply.lead_time_periods as f64, 0.0, 1000.0, "0 to 1000 periods")?;
+        in_range("supply.lead_time_periods", self.supply.lead_time_periods as f64, 1.0, 1000.0, "1 to 1000 periods")?;
         in_range("supply.review_periods", self.supply.review_periods as f64, 1.0, 1000.0, "1 to 1000 periods")?;
         in_range("supply.case_pack", self.supply.case_pack as f64, 1.0, 1e9, "1 or more pieces")?;
         in_range("supply.minimum_order", self.supply.minimum_order as f64, 0.0, 1e9, "0 or more pieces")?;

@@ -82,7 +82,7 @@ impl<'a> Revaluer<'a> {
         Ok(Self { input: *input, lines, circles })
     }
 
-    /// Worth of an offer of a line (the same number as in [`Choices::lines`]).
+    /// Worth of an offer of a line at the lift's estimate moved by so many standard errors.
     pub fn worth(&self, line: usize, period: usize, depth: Depth, shift: f64) -> Worth {
         let line = &self.lines[line];
         let substitutes = substitutes(&self.input, line, &self.lines, &self.circles);
@@ -171,7 +171,12 @@ fn line_choices(input: &PlanInput, line: &Line, substitutes: &[Substitute], lock
                 Some(_) => below_floor(input, line, depth),
                 None => below_floor(input, line, depth).or_else(|| beyond_history(line, depth)),
             };
-            choices.push(Choice { period, depth, worth: valuer.worth(period, depth, 0.0), forbidden });
+            choices.push(Choice {
+                period,
+                depth,
+                worth: valuer.worth(period, depth, -input.scenario.caution),
+                forbidden,
+            });
         }
     }
     LineChoices { sku: line.sku.clone(), region: line.region.clone(), choices, required }

@@ -78,7 +78,8 @@ pub(crate) fn explain(conflict: &Conflict, input: &PlanInput, choices: &Choices,
         Conflict::NoColumn { unit, period: at } => {
             let mut reasons = vec![format!("a lock makes {} run in {}", name(*unit), period(*at))];
             let rules = line(*unit).at(*at).iter().filter_map(|choice| {
-                let rule = choice.forbidden.clone().or_else(|| over(choice.worth.budget, choice.worth.extra, choices));
+                let rule =
+                    choice.forbidden.clone().or_else(|| over(input, choice.worth.budget, choice.worth.extra, choices));
                 rule.map(|rule| format!("{} is forbidden: {rule}", choice.depth))
             });
             reasons.extend(rules);
@@ -101,7 +102,10 @@ pub(crate) fn explain(conflict: &Conflict, input: &PlanInput, choices: &Choices,
     }
 }
 
-fn over(budget: i64, extra: i64, choices: &Choices) -> Option<String> {
+fn over(input: &PlanInput, budget: i64, extra: i64, choices: &Choices) -> Option<String> {
+    if input.scenario.limits.slots == 0 {
+        return Some("there are no slots".to_owned());
+    }
     if budget > choices.budget {
         return Some(format!("it needs {budget} minor units of a budget of {}", choices.budget));
     }

@@ -89,6 +89,7 @@ impl Reporter<'_> {
             pnl: choice.worth.pnl,
             total_95: (low.min(high).min(self.value(choice)), low.max(high).max(self.value(choice))),
             budget_use: choice.worth.budget,
+            spend: choice.worth.spend,
             priced_margin: self.priced(line, choice),
             because: if locked { Because::Locked } else { Because::PaysForItsLimits },
             next_best: next_best.map(|other| (other.depth, self.value(other))),

@@ -120,6 +120,7 @@ fn scenario() -> Scenario {
         currency: Currency::EUR,
         horizon: 7,
         depths: [0.1, 0.2, 0.3].map(|share| Depth::from_share(share).unwrap()).to_vec(),
+        caution: 0.0,
         objective: Objective::Full,
         items: ItemTerms {
             list_price: 10.0,

@@ -29,6 +29,8 @@ pub(crate) struct Worth {
     pub page: i64,
     /// Money it takes from the budget, in the objective's sense.
     pub budget: i64,
+    /// Money given away: discount on all promoted units and fixed cost, less vendor money.
+    pub spend: i64,
     /// Extra pieces that supply must carry.
     pub extra: i64,
     pub baseline_units: f64,
@@ -87,14 +89,16 @@ impl Valuer<'_> {
             supply: round(supply),
             fixed: -self.fixed_cost,
         };
+        let spend = (round(discount * promoted) + self.fixed_cost - pnl.vendor_funding).max(0);
         let budget = match self.scenario.objective {
-            Objective::Full => round(discount * promoted) + self.fixed_cost - pnl.vendor_funding,
+            Objective::Full => spend,
             Objective::Page => round(discount * lift_units),
         };
         Worth {
             pnl,
             page: pnl.lift + pnl.cannibalised,
             budget: budget.max(0),
+            spend,
             extra: (promoted - baseline).max(0.0).ceil() as i64,
             baseline_units: baseline,
             promoted_units: promoted,

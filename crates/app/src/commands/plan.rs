@@ -74,6 +74,13 @@ struct Summary {
     folder: PathBuf,
 }
 
+/// What is left of a run that ended before a plan was judged, for programs.
+#[derive(Serialize)]
+struct Unplanned {
+    status: &'static str,
+    reasons: Vec<String>,
+}
+
 /// Runs the command.
 pub fn run(args: &Args, console: &Console) -> anyhow::Result<Ending> {
     let scenario = args.scenario.clone().unwrap_or_else(|| args.folder.join("scenario.toml"));
@@ -122,7 +129,8 @@ fn show(finished: Finished, console: &Console) -> anyhow::Result<Ending> {
     let refused = status == "refused";
     match finished.made {
         Some(made) => console.result(&summary(made, status, reasons), for_people)?,
-        None => console.result(&(status, &reasons), |(_, reasons)| format!("refused: {}", reasons.join("; ")))?,
+        None => console
+            .result(&Unplanned { status, reasons }, |none| format!("{}: {}", none.status, none.reasons.join("; ")))?,
     }
     Ok(if refused { Ending::Refused } else { Ending::Done })
 }
@@ -169,7 +177,10 @@ fn for_people(summary: &Summary) -> String {
     }
     rows.add_row(["money given away", &money(summary.spend)]);
     rows.add_row(["offers", &format!("{} on {} items", summary.offers, summary.promoted_items)]);
-    rows.add_row(["stock-out risk of promoted items", &format!("{:.1} %", summary.stockout_probability * 100.0)]);
+    rows.add_row([
+        "projected stock-out risk of promoted items",
+        &format!("{:.1} %", summary.stockout_probability * 100.0),
+    ]);
     rows.add_row(["orders", &summary.orders.to_string()]);
     rows.add_row(["policy", summary.status]);
     let reasons: String = summary.reasons.iter().map(|reason| format!("\n{reason}")).collect();

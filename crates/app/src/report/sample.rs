@@ -275,6 +275,7 @@ fn explanation(index: usize, span: Span, numbers: &mut Numbers) -> Explanation {
         pnl,
         total_95: (total - lift / 2, total + lift / 2),
         budget_use: (promoted * cut * 900.0) as i64,
+        spend: (promoted * cut * 900.0) as i64,
         priced_margin: numbers.between(10.0, 9_000.0),
         because: if index % 40 == 1 { Because::Locked } else { Because::PaysForItsLimits },
         next_best: (index % 10 != 2).then(|| (depth((cut + 0.1).min(0.5)), total * 4 / 5)),
@@ -569,6 +570,7 @@ fn scenario() -> Scenario {
         currency: Currency::CNY,
         horizon: 14,
         depths: [0.1, 0.2, 0.3, 0.4, 0.5].map(depth).into(),
+        caution: 0.0,
         objective: Objective::Full,
         items: ItemTerms {
             list_price: 12.0,

@@ -40,8 +40,12 @@ fn help_names_every_command() {
 fn every_command_has_an_example_in_its_help() {
     let (help, _, _) = run(&["help"]);
     let commands = help.lines().skip_while(|line| !line.starts_with("Commands:")).skip(1);
-    let names: Vec<&str> =
-        commands.take_while(|line| !line.is_empty()).filter_map(|l| l.split_whitespace().next()).collect();
+    let named = |line: &&str| line.starts_with("  ") && !line.starts_with("   ");
+    let names: Vec<&str> = commands
+        .take_while(|line| !line.is_empty())
+        .filter(named)
+        .filter_map(|l| l.split_whitespace().next())
+        .collect();
     assert!(names.len() >= 14, "{names:?}");
     for name in names.iter().filter(|&&name| name != "help") {
         let (out, _, _) = run(&["help", name]);
