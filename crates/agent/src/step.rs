@@ -118,7 +118,9 @@ pub fn step(mut state: State, event: &Event) -> (State, Vec<Effect>) {
             state = State { snapshot: Some(snapshot.clone()), ..State::default() };
             run(Job::Check { snapshot: snapshot.clone() })
         }
-        Event::Checked { ready: 0, .. } => stop("no category has enough history to estimate from; see `endcap check`"),
+        Event::Checked { ready: 0, .. } => {
+            stop("no category can be estimated from; `endcap check` says what is missing")
+        }
         Event::Checked { .. } => on_snapshot(&state, |snapshot| Job::Fit { snapshot }),
         Event::Fitted { model } if state.model.as_ref() == Some(model) => vec![],
         Event::Fitted { model } => {

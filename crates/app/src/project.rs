@@ -3,7 +3,7 @@
 use crate::console::{Console, Steps};
 use crate::report::{self, ReportInput};
 use crate::report_input::Shown;
-use anyhow::Context;
+use anyhow::{Context, bail};
 use endcap_adapters::artifacts::Folder;
 use endcap_adapters::facts::Store;
 use endcap_adapters::file_drop::{self, FileDrop};
@@ -62,7 +62,16 @@ impl Run<'_> {
     /// Runs from the latest facts to a judged plan, its files and its report.
     pub fn run(&self, first: Event, console: &Console) -> anyhow::Result<Finished> {
         let scenario = read_scenario(self.scenario)?;
-        let policy: Policy = tables::read_toml(self.policy)?;
+        let policy = read_policy(self.policy)?;
+        let project = Project::read(self.folder)?;
+        if project.currency != scenario.currency {
+            bail!(
+                "{} counts in {}, the project in {}: state prices in one currency",
+                self.scenario.display(),
+                scenario.currency.code(),
+                project.currency.code()
+            );
+        }
         let store = Store::open(self.folder)?;
         let artifacts = Folder::new(self.folder);
         let settings = Settings { seed: self.seed, code_version: CODE_VERSION.to_owned(), solve: self.solve.clone() };
@@ -136,6 +145,13 @@ pub fn read_scenario(path: &Path) -> anyhow::Result<Scenario> {
     let scenario: Scenario = tables::read_toml(path)?;
     scenario.check().with_context(|| format!("{} cannot be planned", path.display()))?;
     Ok(scenario)
+}
+
+/// Reads and checks a policy.
+fn read_policy(path: &Path) -> anyhow::Result<Policy> {
+    let policy: Policy = tables::read_toml(path)?;
+    policy.check().with_context(|| format!("{} is no policy", path.display()))?;
+    Ok(policy)
 }
 
 /// Writes a plan's tables in the forms that other programs read.

@@ -15,7 +15,7 @@ pub(crate) const NO_PERIOD: i32 = i32::MIN;
 pub(crate) const NO_FLAG: u8 = 2;
 
 const TEXT_CHARACTERS_MAX: usize = 200;
-const PIECES_MAX: i64 = 1_000_000_000_000;
+const PIECES_MAX: i64 = 100_000_000;
 
 /// Values of one column, one per row; each shape has a number that stands for no value.
 #[derive(Debug)]

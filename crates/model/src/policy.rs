@@ -1,6 +1,7 @@
 //! Policy: the limits that people set, and what was decided under them.
 
-use crate::ContentHash;
+use crate::scenario::in_range;
+use crate::{ContentHash, ScenarioError};
 use serde::{Deserialize, Serialize};
 use std::fmt;
 
@@ -42,6 +43,26 @@ pub struct Policy {
     pub tail_value_min: f64,
     /// Money given away above which a named person must sign, in major units.
     pub person_above: f64,
+}
+
+impl Policy {
+    /// Checks every limit's range.
+    ///
+    /// # Errors
+    /// [`ScenarioError`] for the first limit outside its range.
+    pub fn check(&self) -> Result<(), ScenarioError> {
+        for (field, share) in [
+            ("depth_max", self.depth_max),
+            ("margin_rate_min", self.margin_rate_min),
+            ("stockout_probability_max", self.stockout_probability_max),
+            ("promoted_share_max", self.promoted_share_max),
+        ] {
+            in_range(field, share, 0.0, 1.0, "a share from 0 to 1")?;
+        }
+        in_range("spend_max", self.spend_max, 0.0, 1e12, "an amount from 0 to 1e12")?;
+        in_range("person_above", self.person_above, 0.0, 1e12, "an amount from 0 to 1e12")?;
+        in_range("tail_value_min", self.tail_value_min, -1e12, 1e12, "an amount from -1e12 to 1e12")
+    }
 }
 
 /// One limit that a plan breaks.

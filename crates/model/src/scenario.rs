@@ -280,7 +280,13 @@ impl Lock {
     }
 }
 
-fn in_range(field: &'static str, found: f64, low: f64, high: f64, expected: &'static str) -> Result<(), ScenarioError> {
+pub(crate) fn in_range(
+    field: &'static str,
+    found: f64,
+    low: f64,
+    high: f64,
+    expected: &'static str,
+) -> Result<(), ScenarioError> {
     if (low..=high).contains(&found) {
         return Ok(());
     }

@@ -111,7 +111,9 @@ pub enum SupplyError {
         found: f64,
     },
     /// Sales that are no count.
-    #[error("item {sku} at place {place}, period {period}: units sold are {found}: expected a number of 0 or more")]
+    #[error(
+        "item {sku} at place {place}, period {period}: units sold are {found}: expected a number from 0 to 100 million"
+    )]
     Sales {
         /// The item.
         sku: Sku,

@@ -4,6 +4,9 @@ use crate::error::SupplyError;
 use endcap_model::{Calendar, Period, Place, Sku};
 use std::collections::BTreeMap;
 
+/// Most units of one item at one place in one period; more is a mix-up of units.
+const UNITS_MAX: f64 = 1e8;
+
 /// Pieces of one SKU sold at one place in one period.
 #[derive(Clone, Debug, PartialEq)]
 pub struct SalesRow {
@@ -60,7 +63,7 @@ impl SalesHistory {
     pub(crate) fn series(&self, now: Period) -> Result<Vec<Series>, SupplyError> {
         let mut cells: BTreeMap<(&Sku, &Place), BTreeMap<Period, Seen>> = BTreeMap::new();
         for row in self.rows.iter().filter(|row| row.period < now) {
-            if !(row.units.is_finite() && row.units >= 0.0) {
+            if !(0.0..=UNITS_MAX).contains(&row.units) {
                 let (sku, place, period) = (row.sku.clone(), row.place.clone(), self.calendar.format(row.period));
                 return Err(SupplyError::Sales { sku, place, period, found: row.units });
             }

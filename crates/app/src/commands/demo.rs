@@ -17,7 +17,7 @@ pub struct Args {
     #[arg(long, default_value = "2024-06-26T00:00:00Z")]
     as_of: jiff::Timestamp,
     /// Threads to use; all cores when not given. The result does not depend on it.
-    #[arg(long)]
+    #[arg(long, value_parser = crate::commands::threads)]
     threads: Option<usize>,
 }
 

@@ -51,7 +51,8 @@ pub fn run(args: &Args, console: &Console) -> anyhow::Result<Ending> {
     let summary = summary(&snapshot, &args.folder);
     console.result(&summary, for_people)?;
     if snapshot.tables.get(&FactKind::Sales).is_none_or(|sales| sales.counts.loaded == 0) {
-        console.note("refused: not one row of sales could be loaded; the quarantine says why");
+        let why = if summary.quarantine.is_some() { "the quarantine says why" } else { "the files have none" };
+        console.note(format!("refused: not one row of sales could be loaded; {why}"));
         return Ok(Ending::Refused);
     }
     Ok(Ending::Done)

@@ -14,3 +14,9 @@ pub mod plan;
 pub mod solve;
 pub mod supply;
 pub mod twin;
+
+/// Reads a number of threads.
+pub fn threads(text: &str) -> Result<usize, String> {
+    let threads = text.parse().ok().filter(|threads| (1..=256).contains(threads));
+    threads.ok_or_else(|| "expected 1 to 256 threads".to_owned())
+}

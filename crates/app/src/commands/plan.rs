@@ -29,7 +29,7 @@ pub struct Args {
     #[arg(long, default_value_t = 1)]
     seed: u64,
     /// Stop once the plan is proven to be within this share of the best possible.
-    #[arg(long, default_value_t = 0.0001)]
+    #[arg(long, default_value_t = 0.0001, value_parser = share)]
     gap: f64,
     /// Stop searching after so many seconds, with the best plan so far and its true bound.
     ///
@@ -37,8 +37,14 @@ pub struct Args {
     #[arg(long)]
     time_limit: Option<f64>,
     /// Threads to use; all cores when not given. The result does not depend on it.
-    #[arg(long)]
+    #[arg(long, value_parser = crate::commands::threads)]
     threads: Option<usize>,
+}
+
+/// Reads a share from 0 to 1.
+fn share(text: &str) -> Result<f64, String> {
+    let share = text.parse().ok().filter(|share| (0.0..=1.0).contains(share));
+    share.ok_or_else(|| "expected a share from 0 to 1, such as 0.001".to_owned())
 }
 
 impl Args {

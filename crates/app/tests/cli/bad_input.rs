@@ -172,3 +172,15 @@ fn a_depth_of_everything_is_refused() {
 fn a_negative_budget_is_refused() {
     plan_with(&with_scenario(|s| s.replace("budget = 60000.00", "budget = -1.0")), 2, &["limits.budget", "-1"]);
 }
+
+#[test]
+fn another_currency_than_the_projects_is_refused() {
+    plan_with(&with_scenario(|s| s.replace("currency = \"CNY\"", "currency = \"USD\"")), 2, &["USD", "CNY"]);
+}
+
+#[test]
+fn a_gap_or_threads_that_make_no_sense_are_refused() {
+    let folder = demo().folder.to_str().unwrap();
+    refused(&["plan", folder, "--gap", "nan"], 2, &["share from 0 to 1"]);
+    refused(&["plan", folder, "--threads", "100000"], 2, &["256"]);
+}
