@@ -1,17 +1,15 @@
-//! `cargo xtask bench`: measures the product on this machine and writes docs/BENCHMARKS.md.
+//! `cargo xtask bench`: measures the product on this machine and writes its section of docs/BENCHMARKS.md.
 
 use crate::measure::{Cost, measure};
-use anyhow::Context;
 use std::fmt::Write as _;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-/// Runs every measurement and writes the page.
+/// Runs every measurement and writes the section.
 pub fn run() -> anyhow::Result<()> {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().context("xtask lies in the workspace")?;
-    crate::run(Command::new(env!("CARGO")).current_dir(root).args(["build", "--release", "--locked"]))?;
-    let endcap = root.join("target/release/endcap");
+    let root = crate::root();
+    let endcap = build()?;
     let scratch = std::env::temp_dir().join(format!("endcap-bench-{}", std::process::id()));
     fs::create_dir_all(&scratch)?;
     let mut rows = vec![demo(&endcap, &scratch)?];
@@ -30,9 +28,16 @@ pub fn run() -> anyhow::Result<()> {
         }
     }
     fs::remove_dir_all(&scratch)?;
-    let page = page(&rows);
-    println!("{page}");
-    fs::write(root.join("docs/BENCHMARKS.md"), page).context("docs/BENCHMARKS.md could not be written")
+    let table = table(&rows);
+    println!("{table}");
+    crate::page::write_section("The product", &table)
+}
+
+/// Builds the program as it is shipped and says where it is.
+pub fn build() -> anyhow::Result<PathBuf> {
+    crate::run(Command::new(env!("CARGO")).current_dir(crate::root()).args(["build", "--release", "--locked"]))?;
+    let target = std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| crate::root().join("target"), PathBuf::from);
+    Ok(target.join("release/endcap"))
 }
 
 type Row = (&'static str, &'static str, Cost);
@@ -51,14 +56,10 @@ fn ingest(endcap: &Path, scratch: &Path, data: &PathBuf, preset: &str) -> anyhow
     measure(Command::new(endcap).arg("ingest").arg(&project)).map(Some)
 }
 
-fn page(rows: &[Row]) -> String {
-    let mut page = String::from(
-        "# Benchmarks\n\nWritten by `cargo xtask bench`. Measured in one run on the machine at hand; compare runs on one\n\
-         machine, and CPU seconds rather than wall time where it is shared.\n\n\
-         | what | target | wall s | CPU s | peak MiB |\n| --- | --- | --- | --- | --- |\n",
-    );
+fn table(rows: &[Row]) -> String {
+    let mut table = String::from("| what | target | wall s | CPU s | peak MiB |\n| --- | --- | --- | --- | --- |\n");
     for (what, target, cost) in rows {
-        let _ = writeln!(page, "| {what} | {target} | {:.1} | {:.1} | {:.0} |", cost.wall, cost.cpu, cost.peak_mib);
+        let _ = writeln!(table, "| {what} | {target} | {:.1} | {:.1} | {:.0} |", cost.wall, cost.cpu, cost.peak_mib);
     }
-    page
+    table
 }

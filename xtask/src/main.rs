@@ -1,20 +1,48 @@
-//! Chores of the repository: `cargo xtask test` and `cargo xtask bench`.
+//! Chores of the repository: `cargo xtask test`, `cargo xtask bench` and `cargo xtask bench plan`.
 
 mod bench;
 mod measure;
+mod page;
+mod plan;
 
 use anyhow::{Context, bail};
-use std::process::Command;
+use clap::{Parser, Subcommand};
+use std::path::Path;
+use std::process::{Command, ExitCode};
 
-fn main() -> anyhow::Result<()> {
-    match std::env::args().nth(1).as_deref() {
-        Some("test") => test(),
-        Some("bench") => bench::run(),
-        other => bail!("unknown chore {}: expected test or bench", other.unwrap_or("(none)")),
-    }
+#[derive(Parser)]
+#[command(name = "cargo xtask", about = "Chores of the repository")]
+enum Chore {
+    /// Run every test; fetch the browser that the report's test needs.
+    Test,
+    /// Measure the product on this machine and write docs/BENCHMARKS.md.
+    #[command(args_conflicts_with_subcommands = true)]
+    Bench {
+        #[command(subcommand)]
+        part: Option<Part>,
+    },
 }
 
-/// Runs every test; fetches the browser that the report's test needs.
+#[derive(Subcommand)]
+enum Part {
+    /// Measure the optimiser on generated and public instances, check every plan, compare with public solvers.
+    Plan(plan::Options),
+}
+
+fn main() -> anyhow::Result<ExitCode> {
+    match Chore::parse() {
+        Chore::Test => test()?,
+        Chore::Bench { part: None } => bench::run()?,
+        Chore::Bench { part: Some(Part::Plan(options)) } => return plan::run(options),
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// The workspace's folder.
+fn root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("Invariant: xtask lies in the workspace")
+}
+
 fn test() -> anyhow::Result<()> {
     ensure_browser();
     run(Command::new(env!("CARGO")).args(["test", "--workspace", "--locked"]))

@@ -1,44 +1,63 @@
-//! Benchmark instances from files: opens and reads, leaves the meaning to the planner's formats.
+//! Benchmark instances from files: opens them, leaves reading and meaning to the planner's formats.
 
 use crate::AdapterError;
-use crate::files::read_text;
+use std::fs::File;
 use std::path::Path;
 
-/// The texts of a promotion instance folder.
-#[derive(Clone, Debug)]
+/// The files of a promotion instance folder, opened.
+#[derive(Debug)]
 pub struct InstanceFolder {
     /// `instance.json`.
-    pub instance: String,
+    pub instance: File,
     /// `skus.csv`.
-    pub skus: String,
+    pub skus: File,
     /// `base.csv`.
-    pub base: String,
+    pub base: File,
     /// `gamma.csv`.
-    pub gamma: String,
+    pub gamma: File,
     /// `stock.csv`.
-    pub stock: String,
+    pub stock: File,
     /// `pairs.csv`, where there is one.
-    pub pairs: Option<String>,
+    pub pairs: Option<File>,
     /// `triples.csv`, where there is one.
-    pub triples: Option<String>,
+    pub triples: Option<File>,
 }
 
-/// Reads a promotion instance folder.
+/// Opens a promotion instance folder.
 ///
 /// # Errors
-/// [`AdapterError`] when a file that must be there is not or cannot be read.
-pub fn read_instance_folder(folder: &Path) -> Result<InstanceFolder, AdapterError> {
-    let optional = |name: &str| {
+/// [`AdapterError`] when a file that must be there is not, or one cannot be opened.
+pub fn open_instance_folder(folder: &Path) -> Result<InstanceFolder, AdapterError> {
+    let open = |name: &str| {
         let path = folder.join(name);
-        if path.exists() { read_text(&path).map(Some) } else { Ok(None) }
+        File::open(&path).map_err(|error| AdapterError::system("read", &path, error))
     };
+    let optional = |name: &str| if folder.join(name).exists() { open(name).map(Some) } else { Ok(None) };
     Ok(InstanceFolder {
-        instance: read_text(&folder.join("instance.json"))?,
-        skus: read_text(&folder.join("skus.csv"))?,
-        base: read_text(&folder.join("base.csv"))?,
-        gamma: read_text(&folder.join("gamma.csv"))?,
-        stock: read_text(&folder.join("stock.csv"))?,
+        instance: open("instance.json")?,
+        skus: open("skus.csv")?,
+        base: open("base.csv")?,
+        gamma: open("gamma.csv")?,
+        stock: open("stock.csv")?,
         pairs: optional("pairs.csv")?,
         triples: optional("triples.csv")?,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_folder_without_a_file_that_is_needed_is_refused_with_its_name() {
+        let folder = tempfile::tempdir().unwrap();
+        for name in ["instance.json", "skus.csv", "base.csv", "gamma.csv"] {
+            std::fs::write(folder.path().join(name), "").unwrap();
+        }
+        let message = open_instance_folder(folder.path()).unwrap_err().to_string();
+        assert!(message.contains("stock.csv") && message.contains("it is not there"), "{message}");
+        std::fs::write(folder.path().join("stock.csv"), "").unwrap();
+        let opened = open_instance_folder(folder.path()).unwrap();
+        assert!(opened.pairs.is_none() && opened.triples.is_none());
+    }
 }

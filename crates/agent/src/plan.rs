@@ -105,6 +105,7 @@ pub fn input<'a>(
         regions: &facts.regions,
         items,
         states,
+        published: &[],
     }
 }
 
@@ -123,7 +124,9 @@ pub fn supply(
 ) -> Result<SupplyPlan, JobError> {
     let states = opening_stock(facts, baseline, scenario);
     let terms = cell_terms(facts, baseline, scenario);
+    let stockout = scenario.limits.stockout_probability_max;
     let settings = SupplySettings {
+        service_level_min: (stockout < 1.0).then_some(1.0 - stockout),
         lead_time_periods: scenario.supply.lead_time_periods,
         review_periods: scenario.supply.review_periods,
         seed,

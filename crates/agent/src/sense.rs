@@ -62,6 +62,8 @@ impl Facts {
             ItemEconomics {
                 sku: entry.sku.clone(),
                 group: entry.group.clone(),
+                category: item.and_then(|item| item.category.clone()),
+                vendor: item.and_then(|item| item.supplier.as_ref()).map(ToString::to_string),
                 list_price,
                 unit_cost: stated_cost.unwrap_or(cost_at_assumed_margin),
                 shelf_life: item.and_then(|item| item.shelf_life).or(scenario.supply.shelf_life),

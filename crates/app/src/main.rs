@@ -45,6 +45,7 @@ enum Command {
     Explain(commands::explain::Args),
     Diff(commands::diff::Args),
     Solve(commands::solve::Args),
+    Lever(commands::lever::Args),
     Completions(commands::completions::Args),
 }
 
@@ -65,6 +66,7 @@ fn main() -> ExitCode {
         Command::Explain(args) => commands::explain::run(args, &console),
         Command::Diff(args) => commands::diff::run(args, &console),
         Command::Solve(args) => commands::solve::run(args, &console),
+        Command::Lever(args) => commands::lever::run(args, &console),
         Command::Completions(args) => commands::completions::run::<Cli>(args),
     };
     match ended {

@@ -73,6 +73,8 @@ mod tests {
             transfers: vec![],
             report: PlanReport {
                 objective: "full".into(),
+                goal: "max_margin".into(),
+                outcomes: Outcomes::default(),
                 value: 1,
                 bound: 1,
                 gap: 0.0,

@@ -1,7 +1,8 @@
 //! Plans: offers and the supply behind them, with value, proven bound, the price of each limit and the reasons.
 
 use crate::{
-    AsOf, Calendar, Currency, Depth, Offer, Period, Place, PlanId, Sku, SnapshotId, Span, SupplyOrder, Transfer,
+    AsOf, Calendar, Currency, Depth, Offer, OfferKind, Outcomes, Period, Place, PlanId, Sku, SnapshotId, Span,
+    SupplyOrder, Transfer,
 };
 use serde::{Deserialize, Serialize};
 
@@ -61,6 +62,21 @@ pub struct ProfitAndLoss {
     pub supply: i64,
     /// Media, display and labour for each offer.
     pub fixed: i64,
+    /// Margin gained on items of other categories or in other channels.
+    #[serde(default)]
+    pub halo: i64,
+    /// Margin lost on items of other categories or in other channels, now or later: pantry loading, a shift of channel.
+    #[serde(default)]
+    pub taken_elsewhere: i64,
+    /// Cost, above what it still brings, of stock that would else be left at the end of the horizon.
+    #[serde(default)]
+    pub leftover_avoided: i64,
+    /// What the discount costs in the long run: a lower remembered price, a hurt brand.
+    #[serde(default)]
+    pub wear_out: i64,
+    /// What changes to a plan in force cost.
+    #[serde(default)]
+    pub changes: i64,
 }
 
 /// What one more unit of a limit is worth.
@@ -117,7 +133,16 @@ pub struct Explanation {
     pub promoted_units: f64,
     /// Its share of the plan's profit and loss.
     pub pnl: ProfitAndLoss,
-    /// 95 % interval of its total in minor units, from the uncertainty of the lift alone.
+    /// What it adds to the plan's value under its goal, in minor units.
+    #[serde(default)]
+    pub value: i64,
+    /// Whether the list price comes back.
+    #[serde(default)]
+    pub kind: OfferKind,
+    /// Expected share of the region's stores that run out while it runs.
+    #[serde(default)]
+    pub stockout_probability: f64,
+    /// 95 % interval of its value in minor units, from the uncertainty of the lift alone.
     pub total_95: (i64, i64),
     /// Money it takes from the budget, in minor units.
     pub budget_use: i64,
@@ -144,6 +169,9 @@ pub struct RejectedOffer {
     pub period: Period,
     /// The best depth for it.
     pub depth: Depth,
+    /// Whether the list price would come back.
+    #[serde(default)]
+    pub kind: OfferKind,
     /// Its total profit in minor units.
     pub total: i64,
     /// Minor units by which it misses after paying for its limits; 0 or less.
@@ -158,7 +186,13 @@ pub struct RejectedOffer {
 pub struct PlanReport {
     /// Which profit is maximised: `full` or `page`.
     pub objective: String,
-    /// Profit over no promotion, in minor units.
+    /// What the plan was to bring: the name of a preset, or weights.
+    #[serde(default)]
+    pub goal: String,
+    /// What it brings, whatever the goal.
+    #[serde(default)]
+    pub outcomes: Outcomes,
+    /// Profit over no promotion, in minor units; under another goal than profit, points of that goal.
     pub value: i64,
     /// No plan under the same limits can earn more than this, in minor units.
     pub bound: i64,
@@ -166,7 +200,7 @@ pub struct PlanReport {
     pub gap: f64,
     /// How the search ended.
     pub status: SolveStatus,
-    /// Profit and loss by cause; its total is `value` in the full objective.
+    /// Profit and loss by cause; its total is `value` in the full objective and the goal of most profit.
     pub pnl: ProfitAndLoss,
     /// Value under the page formula, which charges the discount on the lift only, for comparison.
     pub page_value: i64,
@@ -182,15 +216,20 @@ pub struct PlanReport {
 
 impl ProfitAndLoss {
     /// Returns the parts with their names, in the order of the report.
-    pub fn parts(&self) -> [(&'static str, i64); 7] {
+    pub fn parts(&self) -> [(&'static str, i64); 12] {
         [
             ("lift", self.lift),
             ("vendor_funding", self.vendor_funding),
+            ("halo", self.halo),
+            ("leftover_avoided", self.leftover_avoided),
             ("discount_on_baseline", self.discount_on_baseline),
             ("cannibalised", self.cannibalised),
             ("pulled_forward", self.pulled_forward),
+            ("taken_elsewhere", self.taken_elsewhere),
+            ("wear_out", self.wear_out),
             ("supply", self.supply),
             ("fixed", self.fixed),
+            ("changes", self.changes),
         ]
     }
 
@@ -210,6 +249,11 @@ impl std::iter::Sum for ProfitAndLoss {
             vendor_funding: a.vendor_funding + b.vendor_funding,
             supply: a.supply + b.supply,
             fixed: a.fixed + b.fixed,
+            halo: a.halo + b.halo,
+            taken_elsewhere: a.taken_elsewhere + b.taken_elsewhere,
+            leftover_avoided: a.leftover_avoided + b.leftover_avoided,
+            wear_out: a.wear_out + b.wear_out,
+            changes: a.changes + b.changes,
         })
     }
 }
@@ -226,6 +270,7 @@ mod tests {
             place: "city 5".into(),
             period: Period(3),
             depth: depth(0.2),
+            kind: OfferKind::Promotion,
             total: 120,
             priced_margin: -3.5,
             because: Because::OtherChoiceBetter { period: Period(4), depth: depth(0.3) },

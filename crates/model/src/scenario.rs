@@ -1,6 +1,9 @@
 //! The scenario: what is decided, under which limits, and every assumption that the data do not state.
 
-use crate::{Currency, Depth, Money, Place, Sku};
+use crate::{
+    CalendarRule, CrossEffect, Currency, Depth, Funding, Goal, Market, Money, Place, Pool, ReplanTerms, RunOut, Sku,
+    Together, WearOut,
+};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
@@ -25,10 +28,31 @@ pub struct Scenario {
     /// What is maximised.
     #[serde(default)]
     pub objective: Objective,
+    /// What the plan is to bring: weights on profit, revenue, volume, unsold stock and waste.
+    #[serde(default)]
+    pub goal: Goal,
     /// Prices, costs and packs of the items.
     pub items: ItemTerms,
     /// What limits the choice.
     pub limits: Limits,
+    /// Channels by name, each with the regions that it sells in.
+    #[serde(default)]
+    pub channels: BTreeMap<String, Market>,
+    /// Segments of shoppers by name, each with the places where its sales are recorded.
+    #[serde(default)]
+    pub segments: BTreeMap<String, Market>,
+    /// What offers do to other categories, later periods and other channels.
+    #[serde(default)]
+    pub effects: Vec<CrossEffect>,
+    /// What discounts cost in the long run.
+    #[serde(default)]
+    pub wear_out: WearOut,
+    /// Items that are not ordered again, with their markdowns.
+    #[serde(default)]
+    pub run_out: Vec<RunOut>,
+    /// What changing a plan in force costs.
+    #[serde(default)]
+    pub replan: ReplanTerms,
     /// How supply works.
     pub supply: SupplyTerms,
     /// The simulated world.
@@ -63,6 +87,9 @@ pub struct ItemTerms {
     /// Share of the discount that vendors pay back.
     #[serde(default)]
     pub vendor_funding_share: f64,
+    /// What single vendors pay, where it differs.
+    #[serde(default)]
+    pub vendor_funding: BTreeMap<String, Funding>,
 }
 
 /// List price and margin of a category or an item.
@@ -96,6 +123,22 @@ pub struct Limits {
     /// Decisions that people made: the offer must run (depth over 0) or must not (depth 0).
     #[serde(default)]
     pub locks: Vec<Lock>,
+    /// Largest expected share of a region's stores that run out during an offer.
+    #[serde(default = "certain")]
+    pub stockout_probability_max: f64,
+    /// Purses, pages and least spends that offers share.
+    #[serde(default)]
+    pub pools: Vec<Pool>,
+    /// When items may be promoted, beside `spacing`.
+    #[serde(default)]
+    pub rules: Vec<CalendarRule>,
+    /// Items that run together or not at all.
+    #[serde(default)]
+    pub together: Vec<Together>,
+}
+
+fn certain() -> f64 {
+    1.0
 }
 
 fn no_limit() -> f64 {
@@ -229,6 +272,8 @@ impl Scenario {
         share("limits.margin_rate_min", self.limits.margin_rate_min)?;
         in_range("limits.spacing", self.limits.spacing as f64, 1.0, 1000.0, "1 or more periods")?;
         in_range("limits.capacity_share", self.limits.capacity_share, 0.0, f64::INFINITY, "a share of 0 or more")?;
+        share("limits.stockout_probability_max", self.limits.stockout_probability_max)?;
+        self.check_rules()?;
         in_range("supply.lead_time_periods", self.supply.lead_time_periods as f64, 1.0, 1000.0, "1 to 1000 periods")?;
         in_range("supply.review_periods", self.supply.review_periods as f64, 1.0, 1000.0, "1 to 1000 periods")?;
         in_range("supply.case_pack", self.supply.case_pack as f64, 1.0, 1e9, "1 or more pieces")?;
@@ -250,6 +295,23 @@ impl Scenario {
         share("twin.late_probability", self.twin.late_probability)?;
         share("twin.cut_probability", self.twin.cut_probability)?;
         share("twin.cut_share", self.twin.cut_share)
+    }
+
+    fn check_rules(&self) -> Result<(), ScenarioError> {
+        self.goal.check()?;
+        for funding in self.items.vendor_funding.values() {
+            in_range("items.vendor_funding.share", funding.share, 0.0, 1.0, "a share from 0 to 1")?;
+            in_range("items.vendor_funding.most", funding.most.unwrap_or(0.0), 0.0, 1e12, "an amount of 0 or more")?;
+        }
+        self.limits.pools.iter().try_for_each(Pool::check)?;
+        self.limits.rules.iter().try_for_each(CalendarRule::check)?;
+        self.channels.values().chain(self.segments.values()).try_for_each(Market::check)?;
+        self.effects.iter().try_for_each(CrossEffect::check)?;
+        self.wear_out.check()?;
+        for run_out in &self.run_out {
+            in_range("run_out.salvage_share", run_out.salvage_share, 0.0, 1.0, "a share from 0 to 1")?;
+        }
+        in_range("replan.change_cost", self.replan.change_cost, 0.0, 1e9, "an amount of 0 or more")
     }
 
     /// Converts an amount in major units to whole minor units, rounding half to even.

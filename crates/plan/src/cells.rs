@@ -1,7 +1,8 @@
 //! The cells behind each offer: the stores of a region with their baseline and what can be on their shelves.
 
 use crate::terms::{ItemEconomics, PlanError, PlanInput};
-use endcap_model::{Place, Response, Sku, StockState};
+use crate::which::{Tags, own_price_factor};
+use endcap_model::{Depth, Funding, Place, Response, RunOut, Sku, StockState};
 use std::collections::BTreeMap;
 
 /// One item in one region: everything that its offers are valued with.
@@ -13,6 +14,14 @@ pub(crate) struct Line<'a> {
     pub response: &'a Response,
     /// By store.
     pub stores: Vec<Cell<'a>>,
+    /// What rules know it by.
+    pub tags: Tags<'a>,
+    /// Own-price elasticity over that of the lift model, as channel and segment have it.
+    pub own_price_factor: f64,
+    /// What its vendor pays.
+    pub funding: Funding,
+    /// Terms of its last stock, where it is not ordered again.
+    pub run_out: Option<&'a RunOut>,
 }
 
 /// One item in one store.
@@ -38,6 +47,32 @@ impl Line<'_> {
         self.stores.iter().map(|cell| cell.baseline_at(period, season)).sum()
     }
 
+    /// Log lift of a depth without support, and its standard error.
+    pub fn log_lift(&self, depth: Depth) -> (f64, f64) {
+        let (mean, error) = self.response.log_lift(depth, 0.0, 0.0);
+        (mean * self.own_price_factor, error * self.own_price_factor)
+    }
+
+    /// Pieces by period that have come and that no later period of the span needs for its baseline, never falling.
+    pub fn excess(&self, periods: usize) -> Vec<f64> {
+        let mut excess = vec![0.0; periods];
+        for cell in &self.stores {
+            let mut sold: f64 = cell.baseline.iter().sum();
+            let mut least = f64::INFINITY;
+            for at in (0..periods).rev() {
+                least = least.min(cell.supplied[at] - sold);
+                sold -= cell.baseline[at];
+                excess[at] += least.max(0.0);
+            }
+        }
+        excess
+    }
+
+    /// Number of periods of the span.
+    pub fn periods(&self) -> usize {
+        self.stores.first().map_or(0, |cell| cell.baseline.len())
+    }
+
     /// Margin of one piece at list price, in minor units.
     pub fn margin(&self) -> f64 {
         (self.item.list_price - self.item.unit_cost) as f64
@@ -47,14 +82,18 @@ impl Line<'_> {
 impl Cell<'_> {
     /// Baseline in a period; past the span, that of the same position in its last season (or the span's last period).
     pub fn baseline_at(&self, period: usize, season: Option<usize>) -> f64 {
-        let length = self.baseline.len();
-        if period < length {
-            return self.baseline[period];
-        }
-        let season = season.unwrap_or(1).min(length).max(1);
-        let back = (period - length) % season;
-        self.baseline[length - season + back]
+        beyond(&self.baseline, period, season)
     }
+}
+
+/// Value of a period; past the end, that of the same position in the last season (or the last period).
+pub(crate) fn beyond(values: &[f64], period: usize, season: Option<usize>) -> f64 {
+    let length = values.len();
+    if period < length {
+        return values[period];
+    }
+    let season = season.unwrap_or(1).min(length).max(1);
+    values[length - season + (period - length) % season]
 }
 
 /// Puts the lines of a plan together, by SKU and region: those with a baseline, a price and a response.
@@ -74,7 +113,7 @@ pub(crate) fn lines<'a>(input: &PlanInput<'a>) -> Result<Vec<Line<'a>>, PlanErro
         let cell = cell_of(input, run, states.get(&(sku, store)).copied())?;
         let region = input.regions.get(store).unwrap_or(store).clone();
         let line = lines.entry((sku, region.clone()));
-        line.or_insert_with(|| Line { sku, region, item, response, stores: Vec::new() }).stores.push(cell);
+        line.or_insert_with(|| line_of(input, item, response, region)).stores.push(cell);
     }
     if lines.is_empty() {
         let forecast = rows.chunk_by(|a, b| a.sku == b.sku).count();
@@ -82,6 +121,23 @@ pub(crate) fn lines<'a>(input: &PlanInput<'a>) -> Result<Vec<Line<'a>>, PlanErro
         return Err(PlanError::NothingToPlan { forecast, priced, responses });
     }
     Ok(lines.into_values().collect())
+}
+
+fn line_of<'a>(input: &PlanInput<'a>, item: &'a ItemEconomics, response: &'a Response, region: Place) -> Line<'a> {
+    let tags = Tags::of(input, item, &region);
+    let terms = &input.scenario.items;
+    let of_vendor = item.vendor.as_ref().and_then(|vendor| terms.vendor_funding.get(vendor)).copied();
+    Line {
+        sku: &response.sku,
+        item,
+        response,
+        stores: Vec::new(),
+        own_price_factor: own_price_factor(input, &region),
+        funding: of_vendor.unwrap_or(Funding { share: terms.vendor_funding_share, most: None }),
+        run_out: input.scenario.run_out.iter().find(|run_out| tags.fit(&run_out.items)),
+        tags,
+        region,
+    }
 }
 
 fn check(input: &PlanInput) -> Result<(), PlanError> {

@@ -1,169 +1,148 @@
 //! Every offer that could be made, with its worth, and which of them rules and locks allow.
 
-use crate::cells::{Line, lines};
+use crate::calendar::{all_of, blackouts, for_good, rules_of};
+use crate::cells::Line;
+use crate::locks::Locks;
+use crate::shop::Shop;
+use crate::solve::{Arrival, Rules};
 use crate::terms::{PlanError, PlanInput};
-use crate::worth::{Substitute, Valuer, Worth};
-use endcap_model::{Depth, Group, Lock, Place, Sku};
+use crate::worth::{Cut, Valuer, Worth};
+use endcap_model::{Depth, OfferKind, Place, Sku};
 use rayon::prelude::*;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
+use std::ops::Range;
 
 /// One offer that could be made.
 #[derive(Clone, Debug)]
 pub(crate) struct Choice {
     pub period: usize,
     pub depth: Depth,
+    /// Whether the vendor pays its share; otherwise its funds are spared.
+    pub funded: bool,
     pub worth: Worth,
+    /// Points of the goal beside the worth: what keeping a promise spares.
+    pub kept: i64,
     /// The rule that forbids it.
     pub forbidden: Option<String>,
 }
 
-/// All choices of one item in one region, by period and depth.
+/// All choices of one kind for one item in one region, by period, depth and funding.
 #[derive(Clone, Debug)]
 pub(crate) struct LineChoices {
+    /// The line in the shop.
+    pub line: usize,
     pub sku: Sku,
     pub region: Place,
+    pub kind: OfferKind,
     pub choices: Vec<Choice>,
-    /// Periods in which a lock makes an offer run.
-    pub required: Vec<usize>,
+    /// When offers may and, by lock, must run.
+    pub rules: Rules,
+    /// Pieces that offers may take of stock that is not ordered again.
+    pub stock: Option<Vec<Arrival>>,
 }
 
-/// Everything that could be offered, and the limits on it.
-#[derive(Clone, Debug)]
-pub(crate) struct Choices {
-    pub lines: Vec<LineChoices>,
+/// Everything that could be offered.
+pub(crate) struct Choices<'a> {
+    pub shop: Shop<'a>,
+    /// First the promotions of every line, then the markdowns, one list for each depth.
+    pub lists: Vec<LineChoices>,
+    /// Lists that run together: most alone.
+    pub units: Vec<Vec<usize>>,
     /// Regions in order.
     pub regions: Vec<Place>,
-    /// Budget in minor units.
-    pub budget: i64,
-    /// Extra pieces that supply to each region can carry per period; nothing where unlimited.
-    pub capacity: Vec<Option<i64>>,
+}
+
+/// An offer as list and choice.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Picked {
+    pub list: usize,
+    pub choice: usize,
 }
 
 impl LineChoices {
     /// Returns the choices of a period.
     pub fn at(&self, period: usize) -> &[Choice] {
+        &self.choices[self.range(period)]
+    }
+
+    /// Returns the numbers of the choices of a period.
+    pub fn range(&self, period: usize) -> Range<usize> {
         let from = self.choices.partition_point(|choice| choice.period < period);
-        let to = self.choices.partition_point(|choice| choice.period <= period);
-        &self.choices[from..to]
+        from..self.choices.partition_point(|choice| choice.period <= period)
+    }
+
+    /// Finds the choice of a period with the depth and funding of another.
+    pub fn find(&self, period: usize, like: &Choice) -> Option<usize> {
+        self.range(period).find(|&at| {
+            let choice = &self.choices[at];
+            choice.depth == like.depth && choice.funded == like.funded
+        })
     }
 }
 
-/// Values every offer that could be made. Infeasible locks are found later, by the core.
-pub(crate) fn choices(input: &PlanInput) -> Result<Choices, PlanError> {
-    let lines = lines(input)?;
-    let locks = Locks::read(input, &lines)?;
-    let circles = circles(&lines);
-    let priced: Vec<LineChoices> = lines
-        .par_iter()
-        .map(|line| line_choices(input, line, &substitutes(input, line, &lines, &circles), &locks))
-        .collect();
-    let regions: BTreeSet<&Place> = lines.iter().map(|line| &line.region).collect();
-    let regions: Vec<Place> = regions.into_iter().cloned().collect();
-    let share = input.scenario.limits.capacity_share;
-    let capacity = regions
-        .iter()
-        .map(|region| share.is_finite().then(|| (share * mean_baseline(input, region, &lines)).floor() as i64))
-        .collect();
-    let budget = input.scenario.money(input.scenario.limits.budget).minor;
-    Ok(Choices { lines: priced, regions, budget, capacity })
-}
-
-/// Revalues one offer with the lift moved by so many standard errors.
-pub(crate) struct Revaluer<'a> {
-    input: PlanInput<'a>,
-    lines: Vec<Line<'a>>,
-    circles: Circles<'a>,
-}
-
-impl<'a> Revaluer<'a> {
+impl<'a> Choices<'a> {
+    /// Values every offer that could be made. Locks that clash are found later, by the core.
+    ///
+    /// # Errors
+    /// [`PlanError`] for input that cannot be planned.
     pub fn new(input: &PlanInput<'a>) -> Result<Self, PlanError> {
-        let lines = lines(input)?;
-        let circles = circles(&lines);
-        Ok(Self { input: *input, lines, circles })
+        let shop = Shop::new(input)?;
+        let locks = Locks::read(input, &shop.lines)?;
+        let numbers = 0..shop.lines.len();
+        let promoted: Result<Vec<_>, _> = numbers.into_par_iter().map(|at| promotions(&shop, at, &locks)).collect();
+        let mut lists = promoted?;
+        lists.par_extend((0..shop.lines.len()).into_par_iter().flat_map_iter(|at| markdowns(&shop, at, &locks)));
+        let regions: BTreeSet<Place> = shop.lines.iter().map(|line| line.region.clone()).collect();
+        let units = units(&shop, &lists)?;
+        Ok(Self { shop, lists, units, regions: regions.into_iter().collect() })
     }
 
-    /// Worth of an offer of a line at the lift's estimate moved by so many standard errors.
-    pub fn worth(&self, line: usize, period: usize, depth: Depth, shift: f64) -> Worth {
-        let line = &self.lines[line];
-        let substitutes = substitutes(&self.input, line, &self.lines, &self.circles);
-        valuer(&self.input, line, &substitutes).worth(period, depth, shift)
+    pub fn input(&self) -> &PlanInput<'a> {
+        &self.shop.input
+    }
+
+    pub fn line(&self, list: usize) -> &Line<'a> {
+        &self.shop.lines[self.lists[list].line]
+    }
+
+    pub fn choice(&self, picked: Picked) -> &Choice {
+        &self.lists[picked.list].choices[picked.choice]
+    }
+
+    /// Number of the region of a list.
+    pub fn region(&self, list: usize) -> usize {
+        self.regions.binary_search(&self.lists[list].region).expect("Invariant: every line's region is listed")
+    }
+
+    /// Calendar rules of a unit.
+    pub fn rules(&self, unit: usize) -> Rules {
+        all_of(self.units[unit].iter().map(|&list| self.lists[list].rules.clone()))
+    }
+
+    /// What a unit runs in a period under an option, the place of the choice among its first list's; nothing where one
+    /// of its lists has no such choice.
+    pub fn picks(&self, unit: usize, period: usize, option: usize) -> Option<Vec<Picked>> {
+        let lists = &self.units[unit];
+        let first = &self.lists[lists[0]];
+        let like = first.at(period).get(option)?;
+        let same = lists.iter().map(|&list| Some(Picked { list, choice: self.lists[list].find(period, like)? }));
+        same.collect()
     }
 }
 
-fn valuer<'a>(input: &PlanInput<'a>, line: &'a Line<'a>, substitutes: &'a [Substitute]) -> Valuer<'a> {
-    Valuer {
-        line,
-        substitutes,
-        scenario: input.scenario,
-        lift: input.lift,
-        season: input.calendar.season_length(),
-        fixed_cost: input.scenario.money(input.scenario.limits.fixed_cost).minor,
-    }
-}
-
-fn mean_baseline(input: &PlanInput, region: &Place, lines: &[Line]) -> f64 {
-    let periods = input.span.len();
-    let of_region = lines.iter().filter(|line| line.region == *region);
-    of_region.map(|line| (0..periods).map(|period| line.baseline(period, None)).sum::<f64>()).sum::<f64>()
-        / periods as f64
-}
-
-/// Items of one group in one region.
-struct Circle<'a> {
-    members: Vec<usize>,
-    /// Share of the group's units that the items sold in a store have together.
-    shares: BTreeMap<&'a Place, f64>,
-}
-
-type Circles<'a> = BTreeMap<(&'a Group, Place), Circle<'a>>;
-
-fn circles<'a>(lines: &[Line<'a>]) -> Circles<'a> {
-    let mut circles: Circles<'a> = BTreeMap::new();
-    for (at, line) in lines.iter().enumerate() {
-        let circle = circles.entry((&line.response.group, line.region.clone()));
-        let circle = circle.or_insert_with(|| Circle { members: Vec::new(), shares: BTreeMap::new() });
-        circle.members.push(at);
-        for cell in &line.stores {
-            *circle.shares.entry(cell.store).or_default() += line.response.share_in_group;
-        }
-    }
-    circles
-}
-
-/// What an offer of the line touches. As in the estimate, the price index that an item sees is that of the group's
-/// other items in the same store, weighted by their shares; stores with equal weights are added up.
-fn substitutes(input: &PlanInput, line: &Line, lines: &[Line], circles: &Circles) -> Vec<Substitute> {
-    let circle = &circles[&(&line.response.group, line.region.clone())];
-    let others = circle.members.iter().map(|&at| &lines[at]).filter(|other| other.sku != line.sku);
-    others.flat_map(|other| substitute(input, line, other, circle)).collect()
-}
-
-fn substitute(input: &PlanInput, line: &Line, other: &Line, circle: &Circle) -> Vec<Substitute> {
-    let mut by_weight: BTreeMap<u64, Substitute> = BTreeMap::new();
-    for cell in other.stores.iter().filter(|cell| line.sells_in(cell.store)) {
-        let rest = circle.shares[cell.store] - other.response.share_in_group;
-        let weight = if rest > 1e-9 { (line.response.share_in_group / rest).min(1.0) } else { 0.0 };
-        let sum = by_weight.entry(weight.to_bits()).or_insert_with(|| Substitute {
-            baseline: vec![0.0; input.span.len()],
-            margin: other.margin(),
-            elasticity: other.response.cross_price.mean * weight,
-        });
-        sum.baseline.iter_mut().zip(&cell.baseline).for_each(|(sum, baseline)| *sum += baseline);
-    }
-    by_weight.into_values().collect()
-}
-
-fn line_choices(input: &PlanInput, line: &Line, substitutes: &[Substitute], locks: &Locks) -> LineChoices {
-    let valuer = valuer(input, line, substitutes);
-    let mut choices = Vec::new();
-    let mut required = Vec::new();
+fn promotions(shop: &Shop, at: usize, locks: &Locks) -> Result<LineChoices, PlanError> {
+    let (input, line) = (&shop.input, &shop.lines[at]);
+    let valuer = shop.valuer(at);
+    let dark = blackouts(input, line)?;
+    let mut list = list(shop, at, OfferKind::Promotion, rules_of(input, line));
     for period in 0..input.span.len() {
         let lock = locks.of(line, period);
         let mut depths: BTreeSet<Depth> = input.scenario.depths.iter().copied().filter(|&d| d > Depth::ZERO).collect();
         if let Some(depth) = lock.filter(|&depth| depth > Depth::ZERO) {
-            required.push(period);
+            list.rules.required.push(period);
             depths.insert(depth);
         }
+        let blackout = dark.iter().any(|stretch| stretch.contains(&period)).then(|| "a blackout".to_owned());
         for depth in depths {
             let forbidden = match lock {
                 Some(Depth::ZERO) => Some("a lock says that it must not run".to_owned()),
@@ -171,15 +150,108 @@ fn line_choices(input: &PlanInput, line: &Line, substitutes: &[Substitute], lock
                 Some(_) => below_floor(input, line, depth),
                 None => below_floor(input, line, depth).or_else(|| beyond_history(line, depth)),
             };
-            choices.push(Choice {
-                period,
-                depth,
-                worth: valuer.worth(period, depth, -input.scenario.caution),
-                forbidden,
-            });
+            offer(&mut list, &valuer, period, depth, blackout.clone().or(forbidden));
         }
     }
-    LineChoices { sku: line.sku.clone(), region: line.region.clone(), choices, required }
+    Ok(list)
+}
+
+/// A list for each depth to which the price may go down for good. The margin floor does not hold them: what is left
+/// brings less.
+fn markdowns(shop: &Shop, at: usize, locks: &Locks) -> Vec<LineChoices> {
+    let line = &shop.lines[at];
+    let periods = shop.input.span.len();
+    let depths: BTreeSet<Depth> = line.run_out.iter().flat_map(|terms| terms.markdowns.iter().copied()).collect();
+    if depths.is_empty() {
+        return Vec::new();
+    }
+    let valuer = shop.valuer(at);
+    let marked = depths.into_iter().filter(|&depth| depth > Depth::ZERO).map(|depth| {
+        let mut list = list(shop, at, OfferKind::Markdown, for_good(periods));
+        for period in 0..periods {
+            let locked = locks.of(line, period).map(|depth| format!("a lock fixes the depth at {depth}"));
+            offer(&mut list, &valuer, period, depth, locked.or_else(|| beyond_history(line, depth)));
+        }
+        list
+    });
+    marked.collect()
+}
+
+fn list(shop: &Shop, at: usize, kind: OfferKind, rules: Rules) -> LineChoices {
+    let line = &shop.lines[at];
+    let stock = line.run_out.map(|_| arrivals(&line.excess(shop.input.span.len())));
+    LineChoices {
+        line: at,
+        sku: line.sku.clone(),
+        region: line.region.clone(),
+        kind,
+        choices: Vec::new(),
+        rules,
+        stock,
+    }
+}
+
+/// Whole pieces that come to what has come by each period.
+fn arrivals(excess: &[f64]) -> Vec<Arrival> {
+    let mut there = 0;
+    let come = excess.iter().enumerate().map(|(period, &pieces)| {
+        let amount = pieces.floor() as i64 - there;
+        there += amount;
+        Arrival { period, amount }
+    });
+    come.filter(|arrival| arrival.amount > 0).collect()
+}
+
+/// Adds an offer: with its vendor's money and, where that is capped, also without.
+fn offer(list: &mut LineChoices, valuer: &Valuer, period: usize, depth: Depth, forbidden: Option<String>) {
+    let capped = valuer.line.funding.most.is_some();
+    for funded in [true, false].into_iter().take(if capped { 2 } else { 1 }) {
+        let cut = Cut { period, depth, kind: list.kind, funded };
+        let worth = valuer.worth(cut, -valuer.scenario.caution);
+        let most = valuer.scenario.limits.stockout_probability_max;
+        let runs_out = || {
+            (worth.stockout > most).then(|| {
+                let (found, most) = (100.0 * worth.stockout, 100.0 * most);
+                format!("stock-outs: {found:.1} % of the stores are expected to run out, at most {most:.1} % may")
+            })
+        };
+        let forbidden = forbidden.clone().or_else(runs_out);
+        list.choices.push(Choice { period, depth, funded, worth, kept: 0, forbidden });
+    }
+}
+
+/// Lists that run together, by the first of them.
+fn units(shop: &Shop, lists: &[LineChoices]) -> Result<Vec<Vec<usize>>, PlanError> {
+    let together = &shop.input.scenario.limits.together;
+    let mut units: Vec<Vec<usize>> = Vec::new();
+    let mut taken = vec![false; lists.len()];
+    for at in 0..lists.len() {
+        if taken[at] {
+            continue;
+        }
+        let joint = |at: usize| {
+            let own = together.iter().enumerate().filter(|(_, set)| {
+                lists[at].kind == OfferKind::Promotion && shop.lines[lists[at].line].tags.fit(&set.items)
+            });
+            let sets: Vec<usize> = own.map(|(set, _)| set).collect();
+            match sets[..] {
+                [] => Ok(None),
+                [set] => Ok(Some(set)),
+                _ => Err(PlanError::TwiceTogether { sku: lists[at].sku.clone(), region: lists[at].region.clone() }),
+            }
+        };
+        let mut unit = vec![at];
+        if let Some(set) = joint(at)? {
+            for other in (at + 1..lists.len()).filter(|&other| lists[other].region == lists[at].region) {
+                if joint(other)? == Some(set) {
+                    unit.push(other);
+                    taken[other] = true;
+                }
+            }
+        }
+        units.push(unit);
+    }
+    Ok(units)
 }
 
 fn below_floor(input: &PlanInput, line: &Line, depth: Depth) -> Option<String> {
@@ -199,50 +271,4 @@ fn below_floor(input: &PlanInput, line: &Line, depth: Depth) -> Option<String> {
 fn beyond_history(line: &Line, depth: Depth) -> Option<String> {
     let deepest = line.response.depth_seen_max;
     (depth > deepest).then(|| format!("deeper than the {deepest} that its history has seen: lock it to try"))
-}
-
-/// Locks by line and period.
-struct Locks<'a> {
-    locks: Vec<(&'a Lock, Option<usize>)>,
-    regions: &'a BTreeMap<Place, Place>,
-}
-
-impl<'a> Locks<'a> {
-    fn read(input: &PlanInput<'a>, lines: &[Line]) -> Result<Self, PlanError> {
-        let mut locks = Vec::new();
-        for lock in &input.scenario.limits.locks {
-            let unknown = |what, name: String| PlanError::UnknownLock { sku: lock.sku.clone(), what, name };
-            if !lines.iter().any(|line| *line.sku == lock.sku) {
-                return Err(unknown("item", lock.sku.to_string()));
-            }
-            if let Some(place) = &lock.place {
-                let region = input.regions.get(place).unwrap_or(place);
-                if !lines.iter().any(|line| line.region == *region && *line.sku == lock.sku) {
-                    return Err(unknown("place", place.to_string()));
-                }
-            }
-            let period = match &lock.period {
-                None => None,
-                Some(text) => {
-                    let period = input.calendar.parse(text)?;
-                    if !input.span.contains(period) {
-                        return Err(unknown("period", text.clone()));
-                    }
-                    Some((period.0 - input.span.start.0) as usize)
-                }
-            };
-            locks.push((lock, period));
-        }
-        Ok(Self { locks, regions: input.regions })
-    }
-
-    /// Depth that a lock fixes; the last of several wins. Offers are set by region, so that a lock on a store binds
-    /// the whole region.
-    fn of(&self, line: &Line, period: usize) -> Option<Depth> {
-        let covers = |lock: &Lock, at: Option<usize>| {
-            let place = lock.place.as_ref().map(|place| self.regions.get(place).unwrap_or(place));
-            lock.sku == *line.sku && place.is_none_or(|place| *place == line.region) && at.is_none_or(|at| at == period)
-        };
-        self.locks.iter().rev().find(|(lock, at)| covers(lock, *at)).map(|(lock, _)| lock.depth)
-    }
 }

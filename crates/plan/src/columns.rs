@@ -1,114 +1,182 @@
 //! From offers that could be made to the core's columns and limits.
 
-use crate::choices::Choices;
-use crate::solve::{Builder, Conflict, Problem, ProblemError, Unit};
-use crate::terms::PlanInput;
+use crate::choices::{Choices, Picked};
+use crate::ledger::Ledger;
+use crate::score::Scorer;
+use crate::solve::{Builder, Conflict, Problem, ProblemError, Rules, Unit};
 
 /// The core's problem with the way back to offers.
 pub(crate) struct Columns {
     pub problem: Problem,
-    pub limits: Numbers,
+    pub ledger: Ledger,
+    pub scorer: Scorer,
 }
 
-/// Where each limit is in the problem.
+/// What a unit could run in a period.
 #[derive(Clone, Debug)]
-pub(crate) struct Numbers {
-    pub budget: usize,
-    periods: usize,
-    slots: usize,
-    capacity: Vec<Option<usize>>,
+pub(crate) struct Candidate {
+    pub period: usize,
+    pub option: u32,
+    pub picks: Vec<Picked>,
+    pub value: i64,
+    /// Pieces of the unit's own stock.
+    pub stock: i64,
+    pub uses: Vec<(usize, i64)>,
 }
 
-impl Numbers {
-    /// Limits that an offer uses, with its use.
-    pub fn uses(&self, region: usize, period: usize, budget: i64, extra: i64) -> Vec<(usize, i64)> {
-        let mut uses = vec![(self.budget, budget), (self.slots + region * self.periods + period, 1)];
-        uses.extend(self.capacity[region].map(|first| (first + period, extra)));
-        uses
+/// Builds the core's problem: a unit per item and region (or per set that runs together), a column per period, depth
+/// and funding.
+pub(crate) fn columns(choices: &Choices, ledger: Ledger, scorer: Scorer) -> Result<Columns, ProblemError> {
+    let mut builder = Builder::new(choices.input().span.len());
+    for limit in &ledger.limits {
+        builder.range(limit.name.clone(), limit.least, limit.capacity);
     }
-}
-
-/// Builds the core's problem: a unit per item and region, a column per period and depth.
-pub(crate) fn columns(input: &PlanInput, choices: &Choices) -> Result<Columns, ProblemError> {
-    let periods = input.span.len();
-    let mut builder = Builder::new(periods);
-    let limits = limits(input, choices, &mut builder);
-    for line in &choices.lines {
-        let region = choices.regions.binary_search(&line.region).expect("Invariant: every line's region is listed");
-        let spacing = input.scenario.limits.spacing.max(1);
-        builder.unit(Unit { spacing, stock: None, required: line.required.clone() });
-        for (option, choice) in line.choices.iter().enumerate().filter(|(_, choice)| choice.forbidden.is_none()) {
-            let value = choice.worth.value(input.scenario.objective);
-            let uses = limits.uses(region, choice.period, choice.worth.budget, choice.worth.extra);
-            builder.column(choice.period, option as u32, value, 0, &uses);
+    for unit in 0..choices.units.len() {
+        builder.unit(rules(choices, unit));
+        for candidate in candidates(choices, &ledger, &scorer, unit) {
+            builder.column(candidate.period, candidate.option, candidate.value, candidate.stock, &candidate.uses);
         }
     }
-    Ok(Columns { problem: builder.build()?, limits })
+    Ok(Columns { problem: builder.build()?, ledger, scorer })
 }
 
-fn limits(input: &PlanInput, choices: &Choices, builder: &mut Builder) -> Numbers {
-    let periods = input.span.len();
-    let names: Vec<String> = input.span.iter().map(|period| input.calendar.format(period)).collect();
-    let budget = builder.limit("budget", choices.budget);
-    let slots = budget + 1;
-    for region in &choices.regions {
-        for name in &names {
-            builder.limit(format!("slots {name} {region}"), input.scenario.limits.slots as i64);
+fn rules(choices: &Choices, unit: usize) -> Unit {
+    let alone = choices.units[unit].len() == 1;
+    let stock = choices.lists[choices.units[unit][0]].stock.clone().filter(|_| alone);
+    Unit { rules: choices.rules(unit), stock }
+}
+
+/// Everything that a unit could run, by period and option.
+pub(crate) fn candidates<'a>(
+    choices: &'a Choices,
+    ledger: &'a Ledger,
+    scorer: &'a Scorer,
+    unit: usize,
+) -> impl Iterator<Item = Candidate> + 'a {
+    let first = &choices.lists[choices.units[unit][0]];
+    let options = (0..choices.input().span.len()).flat_map(move |at| (0..first.at(at).len()).map(move |o| (at, o)));
+    options.filter_map(move |(period, option)| candidate(choices, ledger, scorer, (unit, period, option)))
+}
+
+/// What a unit runs in a period under an option; nothing where a rule forbids it.
+pub(crate) fn candidate(
+    choices: &Choices,
+    ledger: &Ledger,
+    scorer: &Scorer,
+    (unit, period, option): (usize, usize, usize),
+) -> Option<Candidate> {
+    let picks = choices.picks(unit, period, option)?;
+    if picks.iter().any(|&picked| choices.choice(picked).forbidden.is_some()) {
+        return None;
+    }
+    let alone = choices.lists[picks[0].list].stock.is_some() && picks.len() == 1;
+    Some(Candidate {
+        period,
+        option: option as u32,
+        value: picks.iter().map(|&picked| scored(choices, scorer, picked)).sum(),
+        stock: if alone { choices.choice(picks[0]).worth.stock } else { 0 },
+        uses: uses(choices, ledger, &picks),
+        picks,
+    })
+}
+
+fn scored(choices: &Choices, scorer: &Scorer, picked: Picked) -> i64 {
+    let choice = choices.choice(picked);
+    scorer.value(&choice.worth) + choice.kept
+}
+
+fn uses(choices: &Choices, ledger: &Ledger, picks: &[Picked]) -> Vec<(usize, i64)> {
+    let of = |picked: &Picked| ledger.uses(choices, picked.list, choices.choice(*picked));
+    let mut uses = of(&picks[0]);
+    for (limit, amount) in picks[1..].iter().flat_map(of) {
+        match uses.iter_mut().find(|(known, _)| *known == limit) {
+            Some((_, sum)) => *sum += amount,
+            None => uses.push((limit, amount)),
         }
     }
-    let mut capacity = Vec::new();
-    for (region, pieces) in choices.regions.iter().zip(&choices.capacity) {
-        capacity.push(pieces.map(|pieces| {
-            let first = builder.limit(format!("capacity {} {region}", names[0]), pieces);
-            names[1..].iter().for_each(|name| {
-                builder.limit(format!("capacity {name} {region}"), pieces);
-            });
-            first
-        }));
-    }
-    Numbers { budget, periods, slots, capacity }
+    uses
 }
 
 /// Says which rules clash, in sentences.
-pub(crate) fn explain(conflict: &Conflict, input: &PlanInput, choices: &Choices, problem: &Problem) -> Vec<String> {
+pub(crate) fn explain(conflict: &Conflict, choices: &Choices, columns: &Columns) -> Vec<String> {
+    let (input, problem) = (choices.input(), &columns.problem);
     let period = |at: usize| input.calendar.format(input.span.start.plus(at as i32));
-    let line = |unit: usize| &choices.lines[unit];
-    let name = |unit: usize| format!("{} in {}", line(unit).sku, line(unit).region);
+    let name = |unit: usize| name(choices, unit);
+    let locked = |unit: usize, at: usize| format!("a lock makes {} run in {}", name(unit), period(at));
     match conflict {
         Conflict::NoColumn { unit, period: at } => {
-            let mut reasons = vec![format!("a lock makes {} run in {}", name(*unit), period(*at))];
-            let rules = line(*unit).at(*at).iter().filter_map(|choice| {
-                let rule =
-                    choice.forbidden.clone().or_else(|| over(input, choice.worth.budget, choice.worth.extra, choices));
-                rule.map(|rule| format!("{} is forbidden: {rule}", choice.depth))
-            });
-            reasons.extend(rules);
+            let mut reasons = vec![locked(*unit, *at)];
+            reasons.extend(hindrances(choices, columns, *unit, *at));
             reasons
         }
-        Conflict::Spacing { unit, first, second } => vec![
-            format!("a lock makes {} run in {}", name(*unit), period(*first)),
-            format!("a lock makes {} run in {}", name(*unit), period(*second)),
-            format!("spacing: at most one promotion of an item in {} periods", input.scenario.limits.spacing),
-        ],
+        Conflict::Calendar { unit } => {
+            let rules = problem.rules(*unit);
+            let mut reasons: Vec<String> = rules.required.iter().map(|&at| locked(*unit, at)).collect();
+            reasons.extend(sentences(rules));
+            reasons
+        }
         Conflict::Stock { unit, needed, available } => {
             vec![format!("locks on {} need {needed} pieces, {available} can be there", name(*unit))]
         }
         Conflict::Limit { limit, needed, available, from } => {
             let limit = &problem.limits()[*limit].name;
             let mut reasons = vec![format!("{limit}: the locks need {needed}, there are {available}")];
-            reasons.extend(from.iter().map(|&(unit, at)| format!("a lock makes {} run in {}", name(unit), period(at))));
+            reasons.extend(from.iter().map(|&(unit, at)| locked(unit, at)));
             reasons
         }
+        Conflict::Least { limit, least, possible } => {
+            let limit = &problem.limits()[*limit].name;
+            vec![format!("{limit}: {least} must be used, all offers together come to {possible}")]
+        }
+        Conflict::Together => vec![conflict.describe(problem)],
     }
 }
 
-fn over(input: &PlanInput, budget: i64, extra: i64, choices: &Choices) -> Option<String> {
-    if input.scenario.limits.slots == 0 {
-        return Some("there are no slots".to_owned());
+fn name(choices: &Choices, unit: usize) -> String {
+    let lists = choices.units[unit].iter().map(|&list| &choices.lists[list]);
+    let skus: Vec<String> = lists.map(|list| list.sku.to_string()).collect();
+    format!("{} in {}", skus.join(" with "), choices.lists[choices.units[unit][0]].region)
+}
+
+/// Why none of a unit's choices can run in a period: the rules that forbid them, the limits that each alone is over.
+fn hindrances(choices: &Choices, columns: &Columns, unit: usize, period: usize) -> Vec<String> {
+    let mut reasons = Vec::new();
+    for &list in &choices.units[unit] {
+        for choice in choices.lists[list].at(period) {
+            let over = || over(&columns.ledger, columns.ledger.uses(choices, list, choice));
+            if let Some(rule) = choice.forbidden.clone().or_else(over) {
+                reasons.push(format!("{} is forbidden: {rule}", choice.depth));
+            }
+        }
     }
-    if budget > choices.budget {
-        return Some(format!("it needs {budget} minor units of a budget of {}", choices.budget));
+    reasons
+}
+
+fn over(ledger: &Ledger, uses: Vec<(usize, i64)>) -> Option<String> {
+    let over = uses.into_iter().find(|&(limit, amount)| amount > ledger.limits[limit].capacity);
+    over.map(|(limit, amount)| {
+        let limit = &ledger.limits[limit];
+        format!("{}: it needs {amount}, there are {}", limit.name, limit.capacity)
+    })
+}
+
+fn sentences(rules: &Rules) -> Vec<String> {
+    let mut sentences = Vec::new();
+    if rules.spacing > 1 {
+        sentences.push(format!("spacing: at most one promotion of an item in {} periods", rules.spacing));
     }
-    let most = choices.capacity.iter().flatten().max()?;
-    (extra > *most).then(|| format!("it needs {extra} extra pieces, supply carries {most} per period"))
+    for window in &rules.windows {
+        sentences.push(format!("window: at most {} promoted periods in {}", window.most, window.periods));
+    }
+    if rules.run > 1 {
+        sentences.push(format!("run: a promotion lasts at least {} periods", rules.run));
+    }
+    if rules.rest > 0 {
+        sentences.push(format!("rest: at least {} periods between two promotions", rules.rest));
+    }
+    if !rules.before.is_empty() {
+        let back: Vec<String> = rules.before.iter().map(usize::to_string).collect();
+        sentences.push(format!("published: promotions ran {} periods before the plan", back.join(", ")));
+    }
+    sentences
 }

@@ -95,17 +95,9 @@ pub fn diff(before: &Plan, after: &Plan) -> PlanDiff {
 type Cell = (Sku, Place, endcap_model::Span);
 
 fn cells(plan: &Plan) -> BTreeMap<Cell, (&Offer, i64)> {
-    let values: BTreeMap<&Offer, i64> = plan.report.offers.iter().map(|e| (&e.offer, value_of(plan, e))).collect();
+    let values: BTreeMap<&Offer, i64> = plan.report.offers.iter().map(|e| (&e.offer, e.value)).collect();
     let cell = |offer: &Offer| (offer.sku.clone(), offer.place.clone(), offer.span);
     plan.offers.iter().map(|offer| (cell(offer), (offer, values.get(offer).copied().unwrap_or(0)))).collect()
-}
-
-/// Value of an offer in the plan's own objective.
-fn value_of(plan: &Plan, explanation: &endcap_model::Explanation) -> i64 {
-    match plan.report.objective.as_str() {
-        "page" => explanation.pnl.lift + explanation.pnl.cannibalised,
-        _ => explanation.pnl.total(),
-    }
 }
 
 fn offer_changes(before: &Plan, after: &Plan) -> Vec<OfferChange> {

@@ -4,22 +4,35 @@
 //! made with the full profit and loss and supply, and hands whole numbers to the generic core [`solve`], which knows
 //! columns and limits and no retail.
 
+mod calendar;
 mod cells;
 mod choices;
 mod columns;
 mod diff;
 pub mod formats;
+mod ledger;
+pub mod lever;
+mod locks;
+mod outlets;
+mod pareto;
 mod propose;
 mod reference;
+mod replan;
 mod report;
+mod score;
 mod shelf;
+mod shop;
 pub mod solve;
 mod terms;
 #[cfg(test)]
 mod tests;
+mod wear;
+mod which;
 mod worth;
 
 pub use diff::{OfferChange, OrderChange, PlanDiff, diff};
+pub use pareto::{GoalPoint, UnderGoal, compare, pareto};
 pub use propose::{Proposal, Proposed, propose, propose_until};
 pub use reference::{greedy, rotation};
+pub use replan::{Change, Replanned, Revised, Revision, replan};
 pub use terms::{ItemEconomics, PlanError, PlanInput};

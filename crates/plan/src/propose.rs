@@ -3,13 +3,15 @@
 //! Offers carry no feature or display: the scenario prices neither, so that the price cut has to earn its keep alone
 //! and the lift is that of price alone, even where past promotions were also advertised.
 
-use crate::choices::{Revaluer, choices};
-use crate::columns::{columns, explain};
-use crate::reference::{Picked, greedy_picks, offer, offers, rotate, value};
+use crate::choices::{Choices, Picked};
+use crate::columns::{Columns, columns, explain};
+use crate::ledger::Ledger;
+use crate::reference::{greedy_picks, offers, rotate, value};
 use crate::report::Reporter;
-use crate::solve::{self, NONE, Solve};
+use crate::score::Scorer;
+use crate::solve::{self, NONE, Solution, Solve, Warm};
 use crate::terms::{PlanError, PlanInput};
-use endcap_model::{Offer, PlanReport};
+use endcap_model::{Goal, Offer, PlanReport};
 use serde::{Deserialize, Serialize};
 
 /// A proposed plan; `place` of each offer is a region.
@@ -53,39 +55,75 @@ pub fn propose_until(
     settings: &solve::Settings,
     interrupt: &(dyn Fn() -> bool + Sync),
 ) -> Result<Proposed, PlanError> {
-    let choices = choices(input)?;
-    let columns = columns(input, &choices)?;
-    let solution = match solve::solve(&columns.problem, settings, interrupt) {
-        Solve::Solved(solution) => solution,
-        Solve::Infeasible(conflict) => {
-            return Ok(Proposed::Infeasible { conflict: explain(&conflict, input, &choices, &columns.problem) });
-        }
-        Solve::NotFound { .. } => {
-            return Ok(Proposed::Infeasible { conflict: vec!["no plan that keeps every lock was found".to_owned()] });
-        }
-    };
-    let picks = picks(&columns.problem, &solution.choice);
-    let greedy = greedy_picks(input, &choices);
-    let rotation = rotate(input, &choices);
-    let references = vec![
-        ("greedy".to_owned(), value(input, &choices, &greedy)),
-        ("rotation".to_owned(), value(input, &choices, &rotation)),
-    ];
-    let revaluer = Revaluer::new(input)?;
-    let reporter = Reporter { input, choices: &choices, columns: &columns, solution: &solution, revaluer: &revaluer };
-    let report = reporter.report(&picks, references);
-    let mut chosen: Vec<Offer> = picks.iter().map(|&picked| offer(input, &choices, picked)).collect();
-    chosen.sort();
-    let references = vec![
-        ("greedy".to_owned(), offers(input, &choices, &greedy)),
-        ("rotation".to_owned(), offers(input, &choices, &rotation)),
-    ];
-    Ok(Proposed::Plan(Proposal { offers: chosen, report, references }))
+    let choices = Choices::new(input)?;
+    let goal = &input.scenario.goal;
+    let columns = columns(&choices, Ledger::new(&choices, goal, &[])?, Scorer::new(input.scenario, goal))?;
+    let desk = Desk { choices: &choices, columns: &columns, goal, promises: 0 };
+    Ok(desk.plan(&Warm::default(), settings, interrupt))
 }
 
-fn picks(problem: &solve::Problem, choice: &[u32]) -> Vec<Picked> {
-    let chosen = choice.iter().enumerate().filter(|&(_, &column)| column != NONE);
-    chosen
-        .map(|(at, &column)| Picked { line: at / problem.periods(), choice: problem.column(column).option as usize })
-        .collect()
+/// A problem on the desk, from columns to the report.
+pub(crate) struct Desk<'a> {
+    pub choices: &'a Choices<'a>,
+    pub columns: &'a Columns,
+    pub goal: &'a Goal,
+    /// Points that keeping every promise of a plan in force spares.
+    pub promises: i64,
+}
+
+impl Desk<'_> {
+    /// Chooses and reports.
+    pub fn plan(&self, warm: &Warm, settings: &solve::Settings, interrupt: &(dyn Fn() -> bool + Sync)) -> Proposed {
+        match self.choose(warm, settings, interrupt) {
+            Ok(solution) => Proposed::Plan(self.proposal(&solution)),
+            Err(conflict) => Proposed::Infeasible { conflict },
+        }
+    }
+
+    /// Chooses; the error is the set of rules that clash.
+    pub fn choose(
+        &self,
+        warm: &Warm,
+        settings: &solve::Settings,
+        interrupt: &(dyn Fn() -> bool + Sync),
+    ) -> Result<Solution, Vec<String>> {
+        match solve::solve_from(&self.columns.problem, warm, settings, interrupt) {
+            Solve::Solved(solution) => Ok(solution),
+            Solve::Infeasible(conflict) => Err(explain(&conflict, self.choices, self.columns)),
+            Solve::NotFound { .. } => {
+                Err(vec!["no plan that keeps every lock and every least use was found".to_owned()])
+            }
+        }
+    }
+
+    /// What a solution runs.
+    pub fn picks(&self, solution: &Solution) -> Vec<Picked> {
+        let problem = &self.columns.problem;
+        let chosen = solution.choice.iter().enumerate().filter(|&(_, &column)| column != NONE);
+        let picks = chosen.flat_map(|(at, &column)| {
+            let (unit, period) = (at / problem.periods(), at % problem.periods());
+            let picks = self.choices.picks(unit, period, problem.option(column) as usize);
+            picks.expect("Invariant: a column stands for choices of every member")
+        });
+        let mut picks: Vec<Picked> = picks.collect();
+        picks.sort();
+        picks
+    }
+
+    fn proposal(&self, solution: &Solution) -> Proposal {
+        let (choices, columns) = (self.choices, self.columns);
+        let picks = self.picks(solution);
+        let references = [
+            ("greedy", greedy_picks(choices, &columns.ledger, &columns.scorer)),
+            ("rotation", rotate(choices, &columns.ledger, &columns.scorer)),
+        ];
+        let values =
+            references.iter().map(|(name, picks)| ((*name).to_owned(), value(choices, &columns.scorer, picks)));
+        let reporter = Reporter { choices, columns, solution, goal: self.goal, promises: self.promises };
+        Proposal {
+            offers: offers(choices, &picks),
+            report: reporter.report(&picks, values.collect()),
+            references: references.iter().map(|(name, picks)| ((*name).to_owned(), offers(choices, picks))).collect(),
+        }
+    }
 }

@@ -1,11 +1,15 @@
 //! The report of a plan: books, limits with their prices, and a computed cause for every offer that stands or falls.
 
-use crate::choices::{Choice, Choices, LineChoices, Revaluer};
+use crate::calendar::keeps_apart;
+use crate::choices::{Choice, Choices, Picked};
 use crate::columns::Columns;
-use crate::reference::{Picked, offer};
+use crate::ledger::LastStock;
+use crate::reference::offer;
 use crate::solve::Solution;
-use crate::terms::PlanInput;
-use endcap_model::{Because, Explanation, Objective, PlanReport, ProfitAndLoss, RejectedOffer};
+use crate::worth::Cut;
+use endcap_model::{
+    Because, Explanation, Goal, Objective, OfferKind, Outcomes, PlanReport, ProfitAndLoss, RejectedOffer,
+};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Rejected offers that a report keeps.
@@ -13,12 +17,21 @@ const REJECTED: usize = 200;
 /// Standard errors to either end of a 95 % interval.
 const Z95: f64 = 1.959_963_984_540_054;
 
+/// What picks bring, whatever the goal.
+pub(crate) fn outcomes(choices: &Choices, picks: &[Picked]) -> Outcomes {
+    let sum: Outcomes = picks.iter().map(|&picked| choices.choice(picked).worth.outcomes).sum();
+    let stock = LastStock::of(choices);
+    let sold = (stock.sold + sum.cleared as f64) / stock.pieces;
+    Outcomes { sell_through: (stock.pieces > 0.0).then_some(sold.min(1.0)), ..sum }
+}
+
 pub(crate) struct Reporter<'a> {
-    pub input: &'a PlanInput<'a>,
-    pub choices: &'a Choices,
+    pub choices: &'a Choices<'a>,
     pub columns: &'a Columns,
     pub solution: &'a Solution,
-    pub revaluer: &'a Revaluer<'a>,
+    pub goal: &'a Goal,
+    /// Points that promises cost which the plan does not keep, counted from all of them dropped.
+    pub promises: i64,
 }
 
 impl Reporter<'_> {
@@ -26,16 +39,24 @@ impl Reporter<'_> {
     pub fn report(&self, picks: &[Picked], references: Vec<(String, i64)>) -> PlanReport {
         let mut explained: Vec<Explanation> = picks.iter().map(|&picked| self.explain(picked)).collect();
         explained.sort_by(|a, b| a.offer.cmp(&b.offer));
-        let pnl: ProfitAndLoss = explained.iter().map(|explanation| explanation.pnl).sum();
+        let mut pnl: ProfitAndLoss = explained.iter().map(|explanation| explanation.pnl).sum();
         let page_value = picks.iter().map(|&picked| self.choice(picked).worth.page).sum();
         let solution = self.solution;
-        let value: i64 = picks.iter().map(|&picked| self.value(self.choice(picked))).sum();
-        assert_eq!(value, solution.objective, "Invariant: the offers' values add up to the plan's");
+        let own: i64 = picks.iter().map(|&picked| self.value(self.choice(picked))).sum();
+        let kept: i64 = picks.iter().map(|&picked| self.choice(picked).kept).sum();
+        assert_eq!(own + kept, solution.objective, "Invariant: the offers' values add up to the plan's");
+        let dropped = kept - self.promises;
+        pnl.changes += dropped;
+        let mut outcomes = outcomes(self.choices, picks);
+        outcomes.profit += dropped;
+        let (value, bound) = (own + dropped, solution.bound - self.promises);
         PlanReport {
             objective: self.objective().to_owned(),
+            goal: self.goal.to_string(),
+            outcomes,
             value,
-            bound: solution.bound,
-            gap: solution.gap(),
+            bound,
+            gap: if bound <= value { 0.0 } else { (bound - value) as f64 / bound.unsigned_abs().max(1) as f64 },
             status: solution.status,
             pnl,
             page_value,
@@ -47,72 +68,74 @@ impl Reporter<'_> {
     }
 
     fn objective(&self) -> &'static str {
-        match self.input.scenario.objective {
+        match self.choices.input().scenario.objective {
             Objective::Full => "full",
             Objective::Page => "page",
         }
     }
 
     fn choice(&self, picked: Picked) -> &Choice {
-        &self.choices.lines[picked.line].choices[picked.choice]
+        self.choices.choice(picked)
     }
 
     fn value(&self, choice: &Choice) -> i64 {
-        choice.worth.value(self.input.scenario.objective)
-    }
-
-    fn uses(&self, line: &LineChoices, choice: &Choice) -> Vec<(usize, i64)> {
-        let region =
-            self.choices.regions.binary_search(&line.region).expect("Invariant: every line's region is listed");
-        self.columns.limits.uses(region, choice.period, choice.worth.budget, choice.worth.extra)
+        self.columns.scorer.value(&choice.worth)
     }
 
     /// What an offer earns after paying for its limits.
-    fn priced(&self, line: &LineChoices, choice: &Choice) -> f64 {
-        let paid: f64 =
-            self.uses(line, choice).iter().map(|&(limit, amount)| self.solution.prices[limit] * amount as f64).sum();
-        self.value(choice) as f64 - paid
+    fn priced(&self, list: usize, choice: &Choice) -> f64 {
+        let uses = self.columns.ledger.uses(self.choices, list, choice);
+        let paid: f64 = uses.iter().map(|&(limit, amount)| self.solution.prices[limit] * amount as f64).sum();
+        (self.value(choice) + choice.kept) as f64 - paid
     }
 
     fn explain(&self, picked: Picked) -> Explanation {
-        let line = &self.choices.lines[picked.line];
+        let list = &self.choices.lists[picked.list];
         let choice = self.choice(picked);
         let at = |shift: f64| self.value_of(picked, shift);
         let (low, high) = (at(-Z95), at(Z95));
-        let others = line.at(choice.period).iter().filter(|other| other.depth != choice.depth);
+        let others = list.at(choice.period).iter().filter(|other| other.depth != choice.depth);
         let next_best = others.filter(|other| other.forbidden.is_none()).max_by_key(|other| self.value(other));
-        let locked = line.required.contains(&choice.period);
+        let locked = list.rules.required.contains(&choice.period);
+        let value = self.value(choice);
         Explanation {
-            offer: offer(self.input, self.choices, picked),
+            offer: offer(self.choices, picked),
             baseline_units: choice.worth.baseline_units,
             promoted_units: choice.worth.promoted_units,
             pnl: choice.worth.pnl,
-            total_95: (low.min(high).min(self.value(choice)), low.max(high).max(self.value(choice))),
+            value,
+            kind: list.kind,
+            stockout_probability: choice.worth.stockout,
+            total_95: (low.min(high).min(value), low.max(high).max(value)),
             budget_use: choice.worth.budget,
             spend: choice.worth.spend,
-            priced_margin: self.priced(line, choice),
+            priced_margin: self.priced(picked.list, choice),
             because: if locked { Because::Locked } else { Because::PaysForItsLimits },
             next_best: next_best.map(|other| (other.depth, self.value(other))),
         }
     }
 
+    /// Value with the lift moved by so many standard errors from its estimate.
     fn value_of(&self, picked: Picked, shift: f64) -> i64 {
-        let choice = self.choice(picked);
-        self.revaluer.worth(picked.line, choice.period, choice.depth, shift).value(self.input.scenario.objective)
+        let list = &self.choices.lists[picked.list];
+        let &Choice { period, depth, funded, ref worth, .. } = self.choice(picked);
+        let cut = Cut { period, depth, kind: list.kind, funded };
+        let moved = self.choices.shop.valuer(list.line).worth(cut, shift);
+        self.columns.scorer.value(&moved) + worth.pnl.changes
     }
 
     /// Best offers that were not chosen: per item, region and period the depth with the most left after its limits.
     fn rejected(&self, picks: &[Picked]) -> Vec<RejectedOffer> {
         let mut running: BTreeMap<usize, Vec<&Choice>> = BTreeMap::new();
         for &picked in picks {
-            running.entry(picked.line).or_default().push(self.choice(picked));
+            running.entry(picked.list).or_default().push(self.choice(picked));
         }
         let mut rejected = Vec::new();
-        for (at, line) in self.choices.lines.iter().enumerate() {
+        for (at, list) in self.choices.lists.iter().enumerate() {
             let own = running.get(&at).map_or(&[][..], Vec::as_slice);
-            let periods: BTreeSet<usize> = line.choices.iter().map(|choice| choice.period).collect();
+            let periods: BTreeSet<usize> = list.choices.iter().map(|choice| choice.period).collect();
             for period in periods.into_iter().filter(|period| own.iter().all(|choice| choice.period != *period)) {
-                rejected.extend(self.reject(line, period, own));
+                rejected.extend(self.reject(at, period, own));
             }
         }
         rejected.sort_by(|a, b| {
@@ -123,35 +146,50 @@ impl Reporter<'_> {
         rejected
     }
 
-    fn reject(&self, line: &LineChoices, period: usize, own: &[&Choice]) -> Option<RejectedOffer> {
-        let options = line.at(period).iter();
+    fn reject(&self, at: usize, period: usize, own: &[&Choice]) -> Option<RejectedOffer> {
+        let list = &self.choices.lists[at];
+        let options = list.at(period).iter();
         let allowed = |choice: &&Choice| choice.forbidden.is_none();
-        let best = options.clone().filter(allowed).max_by(|a, b| self.priced(line, a).total_cmp(&self.priced(line, b)));
+        let best = options.clone().filter(allowed).max_by(|a, b| self.priced(at, a).total_cmp(&self.priced(at, b)));
         let best = match best {
             Some(best) => best,
             None => options.max_by_key(|choice| self.value(choice))?,
         };
-        let spacing = self.input.scenario.limits.spacing.max(1);
-        let near: Vec<&&Choice> = own.iter().filter(|choice| choice.period.abs_diff(period) < spacing).collect();
-        let priced = self.priced(line, best);
-        let displaced: f64 = near.iter().map(|choice| self.priced(line, choice)).sum();
+        let near: Vec<&&Choice> = own.iter().filter(|choice| self.apart(at, choice.period, period)).collect();
+        let priced = self.priced(at, best);
+        let displaced: f64 = near.iter().map(|choice| self.priced(at, choice)).sum();
         Some(RejectedOffer {
-            sku: line.sku.clone(),
-            place: line.region.clone(),
-            period: self.input.span.start.plus(period as i32),
+            sku: list.sku.clone(),
+            place: list.region.clone(),
+            period: self.choices.input().span.start.plus(period as i32),
             depth: best.depth,
+            kind: list.kind,
             total: self.value(best),
             priced_margin: (priced - displaced.max(0.0)).min(0.0),
-            because: self.cause(best, priced, near.first().map(|choice| **choice)),
+            because: self.cause(at, best, priced, near.first().map(|choice| **choice)),
         })
     }
 
-    fn cause(&self, choice: &Choice, priced: f64, near: Option<&Choice>) -> Because {
+    /// Returns whether the calendar rules keep two periods apart that are each allowed alone.
+    fn apart(&self, list: usize, one: usize, other: usize) -> bool {
+        let periods = self.choices.input().span.len();
+        let rules = &self.choices.lists[list].rules;
+        let widest = rules.windows.iter().map(|window| window.periods).max().unwrap_or(1);
+        let near = one.abs_diff(other) < widest.max(rules.spacing).max(rules.rest + 2);
+        near && !keeps_apart(rules, &[one.min(other), one.max(other)], periods) && keeps_apart(rules, &[other], periods)
+    }
+
+    fn cause(&self, list: usize, choice: &Choice, priced: f64, near: Option<&Choice>) -> Because {
         let value = self.value(choice);
+        let of = &self.choices.lists[list];
+        let periods = self.choices.input().span.len();
         if let Some(rule) = &choice.forbidden {
             return Because::Forbidden { rule: rule.clone() };
         }
-        if value <= 0 && self.input.scenario.objective == Objective::Full && value - choice.worth.pnl.supply > 0 {
+        if of.kind == OfferKind::Promotion && !keeps_apart(&of.rules, &[choice.period], periods) {
+            return Because::Forbidden { rule: "too soon after what was published before the plan".to_owned() };
+        }
+        if value <= 0 && self.columns.scorer.is_profit() && value - choice.worth.pnl.supply > 0 {
             return Because::ShortSupply;
         }
         if value <= 0 {
@@ -159,7 +197,7 @@ impl Reporter<'_> {
         }
         match near {
             Some(other) if priced > 0.0 => Because::OtherChoiceBetter {
-                period: self.input.span.start.plus(other.period as i32),
+                period: self.choices.input().span.start.plus(other.period as i32),
                 depth: other.depth,
             },
             _ => Because::LimitsWorthMoreElsewhere,

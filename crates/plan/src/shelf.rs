@@ -3,11 +3,13 @@
 //! Periods before the first order placed now can arrive sell from what is on hand and under way: an offer there eats
 //! into what the following periods would have sold at full price. Later periods are ordered for: the newsvendor
 //! quantity of the promoted demand against that of the baseline. A piece left over is held for a period, and wasted
-//! as far as the baseline of its remaining shelf life does not take it.
+//! as far as the baseline of its remaining shelf life does not take it. Where the scenario bounds the probability of a
+//! stock-out, promoted demand is ordered for at least up to that probability (a chance constraint: Charnes and Cooper
+//! 1959), and pays for it; on stock that cannot be ordered for, the probability is what it is.
 
 use crate::cells::{Cell, Line};
-use endcap_model::SupplyTerms;
-use endcap_supply::{Demand, QuantityTerms, best_quantity, expected_sales};
+use endcap_model::Scenario;
+use endcap_supply::{Demand, QuantityTerms, best_quantity, expected_sales, stockout_probability};
 
 /// What supply makes of an offer in one store.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
@@ -20,6 +22,10 @@ pub(crate) struct Shelf {
     pub later_loss: f64,
     /// Holding, waste and shortage cost with the offer less without it, in minor units.
     pub extra_cost: f64,
+    /// Cost of waste alone, likewise.
+    pub extra_waste: f64,
+    /// Probability that the promoted demand is more than is there.
+    pub stockout: f64,
 }
 
 /// Terms of supply of one item, in minor units per piece.
@@ -31,18 +37,25 @@ pub(crate) struct ShelfTerms {
     pub waste: f64,
     pub shortage: f64,
     pub shelf_life: Option<usize>,
+    /// Least probability of covering promoted demand, where costs would ask for less.
+    pub service: f64,
 }
 
 impl ShelfTerms {
-    pub fn of(line: &Line, supply: &SupplyTerms) -> Self {
+    pub fn of(line: &Line, scenario: &Scenario) -> Self {
         let cost = line.item.unit_cost as f64;
+        let supply = &scenario.supply;
         Self {
             // Now is the period before the span: an order of now arrives lead time later.
-            first_arrival: supply.lead_time_periods.saturating_sub(1),
+            first_arrival: match line.run_out {
+                None => supply.lead_time_periods.saturating_sub(1),
+                Some(_) => usize::MAX,
+            },
             holding: cost * supply.holding_rate,
             waste: cost * (1.0 + supply.waste_rate),
             shortage: line.item.list_price as f64 * supply.shortage_rate,
             shelf_life: line.item.shelf_life.or(supply.shelf_life),
+            service: 1.0 - scenario.limits.stockout_probability_max,
         }
     }
 }
@@ -61,14 +74,30 @@ pub(crate) fn shelf(
     if period < terms.first_arrival {
         return from_stock(cell, period, plain, promoted, terms);
     }
-    let before = ordered(cell, period, plain, plain_margin, terms);
+    let before = ordered(cell, period, plain, plain_margin, &ShelfTerms { service: 0.0, ..*terms });
     let after = ordered(cell, period, promoted, margin, terms);
-    Shelf { plain_sales: before.0, promoted_sales: after.0, later_loss: 0.0, extra_cost: after.1 - before.1 }
+    Shelf {
+        plain_sales: before.sales,
+        promoted_sales: after.sales,
+        later_loss: 0.0,
+        extra_cost: after.cost - before.cost,
+        extra_waste: after.waste - before.waste,
+        stockout: after.stockout,
+    }
 }
 
-/// Sales and cost of a period that is ordered for.
-fn ordered(cell: &Cell, period: usize, demand: Demand, margin: f64, terms: &ShelfTerms) -> (f64, f64) {
-    let overage = terms.holding + terms.waste * wasted_share(cell, period, demand, terms);
+/// A period that is ordered for.
+struct Ordered {
+    sales: f64,
+    cost: f64,
+    /// The part of the cost that is thrown away.
+    waste: f64,
+    stockout: f64,
+}
+
+fn ordered(cell: &Cell, period: usize, demand: Demand, margin: f64, terms: &ShelfTerms) -> Ordered {
+    let wasted = terms.waste * wasted_share(cell, period, demand, terms);
+    let overage = terms.holding + wasted;
     let quantity = QuantityTerms {
         unit_margin: margin.max(0.0),
         overage_cost: overage,
@@ -76,7 +105,18 @@ fn ordered(cell: &Cell, period: usize, demand: Demand, margin: f64, terms: &Shel
         available_max: f64::INFINITY,
     };
     let best = best_quantity(demand, &quantity);
-    (best.sales, best.left * overage + best.lost * terms.shortage)
+    let covering = demand.quantile(terms.service);
+    let (quantity, sales) = match best.quantity < covering {
+        true => (covering, expected_sales(demand, covering)),
+        false => (best.quantity, best.sales),
+    };
+    let (left, lost) = ((quantity - sales).max(0.0), (demand.mean.max(0.0) - sales).max(0.0));
+    Ordered {
+        sales,
+        cost: left * overage + lost * terms.shortage,
+        waste: left * wasted,
+        stockout: stockout_probability(demand, quantity),
+    }
 }
 
 /// Share of a usual leftover, one standard deviation of demand, that the rest of its shelf life does not sell.
@@ -112,5 +152,7 @@ fn from_stock(cell: &Cell, period: usize, plain: Demand, promoted: Demand, terms
         promoted_sales,
         later_loss: later_loss.max(0.0),
         extra_cost: lost(promoted, promoted_sales) - lost(plain, plain_sales),
+        extra_waste: 0.0,
+        stockout: stockout_probability(promoted, there(period)),
     }
 }

@@ -1,7 +1,9 @@
 //! What a plan is made from, and what can be wrong with it.
 
 use crate::solve::ProblemError;
-use endcap_model::{Calendar, Forecast, Group, LiftModel, Place, Scenario, Sku, Span, StockState, TimeError};
+use endcap_model::{
+    Calendar, Forecast, Group, LiftModel, Offer, Place, Scenario, ScenarioError, Sku, Span, StockState, TimeError,
+};
 use std::collections::BTreeMap;
 
 /// Prices and costs of one item, in minor units per piece.
@@ -11,6 +13,10 @@ pub struct ItemEconomics {
     pub sku: Sku,
     /// Items that substitute for it.
     pub group: Group,
+    /// Category that is managed together.
+    pub category: Option<String>,
+    /// Who sells it to the retailer, and may pay for its promotions.
+    pub vendor: Option<String>,
     /// Price without promotion.
     pub list_price: i64,
     /// What one piece costs.
@@ -38,6 +44,8 @@ pub struct PlanInput<'a> {
     pub items: &'a BTreeMap<Sku, ItemEconomics>,
     /// Stock when the plan begins; cells without one have none.
     pub states: &'a [StockState],
+    /// Offers by region that ran or were promised before the span; calendar rules count them.
+    pub published: &'a [Offer],
 }
 
 /// Input that cannot be planned.
@@ -89,9 +97,29 @@ pub enum PlanError {
         /// Its name.
         name: String,
     },
-    /// A lock's period cannot be read.
-    #[error("a lock's period cannot be read")]
-    LockPeriod(#[from] TimeError),
+    /// A period of a lock or a rule cannot be read.
+    #[error("a period of a lock or a rule cannot be read")]
+    RulePeriod(#[from] TimeError),
+    /// A rule speaks of nothing that is planned.
+    #[error("{rule} fits no item and region of the plan: mend its names or drop it")]
+    IdleRule {
+        /// The rule.
+        rule: String,
+    },
+    /// An item runs together with two sets of others.
+    #[error("{sku} in {region} is in two sets of `limits.together`: name it in one")]
+    TwiceTogether {
+        /// The item.
+        sku: Sku,
+        /// The region.
+        region: Place,
+    },
+    /// A goal that the plan cannot have.
+    #[error("the goal cannot be planned for")]
+    Goal(#[from] ScenarioError),
+    /// A sell-through is asked for, but everything is ordered again.
+    #[error("a least sell-through needs items that are not ordered again: name them under [[run_out]]")]
+    NothingRunsOut,
     /// Numbers too large to plan with.
     #[error("the plan's numbers do not fit")]
     Problem(#[from] ProblemError),

@@ -1,5 +1,11 @@
 //! The retail layer: its books, its limits and its reasons, checked by independent arithmetic.
 
+mod extensions;
+mod goals;
+mod random;
+mod replanned;
+mod small;
+
 use crate::*;
 use endcap_model::*;
 use std::collections::BTreeMap;
@@ -14,6 +20,8 @@ struct Shop {
     regions: BTreeMap<Place, Place>,
     items: BTreeMap<Sku, ItemEconomics>,
     states: Vec<StockState>,
+    span: Span,
+    published: Vec<Offer>,
 }
 
 impl Shop {
@@ -21,12 +29,13 @@ impl Shop {
         PlanInput {
             scenario: &self.scenario,
             calendar: Calendar::Index,
-            span: SPAN,
+            span: self.span,
             lift: &self.lift,
             baseline: &self.baseline,
             regions: &self.regions,
             items: &self.items,
             states: &self.states,
+            published: &self.published,
         }
     }
 
@@ -99,6 +108,8 @@ fn shop() -> Shop {
     let item = |at: usize| ItemEconomics {
         sku: skus[at].clone(),
         group: Group::new(format!("g{}", at / 3)),
+        category: None,
+        vendor: None,
         list_price: 1000,
         unit_cost: 450 - 20 * at as i64,
         shelf_life: None,
@@ -110,6 +121,8 @@ fn shop() -> Shop {
         regions: stores.iter().map(|store| (Place::new(store), Place::new(&store[..1]))).collect(),
         items: (0..6).map(|at| (skus[at].clone(), item(at))).collect(),
         states: states.collect(),
+        span: SPAN,
+        published: vec![],
     }
 }
 
@@ -122,12 +135,20 @@ fn scenario() -> Scenario {
         depths: [0.1, 0.2, 0.3].map(|share| Depth::from_share(share).unwrap()).to_vec(),
         caution: 0.0,
         objective: Objective::Full,
+        goal: Goal::default(),
+        channels: BTreeMap::new(),
+        segments: BTreeMap::new(),
+        effects: vec![],
+        wear_out: WearOut::default(),
+        run_out: vec![],
+        replan: ReplanTerms::default(),
         items: ItemTerms {
             list_price: 10.0,
             margin_rate: 0.5,
             by_category: BTreeMap::new(),
             by_sku: BTreeMap::new(),
             vendor_funding_share: 0.25,
+            vendor_funding: BTreeMap::new(),
         },
         limits: Limits {
             budget: 1500.0,
@@ -137,6 +158,10 @@ fn scenario() -> Scenario {
             fixed_cost: 5.0,
             capacity_share: 0.6,
             locks: vec![],
+            stockout_probability_max: 1.0,
+            pools: vec![],
+            rules: vec![],
+            together: vec![],
         },
         supply: SupplyTerms {
             lead_time_periods: 3,

@@ -1,4 +1,5 @@
-//! What one offer is worth against running none: the full profit and loss, part by part, and the page formula.
+//! What one offer is worth against running none: the full profit and loss, part by part, the page formula, and what it
+//! brings in revenue, pieces and stock sold.
 //!
 //! Baseline b, lift ratio r = exp(log lift), depth d, list price p, margin m, sums over the region's stores:
 //!
@@ -9,8 +10,11 @@
 //! | vendor funding | share · d p · promoted sales |
 //! | cannibalised | −Σ_j m_j b_j (1 − exp(ε_j s_i ln(1 − d))), j the group's other items in the region, ε_j their cross elasticity, s_i this item's weight in the price index that they see in a store |
 //! | pulled forward | −Σ_k m b_{t+k} (1 − exp(δ c^{k−1} log r)), δ the dip, c its carry, also past the horizon |
+//! | halo, taken elsewhere | see `outlets` |
+//! | leftover avoided | (cost − salvage) · pieces cleared, of items that are not ordered again |
+//! | wear-out | see `wear` |
 //! | supply | what limited stock and the cost of stock make different |
-//! | fixed | −fixed cost |
+//! | fixed | −fixed cost, for promotions |
 //!
 //! Each part is rounded to whole minor units, half to even, and the total is their sum. The page formula keeps the lift
 //! and the cannibalised part only. Two offers of one group in the same region and period are valued each as if alone:
@@ -18,8 +22,10 @@
 //! that it can also be a gain) and no pair penalty is charged for it.
 
 use crate::cells::Line;
+use crate::outlets::{Moved, Outlet};
 use crate::shelf::{ShelfTerms, shelf};
-use endcap_model::{Depth, LiftModel, Objective, ProfitAndLoss, Scenario};
+use crate::wear::wear_out;
+use endcap_model::{Depth, LiftModel, Objective, OfferKind, Outcomes, ProfitAndLoss, Scenario};
 
 /// What an offer is worth and what it uses.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -27,24 +33,19 @@ pub(crate) struct Worth {
     pub pnl: ProfitAndLoss,
     /// Value under the page formula.
     pub page: i64,
+    pub outcomes: Outcomes,
     /// Money it takes from the budget, in the objective's sense.
     pub budget: i64,
     /// Money given away: discount on all promoted units and fixed cost, less vendor money.
     pub spend: i64,
     /// Extra pieces that supply must carry.
     pub extra: i64,
+    /// Pieces that it takes from stock that is not ordered again.
+    pub stock: i64,
     pub baseline_units: f64,
     pub promoted_units: f64,
-}
-
-impl Worth {
-    /// Value in the objective that is maximised.
-    pub fn value(&self, objective: Objective) -> i64 {
-        match objective {
-            Objective::Full => self.pnl.total(),
-            Objective::Page => self.page,
-        }
-    }
+    /// Expected share of the region's stores that run out.
+    pub stockout: f64,
 }
 
 /// One of the group's other items in stores of the region that sell both, as an offer of one item touches it.
@@ -53,81 +54,152 @@ pub(crate) struct Substitute {
     /// Baseline units by period.
     pub baseline: Vec<f64>,
     pub margin: f64,
+    pub list_price: f64,
     /// Log units per log of this item's price ratio.
     pub elasticity: f64,
+}
+
+/// An offer of a line.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) struct Cut {
+    pub period: usize,
+    pub depth: Depth,
+    pub kind: OfferKind,
+    /// Whether the vendor pays its share.
+    pub funded: bool,
 }
 
 /// Values offers of one line.
 pub(crate) struct Valuer<'a> {
     pub line: &'a Line<'a>,
-    pub substitutes: &'a [Substitute],
+    pub substitutes: Vec<Substitute>,
+    pub outlets: Vec<Outlet>,
     pub scenario: &'a Scenario,
     pub lift: &'a LiftModel,
     pub season: Option<usize>,
     pub fixed_cost: i64,
 }
 
+/// Promoted sales, and what supply changes against selling all demand at no cost of stock.
+#[derive(Clone, Copy, Debug, Default)]
+struct Sold {
+    promoted: f64,
+    plain: f64,
+    later_loss: f64,
+    change: f64,
+    wasted: f64,
+    stockout: f64,
+}
+
+impl Sold {
+    /// Own pieces more than without the offer, before later periods.
+    fn extra(&self) -> f64 {
+        self.promoted - self.plain - self.later_loss
+    }
+}
+
 impl Valuer<'_> {
     /// Values an offer; `shift` moves the log lift by so many standard errors.
-    pub fn worth(&self, period: usize, depth: Depth, shift: f64) -> Worth {
-        let (log_lift, error) = self.line.response.log_lift(depth, 0.0, 0.0);
+    pub fn worth(&self, cut: Cut, shift: f64) -> Worth {
+        let Cut { period, depth, .. } = cut;
+        let (log_lift, error) = self.line.log_lift(depth);
         let log_lift = log_lift + shift * error;
         let ratio = log_lift.exp();
         let margin = self.line.margin();
         let discount = self.line.item.list_price as f64 * depth.share();
         let baseline = self.line.baseline(period, self.season);
         let lift_units = baseline * (ratio - 1.0);
-        let (promoted, supply) = self.supply(period, ratio, discount);
-        let vendor = self.scenario.items.vendor_funding_share * discount * promoted;
-        let round = |value: f64| value.round_ties_even() as i64;
+        let sold = self.supply(period, ratio, discount);
+        let lost = self.cannibalised(period, depth);
+        let pulled = self.pulled_forward(period, log_lift);
+        let moved = self.moved(period, sold.promoted - baseline);
+        let cleared = self.line.run_out.map_or(0.0, |_| (sold.extra() + pulled).max(0.0));
+        let later_discount = if cut.kind == OfferKind::Markdown { discount } else { 0.0 };
+        let vendor = if cut.funded { self.line.funding.share * discount * sold.promoted } else { 0.0 };
         let pnl = ProfitAndLoss {
             discount_on_baseline: -round(discount * baseline),
             lift: round((margin - discount) * lift_units),
-            cannibalised: round(self.cannibalised(period, depth)),
-            pulled_forward: round(self.pulled_forward(period, log_lift)),
+            cannibalised: round(lost.margin),
+            pulled_forward: round((margin - later_discount) * pulled),
             vendor_funding: round(vendor),
-            supply: round(supply),
-            fixed: -self.fixed_cost,
+            supply: round(sold.change),
+            fixed: if cut.kind == OfferKind::Promotion { -self.fixed_cost } else { 0 },
+            halo: round(moved.gained),
+            taken_elsewhere: round(moved.lost),
+            leftover_avoided: round(cleared * self.stranded_cost()),
+            wear_out: round(wear_out(&self.scenario.wear_out, self.line, period, depth, self.season)),
+            changes: 0,
         };
-        let spend = (round(discount * promoted) + self.fixed_cost - pnl.vendor_funding).max(0);
+        let spend = (round(discount * sold.promoted) - pnl.fixed - pnl.vendor_funding).max(0);
         let budget = match self.scenario.objective {
             Objective::Full => spend,
             Objective::Page => round(discount * lift_units),
         };
+        let list = self.line.item.list_price as f64;
+        let revenue = (list - discount) * sold.promoted - list * (sold.plain + sold.later_loss)
+            + (list - later_discount) * pulled
+            + lost.revenue
+            + moved.revenue;
+        let outcomes = Outcomes {
+            profit: pnl.total(),
+            revenue: round(revenue),
+            pieces: sold.extra() + pulled + lost.pieces + moved.pieces,
+            cleared: cleared.floor() as i64,
+            cleared_value: round(list * cleared.floor()),
+            wasted: round(sold.wasted),
+            sell_through: None,
+        };
         Worth {
             pnl,
             page: pnl.lift + pnl.cannibalised,
+            outcomes,
             budget: budget.max(0),
             spend,
-            extra: (promoted - baseline).max(0.0).ceil() as i64,
+            extra: (sold.promoted - baseline).max(0.0).ceil() as i64,
+            stock: (sold.promoted - sold.plain).max(0.0).ceil() as i64,
             baseline_units: baseline,
-            promoted_units: promoted,
+            promoted_units: sold.promoted,
+            stockout: sold.stockout,
         }
     }
 
-    /// Promoted sales, and what supply changes against selling all demand at no cost of stock.
-    fn supply(&self, period: usize, ratio: f64, discount: f64) -> (f64, f64) {
-        let terms = ShelfTerms::of(self.line, &self.scenario.supply);
+    /// What a piece left at the end cost beyond what it still brings; 0 for items that are ordered again.
+    fn stranded_cost(&self) -> f64 {
+        self.line.run_out.map_or(0.0, |terms| self.line.item.unit_cost as f64 * (1.0 - terms.salvage_share))
+    }
+
+    fn supply(&self, period: usize, ratio: f64, discount: f64) -> Sold {
+        let terms = ShelfTerms::of(self.line, self.scenario);
         let margin = self.line.margin();
-        let (mut promoted, mut change) = (0.0, 0.0);
+        let mut all = Sold::default();
         for cell in &self.line.stores {
             let shelf = shelf(cell, period, ratio, (margin, margin - discount), &terms);
             let base = cell.baseline[period];
             let sold = (margin - discount) * shelf.promoted_sales - margin * shelf.plain_sales;
             let wanted = (margin - discount) * base * ratio - margin * base;
-            promoted += shelf.promoted_sales;
-            change += sold - wanted - margin * shelf.later_loss - shelf.extra_cost;
+            all.promoted += shelf.promoted_sales;
+            all.plain += shelf.plain_sales;
+            all.later_loss += shelf.later_loss;
+            all.change += sold - wanted - margin * shelf.later_loss - shelf.extra_cost;
+            all.wasted += shelf.extra_waste;
+            all.stockout += shelf.stockout / self.line.stores.len() as f64;
         }
-        (promoted, change)
+        all
     }
 
-    fn cannibalised(&self, period: usize, depth: Depth) -> f64 {
+    fn cannibalised(&self, period: usize, depth: Depth) -> Lost {
         let log_price = depth.price_ratio().ln();
-        let lost = |other: &Substitute| other.margin * other.baseline[period] * (other.elasticity * log_price).exp_m1();
-        self.substitutes.iter().map(lost).sum()
+        let mut lost = Lost::default();
+        for other in &self.substitutes {
+            let share = (other.elasticity * log_price).exp_m1();
+            lost.pieces += other.baseline[period] * share;
+            lost.margin += other.margin * other.baseline[period] * share;
+            lost.revenue += other.list_price * other.baseline[period] * share;
+        }
+        lost
     }
 
-    /// Margin lost in later periods, until the household stock is down to a hundredth. A dip above 0 (sales that outlast
+    /// Pieces lost in later periods, until the household stock is down to a hundredth. A dip above 0 (sales that outlast
     /// the promotion) is not credited: an item's own momentum is easily taken for it.
     fn pulled_forward(&self, period: usize, log_lift: f64) -> f64 {
         let carry = self.lift.dip_carry.clamp(0.0, 0.99);
@@ -136,10 +208,34 @@ impl Valuer<'_> {
         let mut later = period + 1;
         while stock.abs() > 0.01 * log_lift.abs() && stock != 0.0 {
             let effect = (self.line.response.dip.mean.min(0.0) * stock).exp_m1();
-            lost += self.line.margin() * self.line.baseline(later, self.season) * effect;
+            lost += self.line.baseline(later, self.season) * effect;
             stock *= carry;
             later += 1;
         }
         lost
     }
+
+    fn moved(&self, period: usize, extra: f64) -> Moved {
+        let mut all = Moved::default();
+        for outlet in &self.outlets {
+            let moved = outlet.moved(period, extra.max(0.0), self.season);
+            all.pieces += moved.pieces;
+            all.gained += moved.gained;
+            all.lost += moved.lost;
+            all.revenue += moved.revenue;
+        }
+        all
+    }
+}
+
+/// What substitutes lose; 0 or less.
+#[derive(Clone, Copy, Debug, Default)]
+struct Lost {
+    pieces: f64,
+    margin: f64,
+    revenue: f64,
+}
+
+fn round(value: f64) -> i64 {
+    value.round_ties_even() as i64
 }

@@ -1,13 +1,14 @@
 //! `endcap solve`: the optimiser on a promotion instance or a public benchmark file.
 
+use crate::commands::earlier::{earlier, with_fixed};
 use crate::console::{Console, Ending, table};
 use anyhow::{Context, bail, ensure};
 use endcap_adapters::files::read_text;
-use endcap_adapters::instances::{InstanceFolder, read_instance_folder};
+use endcap_adapters::instances::open_instance_folder;
 use endcap_adapters::tables::{Column, write_csv, write_json};
 use endcap_model::{LimitPrice, SolveStatus};
-use endcap_plan::formats::{PromotionInstance, PromotionText, PublicFormat, PublicProblem, Sense, promotion, public};
-use endcap_plan::solve::{Problem, Settings, Solution, Solve, solve};
+use endcap_plan::formats::{PromotionFiles, PromotionInstance, PublicFormat, PublicProblem, Sense, promotion, public};
+use endcap_plan::solve::{Problem, Settings, Solution, Solve, Warm, solve_from};
 use serde::Serialize;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -19,7 +20,8 @@ use std::time::{Duration, Instant};
 /// Ctrl-C or the time limit ends the search early; the best plan so far, which keeps every rule, is still written.
 #[derive(clap::Args)]
 #[command(after_help = "Examples:\n  endcap solve p200x13x5 --gap 0.001 --time-limit 10 --out plan\n  \
-                        endcap solve khan_I03.txt --format mmkp --json")]
+                        endcap solve khan_I03.txt --format mmkp --json\n  \
+                        endcap solve p200x13x5 --warm plan/solve.json --fixed-weeks 2 --out next")]
 pub struct Args {
     /// Folder with instance.json, skus.csv, base.csv, gamma.csv, stock.csv, pairs.csv; or, with --format, a file.
     instance: PathBuf,
@@ -41,6 +43,13 @@ pub struct Args {
     /// Threads to use; all cores when not given. The result does not depend on it.
     #[arg(long)]
     threads: Option<usize>,
+    /// The solve.json of an earlier run, with its plan.csv beside it, to begin from: much faster when little has changed.
+    /// Plan and bound are as true as without it.
+    #[arg(long, value_name = "SOLVE_JSON", conflicts_with = "format")]
+    warm: Option<PathBuf>,
+    /// Keep the first so many weeks as the earlier plan has them.
+    #[arg(long, value_name = "WEEKS", default_value_t = 0, conflicts_with = "format")]
+    fixed_weeks: usize,
     /// Folder for plan.csv and solve.json; the current one when not given. Nothing is written for a benchmark file
     /// unless this is given.
     #[arg(long)]
@@ -122,10 +131,10 @@ fn settings(args: &Args) -> anyhow::Result<Settings> {
     Ok(Settings { gap: args.gap, time_limit, threads: args.threads, ..Settings::default() })
 }
 
-fn timed(problem: &Problem, args: &Args, interrupted: &AtomicBool) -> anyhow::Result<(Solve, f64)> {
+fn timed(problem: &Problem, warm: &Warm, args: &Args, interrupted: &AtomicBool) -> anyhow::Result<(Solve, f64)> {
     let settings = settings(args)?;
     let begun = Instant::now();
-    let solved = solve(problem, &settings, &|| interrupted.load(Ordering::Relaxed));
+    let solved = solve_from(problem, warm, &settings, &|| interrupted.load(Ordering::Relaxed));
     Ok((solved, begun.elapsed().as_secs_f64()))
 }
 
@@ -137,8 +146,13 @@ fn solve_folder(args: &Args, console: &Console, interrupted: &AtomicBool) -> any
             path.display()
         );
     }
-    let instance = read_instance(path)?;
-    let (solved, seconds) = timed(&instance.problem, args, interrupted)?;
+    let mut instance = read_instance(path)?;
+    let warm = args.warm.as_deref().map(|solved| earlier(solved, &instance.problem)).transpose()?.unwrap_or_default();
+    if args.fixed_weeks > 0 {
+        ensure!(args.warm.is_some(), "--fixed-weeks keeps the first weeks of an earlier plan: name its solve.json with --warm");
+        instance.problem = with_fixed(&instance.problem, &warm, args.fixed_weeks)?;
+    }
+    let (solved, seconds) = timed(&instance.problem, &warm, args, interrupted)?;
     let mut answer = answer(instance.name.clone(), &solved, &instance.problem, seconds, |value| value.into());
     let out = args.out.clone().unwrap_or_else(|| PathBuf::from("."));
     if let Solve::Solved(solution) = &solved {
@@ -152,17 +166,17 @@ fn solve_folder(args: &Args, console: &Console, interrupted: &AtomicBool) -> any
 }
 
 fn read_instance(folder: &Path) -> anyhow::Result<PromotionInstance> {
-    let files: InstanceFolder = read_instance_folder(folder)?;
-    let text = PromotionText {
-        instance: &files.instance,
-        skus: &files.skus,
-        base: &files.base,
-        gamma: &files.gamma,
-        stock: &files.stock,
-        pairs: files.pairs.as_deref(),
-        triples: files.triples.as_deref(),
+    let files = open_instance_folder(folder)?;
+    let files = PromotionFiles {
+        instance: files.instance,
+        skus: files.skus,
+        base: files.base,
+        gamma: files.gamma,
+        stock: files.stock,
+        pairs: files.pairs,
+        triples: files.triples,
     };
-    promotion(&text).with_context(|| format!("{} is no promotion instance", folder.display()))
+    promotion(files).with_context(|| format!("{} is no promotion instance", folder.display()))
 }
 
 fn write_plan(path: &Path, rows: &[(usize, usize, u32)]) -> anyhow::Result<()> {
@@ -188,7 +202,7 @@ fn solve_file(args: &Args, format: Format, console: &Console, interrupted: &Atom
     let wanted = |problem: &PublicProblem| args.problem.is_none_or(|number| number == problem.number);
     let mut answers = Vec::new();
     for problem in problems.into_iter().filter(wanted) {
-        let (solved, seconds) = timed(&problem.problem, args, interrupted)?;
+        let (solved, seconds) = timed(&problem.problem, &Warm::default(), args, interrupted)?;
         let name = if count == 1 { name.clone() } else { format!("{name} {}", problem.number) };
         let mut answer = answer(name, &solved, &problem.problem, seconds, |value| in_file_units(&problem, value));
         if let Solve::Solved(solution) = &solved {

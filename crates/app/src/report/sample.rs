@@ -230,6 +230,8 @@ fn plan(numbers: &mut Numbers) -> Plan {
         transfers: Vec::new(),
         report: PlanReport {
             objective: "full".into(),
+            goal: "max_margin".into(),
+            outcomes: Outcomes { profit: value, ..Outcomes::default() },
             value,
             bound: value + value / 160,
             gap: 1.0 - 160.0 / 161.0,
@@ -259,6 +261,7 @@ fn explanation(index: usize, span: Span, numbers: &mut Numbers) -> Explanation {
         vendor_funding: lift / 20,
         supply: -lift / 15,
         fixed: -500,
+        ..ProfitAndLoss::default()
     };
     let total = pnl.total();
     Explanation {
@@ -273,6 +276,9 @@ fn explanation(index: usize, span: Span, numbers: &mut Numbers) -> Explanation {
         baseline_units: normal,
         promoted_units: promoted,
         pnl,
+        value: total,
+        kind: OfferKind::Promotion,
+        stockout_probability: 0.02,
         total_95: (total - lift / 2, total + lift / 2),
         budget_use: (promoted * cut * 900.0) as i64,
         spend: (promoted * cut * 900.0) as i64,
@@ -289,6 +295,7 @@ fn rejected(index: usize, span: Span, numbers: &mut Numbers) -> RejectedOffer {
         place: Place::new(CITIES[index % 4]),
         period,
         depth: depth(0.1 * (1 + index % 5) as f64),
+        kind: OfferKind::Promotion,
         total: 90_000 - 3_400 * index as i64,
         priced_margin: -numbers.between(0.0, 9_000.0),
         because: match index % 6 {
@@ -572,12 +579,20 @@ fn scenario() -> Scenario {
         depths: [0.1, 0.2, 0.3, 0.4, 0.5].map(depth).into(),
         caution: 0.0,
         objective: Objective::Full,
+        goal: Goal::default(),
+        channels: BTreeMap::new(),
+        segments: BTreeMap::new(),
+        effects: vec![],
+        wear_out: WearOut::default(),
+        run_out: vec![],
+        replan: ReplanTerms::default(),
         items: ItemTerms {
             list_price: 12.0,
             margin_rate: 0.35,
             by_category: BTreeMap::new(),
             by_sku: BTreeMap::new(),
             vendor_funding_share: 0.1,
+            vendor_funding: BTreeMap::new(),
         },
         limits: Limits {
             budget: 50_000.0,
@@ -587,6 +602,10 @@ fn scenario() -> Scenario {
             fixed_cost: 5.0,
             capacity_share: f64::INFINITY,
             locks: vec![],
+            stockout_probability_max: 1.0,
+            pools: vec![],
+            rules: vec![],
+            together: vec![],
         },
         supply: SupplyTerms {
             lead_time_periods: 1,

@@ -7,8 +7,9 @@
 //! Sources of the formats: Chu and Beasley (1998) and Glover and Kochenberger (1996) for mkp; Khan (1998), Hifi,
 //! Michrafy and Sbihi (2004), Hiremath and Hill (2007) for mmkp; Chu and Beasley (1997) for gap.
 
-use super::text::{FormatError, Tokens};
-use crate::solve::{Builder, Problem, Solution, Unit};
+use super::error::FormatError;
+use super::tokens::{Tokens, decimals};
+use crate::solve::{Builder, NONE, Problem, ProblemError, Solution, Unit};
 
 /// A family of public benchmarks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -52,8 +53,8 @@ impl PublicProblem {
 
     /// Item chosen per unit, 0 the first; nothing where none is.
     pub fn chosen(&self, solution: &Solution) -> Vec<Option<u32>> {
-        let units = 0..self.problem.units().len();
-        units.map(|unit| Some(self.problem.column(solution.column(&self.problem, unit, 0)?).option)).collect()
+        let chosen = solution.choice.iter();
+        chosen.map(|&column| (column != NONE).then(|| self.problem.option(column))).collect()
     }
 }
 
@@ -91,7 +92,7 @@ struct Raw<'a> {
 }
 
 impl Raw<'_> {
-    fn build(&self, number: usize, sense: Sense) -> Result<PublicProblem, crate::solve::ProblemError> {
+    fn build(&self, number: usize, sense: Sense) -> Result<PublicProblem, ProblemError> {
         let columns = || self.units.iter().flatten();
         let value_digits = columns().map(|(value, _)| decimals(value)).max().unwrap_or(0);
         let uses = columns().flat_map(|(_, uses)| uses.iter().map(|(_, amount)| *amount));
@@ -102,7 +103,9 @@ impl Raw<'_> {
             builder.limit(format!("limit {}", at + 1), scaled(capacity, use_digits));
         }
         for columns in &self.units {
-            builder.unit(Unit { required: if self.required { vec![0] } else { Vec::new() }, ..Unit::default() });
+            let mut unit = Unit::simple(1, None);
+            unit.rules.required.extend(self.required.then_some(0));
+            builder.unit(unit);
             for (option, (value, uses)) in columns.iter().enumerate() {
                 let uses: Vec<_> = uses.iter().map(|(limit, amount)| (*limit, scaled(amount, use_digits))).collect();
                 builder.column(0, option as u32, sign * scaled(value, value_digits), 0, &uses);
@@ -111,12 +114,6 @@ impl Raw<'_> {
         let scale = 10_i64.pow(value_digits);
         Ok(PublicProblem { number, problem: builder.build()?, sense, scale })
     }
-}
-
-/// Decimals of a number without trailing zeros; at most 6.
-fn decimals(text: &str) -> u32 {
-    let digits = text.split_once('.').map_or("", |(_, digits)| digits.trim_end_matches('0'));
-    digits.len().min(6) as u32
 }
 
 fn scaled(text: &str, digits: u32) -> i64 {

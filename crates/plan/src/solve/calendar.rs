@@ -1,29 +1,18 @@
-//! The best calendar of one unit under given prices: an exact dynamic program for spacing and required periods; the
-//! unit's own stock by a price on it (line search) for the bound and by depth-first search for the plan.
-//!
-//! All arithmetic is in whole numbers: "grains", minor units times a power of two. Every rounding goes up, so that
-//! what is called a bound is one.
+//! The best calendar of one unit under given prices: an exact dynamic program over the graph of its rules; the unit's
+//! own stock by a price on it (line search) for the bound, and by depth-first search for the plan.
 //!
 //! # Source
 //! Lagrangian relaxation with the subproblem solved to optimality: Geoffrion (1974), Fisher (1981); the price of a
 //! single knapsack row by intersecting lines: Handler and Zang (1980).
 
-use super::problem::{NONE, Problem};
+use super::graph::Graph;
+use super::problem::Problem;
 
-/// A reduced value of a column that may not be chosen.
-pub const BLOCKED: i64 = i64::MIN;
-/// A calendar that cannot be completed.
-const NEVER: i64 = -(1 << 61);
+/// What a column that may not be chosen is worth.
+pub const BLOCKED: f64 = f64::NEG_INFINITY;
 
-/// The best calendar of a unit under prices.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Best {
-    /// No calendar of the unit is worth more, in grains.
-    pub bound: i64,
-    /// Weight of [`Desk::high`] in the convex combination that attains the bound of the priced stock; 0 when
-    /// [`Desk::low`] alone is the answer.
-    pub high_weight: f64,
-}
+/// Minor units by which a calendar must be better to be worth finding; part of every bound.
+pub const TOLERANCE: f64 = 1e-6;
 
 /// How hard to look.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -34,316 +23,553 @@ pub enum Depth {
     Exact(usize),
 }
 
+/// The best calendar of a unit under prices.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Best {
+    /// No calendar of the unit is worth more.
+    pub bound: f64,
+    /// What [`Desk::low`] is worth.
+    pub value: f64,
+    /// Weight of [`Desk::high`] in the convex combination that attains the bound of the priced stock; 0 when
+    /// [`Desk::low`] alone is the answer.
+    pub high_weight: f64,
+}
+
+/// A calendar that is nearly best.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Near {
+    /// What it is worth.
+    pub value: f64,
+    /// Its columns, by period.
+    pub columns: Vec<u32>,
+}
+
 /// Work space for one unit at a time.
 #[derive(Clone, Debug, Default)]
 pub struct Desk {
-    /// Reduced value of each column of the unit, in grains.
-    pub reduced: Vec<i64>,
-    /// The best calendar that keeps the stock: a column per period or [`NONE`].
+    /// What each column of the unit is worth after paying the prices.
+    pub reduced: Vec<f64>,
+    /// The best calendar that keeps the stock: its columns, by period.
     pub low: Vec<u32>,
     /// A calendar that needs more than the stock, when the stock is priced and binds.
     pub high: Vec<u32>,
-    /// Price of stock at the last call, in grains per piece.
-    pub stock_price: i64,
-    completion: Vec<i64>,
-    pick: Vec<u32>,
-    required: Vec<bool>,
-    next: Vec<usize>,
+    /// Price of stock at the last call.
+    pub stock_price: f64,
+    /// Per node, the best that can follow.
+    completion: Vec<f64>,
+    /// Per period, the best column and what it is worth.
+    best: Vec<(f64, u32)>,
+    chosen: Vec<bool>,
     path: Vec<u32>,
+    /// Per period, the stock that has arrived.
+    arrived: Vec<i64>,
+    /// Per node, what follows at the price of stock.
+    completes: Vec<Line>,
+    labels: Vec<Label>,
+    /// Per node, labels that wait there.
+    waiting: Vec<Vec<u32>>,
+}
+
+/// What a unit's stock leaves at a calendar: value and use.
+#[derive(Clone, Copy, Debug, PartialEq)]
+struct Line {
+    value: f64,
+    used: i64,
 }
 
 impl Desk {
-    /// Finds the best calendar for the reduced values that the caller has put in [`Desk::reduced`]; nothing when
-    /// the rules of the unit leave no calendar. `stock_price` is a guess (0 for none).
-    pub fn best(&mut self, problem: &Problem, unit: usize, depth: Depth, stock_price: i64) -> Option<Best> {
-        self.prepare(problem, unit);
-        self.stock_price = 0;
-        let free = self.backward(problem, unit, 0);
-        if free <= NEVER / 2 {
+    /// Finds the best calendar for the worths that the caller has put in [`Desk::reduced`]; nothing when rules and stock
+    /// leave none. `guess` is a likely price of stock (0 for none), `known` a calendar that keeps all rules and stock.
+    pub fn best(&mut self, problem: &Problem, unit: usize, depth: Depth, guess: f64, known: &[u32]) -> Option<Best> {
+        self.stock_price = 0.0;
+        let free = self.backward(problem, unit, 0.0);
+        if free == BLOCKED {
             return None;
         }
-        let used = self.trace(problem, unit, Side::Low);
-        let Some(stock) = problem.units()[unit].stock.filter(|&stock| used > stock) else {
-            return Some(Best { bound: free, high_weight: 0.0 });
+        let used = self.trace(problem, unit);
+        std::mem::swap(&mut self.low, &mut self.path);
+        let Some(supply) = problem.supply(unit) else {
+            return Some(Best { bound: free, value: free, high_weight: 0.0 });
         };
-        self.with_stock(problem, unit, depth, stock, (free, used), stock_price)
-    }
-
-    /// Sums reduced values and stock of a calendar.
-    fn line(&self, problem: &Problem, unit: usize, calendar: &[u32]) -> (i64, i64) {
-        let first = problem.columns_of(unit).start;
-        calendar.iter().filter(|&&column| column != NONE).fold((0, 0), |(value, stock), &column| {
-            (value + self.reduced[column as usize - first], stock + problem.column(column).stock)
-        })
-    }
-
-    fn prepare(&mut self, problem: &Problem, unit: usize) {
-        let periods = problem.periods();
-        self.completion.resize(periods + 1, 0);
-        self.pick.resize(periods, NONE);
-        self.low.resize(periods, NONE);
-        self.high.resize(periods, NONE);
-        let rules = &problem.units()[unit];
-        self.required.clear();
-        self.required.resize(periods, false);
-        rules.required.iter().for_each(|&period| self.required[period] = true);
-        self.next.clear();
-        // Where a column may continue: past its spacing, unless a required period lies between.
-        self.next.extend((0..periods).map(|period| {
-            let next = (period + rules.spacing).min(periods);
-            if self.required[period + 1..next].iter().any(|&required| required) { usize::MAX } else { next }
-        }));
-    }
-
-    /// Fills `completion[t]`, the best priced value of periods t and later, with stock at a price.
-    fn backward(&mut self, problem: &Problem, unit: usize, price: i64) -> i64 {
-        let first = problem.columns_of(unit).start;
-        let periods = problem.periods();
-        self.completion[periods] = 0;
-        for period in (0..periods).rev() {
-            let skip = if self.required[period] { NEVER } else { self.completion[period + 1] };
-            let (mut best, mut pick) = (skip, NONE);
-            if self.next[period] != usize::MAX {
-                let after = self.completion[self.next[period]];
-                for column in problem.columns_at(unit, period) {
-                    let reduced = self.reduced[column - first];
-                    if reduced == BLOCKED {
-                        continue;
-                    }
-                    let worth = priced(reduced, price, problem.column(column as u32).stock) + after;
-                    if worth > best {
-                        (best, pick) = (worth, column as u32);
-                    }
-                }
-            }
-            self.completion[period] = best.max(NEVER);
-            self.pick[period] = pick;
+        let total = supply.last().map_or(0, |last| last.1);
+        self.arrive(problem.periods(), supply);
+        if used <= total && (supply.len() == 1 && supply[0].0 == 0 || self.in_time(problem, unit, &self.low)) {
+            return Some(Best { bound: free, value: free, high_weight: 0.0 });
         }
-        self.completion[0]
-    }
-
-    /// Walks the picks of the last backward pass and returns the stock they use.
-    fn trace(&mut self, problem: &Problem, unit: usize, side: Side) -> i64 {
-        let calendar = match side {
-            Side::Low => &mut self.low,
-            Side::High => &mut self.high,
-        };
-        calendar.fill(NONE);
-        let spacing = problem.units()[unit].spacing;
-        let (mut period, mut used) = (0, 0);
-        while period < self.pick.len() {
-            let column = self.pick[period];
-            calendar[period] = column;
-            if column == NONE {
-                period += 1;
-            } else {
-                used += problem.column(column).stock;
-                period += spacing;
+        std::mem::swap(&mut self.low, &mut self.high);
+        let (bound, under, over) = self.price_stock(problem, unit, total, Line { value: free, used }, guess)?;
+        match depth {
+            Depth::Priced => {
+                let spread = (over.used - under.used).max(1) as f64;
+                let high_weight = ((total - under.used) as f64 / spread).clamp(0.0, 1.0);
+                Some(Best { bound, value: under.value, high_weight })
             }
+            Depth::Exact(nodes) => Some(self.exact(problem, unit, (bound, under), known, nodes)),
         }
-        used
     }
 
-    fn picked_stock(&self, problem: &Problem, unit: usize) -> i64 {
-        let spacing = problem.units()[unit].spacing;
-        let (mut period, mut used) = (0, 0);
-        while period < self.pick.len() {
-            match self.pick[period] {
-                NONE => period += 1,
-                column => {
-                    used += problem.column(column).stock;
-                    period += spacing;
-                }
-            }
-        }
-        used
-    }
-
-    /// The free calendar needs more than the stock: price it, then search if asked to.
-    fn with_stock(
+    /// Lists up to `most` calendars that keep rules and stock and fall short of the best by no more than `spare`, best
+    /// first. Call after [`Desk::best`]. False when the search was cut short, so that others may be missing.
+    pub fn near(
         &mut self,
         problem: &Problem,
         unit: usize,
-        depth: Depth,
-        stock: i64,
-        (free, free_used): (i64, i64),
-        guess: i64,
-    ) -> Option<Best> {
-        std::mem::swap(&mut self.low, &mut self.high);
-        let mut over = (free, free_used);
-        let mut under = self.leanest(problem, unit, stock)?;
-        let mut price = if guess > 0 { guess } else { slope(over, under) };
-        let mut bound = i128::from(free);
-        let mut best_price = 0;
-        for step in 0..100 {
-            let value = self.backward(problem, unit, price);
-            let at_price = i128::from(value) + i128::from(price) * i128::from(stock);
-            if at_price < bound {
-                (bound, best_price) = (at_price, price);
+        best: &Best,
+        spare: f64,
+        most: usize,
+        nodes: usize,
+        found: &mut Vec<Near>,
+    ) -> bool {
+        found.clear();
+        let price = self.stock_price;
+        self.backward(problem, unit, price);
+        if problem.supply(unit).is_none() {
+            self.arrived.clear();
+            self.arrived.resize(problem.periods(), i64::MAX);
+        }
+        let mut path = std::mem::take(&mut self.path);
+        path.clear();
+        let mut keep = Keeper { found, most, floor: best.value - spare, full: true };
+        let mut search = self.search(problem, unit, price, nodes, &mut path);
+        search.visit(search.graph.root, 0.0, 0, &mut keep);
+        let complete = search.nodes_left > 0 && keep.full;
+        self.path = path;
+        found.sort_by(|a, b| b.value.total_cmp(&a.value).then_with(|| a.columns.cmp(&b.columns)));
+        complete
+    }
+
+    fn arrive(&mut self, periods: usize, supply: &[(u32, i64)]) {
+        self.arrived.clear();
+        self.arrived.resize(periods, 0);
+        for (at, &(period, sum)) in supply.iter().enumerate() {
+            let to = supply.get(at + 1).map_or(periods, |next| next.0 as usize);
+            self.arrived[period as usize..to].fill(sum);
+        }
+    }
+
+    /// Returns whether a calendar never uses stock before it arrives. The unit's arrivals must be laid out.
+    fn in_time(&self, problem: &Problem, unit: usize, calendar: &[u32]) -> bool {
+        let mut used = 0;
+        calendar.iter().all(|&column| {
+            used += problem.stock_use(column);
+            used <= self.arrived[problem.period_of(unit, column)]
+        })
+    }
+
+    /// Sums what a calendar is worth and uses.
+    fn line(&self, problem: &Problem, unit: usize, calendar: &[u32]) -> Line {
+        let first = problem.columns_of(unit).start;
+        calendar.iter().fold(Line { value: 0.0, used: 0 }, |line, &column| Line {
+            value: line.value + self.reduced[column as usize - first],
+            used: line.used + problem.stock_use(column),
+        })
+    }
+
+    /// Fills in the best that can follow each node, with stock at a price, and returns that of the root.
+    fn backward(&mut self, problem: &Problem, unit: usize, price: f64) -> f64 {
+        let cells = problem.cells(unit);
+        let stocks = problem.stock_uses(problem.columns_of(unit));
+        let first = cells[0];
+        self.best.clear();
+        self.best.extend(cells.windows(2).map(|cell| {
+            let cell = (cell[0] - first) as usize..(cell[1] - first) as usize;
+            let mut best = (BLOCKED, 0);
+            for at in cell {
+                let worth = if price > 0.0 {
+                    self.reduced[at] - price * f64::from(stocks[at])
+                } else {
+                    self.reduced[at]
+                };
+                if worth > best.0 {
+                    best = (worth, first + at as u32);
+                }
             }
-            let used = self.picked_stock(problem, unit);
-            let (side, known) = if used <= stock { (Side::Low, &mut under) } else { (Side::High, &mut over) };
-            let before = *known;
-            self.trace(problem, unit, side);
-            let line = self.line(problem, unit, if used <= stock { &self.low } else { &self.high });
-            *known = line;
+            best
+        }));
+        let graph = problem.graph(unit);
+        let count = graph.nodes.len();
+        self.completion.resize(count + 2, 0.0);
+        self.chosen.resize(count, false);
+        let completion = &mut self.completion[..count + 2];
+        completion[count] = 0.0;
+        completion[count + 1] = BLOCKED;
+        for (at, node) in graph.nodes.iter().enumerate().rev() {
+            let off = completion[node.off as usize];
+            let on = self.best[node.period as usize].0 + completion[node.on as usize];
+            self.chosen[at] = on > off;
+            completion[at] = on.max(off);
+        }
+        completion[graph.root as usize]
+    }
+
+    /// Walks the choices of the last backward pass into `path` and returns the stock they use.
+    fn trace(&mut self, problem: &Problem, unit: usize) -> i64 {
+        let graph = problem.graph(unit);
+        self.path.clear();
+        let mut used = 0;
+        walk(graph, &self.chosen, graph.root, |period| {
+            let column = self.best[period].1;
+            used += problem.stock_use(column);
+            self.path.push(column);
+        });
+        used
+    }
+
+    /// The free calendar, in `high`, does not keep the stock: finds the price of stock with the least bound. Leaves a
+    /// calendar that keeps it in `low`; nothing when there is none.
+    fn price_stock(
+        &mut self,
+        problem: &Problem,
+        unit: usize,
+        total: i64,
+        free: Line,
+        guess: f64,
+    ) -> Option<(f64, Line, Line)> {
+        let mut over = free;
+        let mut under = self.leanest(problem, unit)?;
+        let mut bound = free.value;
+        if free.used <= total {
+            // Only arrivals hold it back: a price on the total says nothing.
+            return Some((bound, under, over));
+        }
+        let mut price = if guess > 0.0 { guess } else { slope(over, under) };
+        for step in 0..60 {
+            let value = self.backward(problem, unit, price);
+            let at_price = value + price * total as f64;
+            if at_price < bound {
+                (bound, self.stock_price) = (at_price, price);
+            }
+            let used = self.trace(problem, unit);
+            let line = self.line(problem, unit, &self.path);
+            let fits = used <= total;
+            let before = if fits { under } else { over };
+            if fits && !self.in_time(problem, unit, &self.path) {
+                // Good for the bound, but no calendar to keep.
+                break;
+            }
+            std::mem::swap(&mut self.path, if fits { &mut self.low } else { &mut self.high });
+            *(if fits { &mut under } else { &mut over }) = line;
             let steeper = slope(over, under);
-            if used == stock || steeper == price || (step > 0 && line == before) {
+            if used == total || steeper == price || (step > 0 && line == before) {
                 break;
             }
             price = steeper;
         }
-        self.stock_price = best_price;
-        let bound = bound.min(i128::from(free)) as i64;
-        match depth {
-            Depth::Priced => {
-                let spread = (over.1 - under.1).max(1) as f64;
-                Some(Best { bound, high_weight: ((stock - under.1) as f64 / spread).clamp(0.0, 1.0) })
-            }
-            Depth::Exact(nodes) => {
-                let exact = self.search(problem, unit, stock, under.0, nodes);
-                Some(Best { bound: exact.min(bound), high_weight: 0.0 })
-            }
-        }
+        Some((bound, under, over))
     }
 
-    /// Puts into `low` the calendar of required periods that uses least stock; the empty one when nothing is required.
-    fn leanest(&mut self, problem: &Problem, unit: usize, stock: i64) -> Option<(i64, i64)> {
-        if problem.units()[unit].required.is_empty() {
-            self.low.fill(NONE);
-            return Some((0, 0));
+    /// Puts into `low` the calendar that uses least stock among those that rules leave; nothing when even that does not
+    /// keep the stock.
+    fn leanest(&mut self, problem: &Problem, unit: usize) -> Option<Line> {
+        let graph = problem.graph(unit);
+        self.low.clear();
+        if self.path_of_nothing(graph) {
+            return Some(Line { value: 0.0, used: 0 });
         }
-        let heavy = (1_i64 << 60)
-            / (problem.columns_of(unit).map(|c| problem.column(c as u32).stock).max()?.max(1))
-            / (problem.periods() as i64 + 1);
         let kept = std::mem::take(&mut self.reduced);
-        self.reduced = kept.iter().map(|&reduced| if reduced == BLOCKED { BLOCKED } else { 0 }).collect();
-        self.backward(problem, unit, heavy.max(1));
-        let used = self.trace(problem, unit, Side::Low);
+        self.reduced = kept.iter().map(|&worth| if worth == BLOCKED { BLOCKED } else { 0.0 }).collect();
+        let root = self.backward(problem, unit, 1.0);
+        let mut lean = None;
+        if root > BLOCKED {
+            self.trace(problem, unit);
+            if self.in_time(problem, unit, &self.path) {
+                lean = Some(self.path.clone());
+            } else {
+                lean = self.any_in_time(problem, unit);
+            }
+        }
         self.reduced = kept;
-        (used <= stock).then(|| self.line(problem, unit, &self.low))
+        self.low = lean?;
+        Some(self.line(problem, unit, &self.low))
     }
 
-    /// Exact best calendar within the stock by depth-first search; `low` holds the incumbent. Returns a bound, which
-    /// is the value of the best calendar when the search was not cut short.
-    fn search(&mut self, problem: &Problem, unit: usize, stock: i64, incumbent: i64, nodes: usize) -> i64 {
+    /// Some calendar that never uses stock before it arrives, searched with all columns worth nothing.
+    fn any_in_time(&mut self, problem: &Problem, unit: usize) -> Option<Vec<u32>> {
+        let mut found = Vec::new();
+        let mut keep = Keeper { found: &mut found, most: 1, floor: BLOCKED, full: true };
+        self.backward(problem, unit, 0.0);
+        let mut path = Vec::new();
+        let mut search = self.search(problem, unit, 0.0, 1 << 22, &mut path);
+        search.visit(search.graph.root, 0.0, 0, &mut keep);
+        found.pop().map(|near| near.columns)
+    }
+
+    /// Returns whether the rules allow to choose nothing at all.
+    fn path_of_nothing(&self, graph: &Graph) -> bool {
+        let mut at = graph.root;
+        while let Some(node) = graph.nodes.get(at as usize) {
+            at = node.off;
+        }
+        at == graph.end()
+    }
+
+    /// Exact best calendar within the stock by depth-first search.
+    fn exact(
+        &mut self,
+        problem: &Problem,
+        unit: usize,
+        (bound, under): (f64, Line),
+        known: &[u32],
+        nodes: usize,
+    ) -> Best {
+        let mut floor = under.value;
+        if !known.is_empty() {
+            let line = self.line(problem, unit, known);
+            if line.value > floor {
+                floor = line.value;
+                self.low.clear();
+                self.low.extend_from_slice(known);
+            }
+        }
+        if bound <= floor + TOLERANCE {
+            return Best { bound, value: floor, high_weight: 0.0 };
+        }
+        self.label(problem, unit, (bound, floor), nodes)
+    }
+
+    /// Exact best calendar within the stock: labels (value, stock used) spread through the graph, of which those that
+    /// are dominated or cannot beat the best so far are dropped. At most so many labels are kept; `low` holds the
+    /// incumbent.
+    fn label(&mut self, problem: &Problem, unit: usize, (bound, floor): (f64, f64), most: usize) -> Best {
         let price = self.stock_price;
         self.backward(problem, unit, price);
-        self.path.clear();
-        let mut path = std::mem::take(&mut self.path);
-        let mut low = std::mem::take(&mut self.low);
-        let mut search = Search {
-            problem,
-            unit,
-            desk: self,
-            first: problem.columns_of(unit).start,
-            price,
-            stock,
-            best: incumbent,
-            calendar: &mut low,
-            path: &mut path,
-            bound: i64::MIN,
-            nodes_left: nodes,
-        };
-        search.visit(0, 0, 0);
-        let bound = search.bound.max(search.best.saturating_add(TOLERANCE));
-        self.path = path;
-        self.low = low;
-        bound
+        let graph = problem.graph(unit);
+        let cells = problem.cells(unit);
+        let total = self.arrived.last().copied().unwrap_or(0);
+        let end = graph.end() as usize;
+        let (mut best, mut best_end) = (floor, None);
+        let at_once = problem.supply(unit).is_some_and(|supply| supply.len() == 1 && supply[0].0 == 0);
+        if at_once {
+            self.complete(problem, unit);
+        }
+        let labels = &mut self.labels;
+        labels.clear();
+        self.waiting.resize(end + 2, Vec::new());
+        self.waiting.iter_mut().for_each(Vec::clear);
+        let reach = |value: f64, used: i64, node: u32| value + self.completion[node as usize] + price * (total - used) as f64;
+        labels.push(Label { value: 0.0, used: 0, column: 0, before: u32::MAX });
+        self.waiting[graph.root as usize].push(0);
+        let mut open = BLOCKED;
+        for at in 0..end {
+            let mut here = std::mem::take(&mut self.waiting[at]);
+            drop_dominated(&mut here, labels);
+            let node = graph.nodes[at];
+            let period = node.period as usize;
+            for &label in &here {
+                let Label { value, used, .. } = labels[label as usize];
+                if reach(value, used, at as u32) <= best + TOLERANCE {
+                    continue;
+                }
+                if labels.len() > most {
+                    open = open.max(reach(value, used, at as u32));
+                    continue;
+                }
+                if reach(value, used, node.off) > best + TOLERANCE {
+                    self.waiting[node.off as usize].push(label);
+                }
+                let room = self.arrived[period] - used;
+                for column in cells[period]..cells[period + 1] {
+                    let stock = problem.stock_use(column);
+                    let value = value + self.reduced[(column - cells[0]) as usize];
+                    if stock > room || reach(value, used + stock, node.on) <= best + TOLERANCE {
+                        continue;
+                    }
+                    let used = used + stock;
+                    labels.push(Label { value, used, column, before: label });
+                    let fresh = labels.len() as u32 - 1;
+                    self.waiting[node.on as usize].push(fresh);
+                    if at_once {
+                        // What would follow at the price of stock may already fit.
+                        let rest = self.completes[node.on as usize];
+                        if used + rest.used <= total && value + rest.value > best + TOLERANCE {
+                            (best, best_end) = (value + rest.value, Some((fresh, node.on)));
+                        }
+                    }
+                }
+            }
+            self.waiting[at] = here;
+            for &label in &self.waiting[end] {
+                // Stock left over is worth nothing, whatever its price says.
+                if labels[label as usize].value > best + TOLERANCE {
+                    (best, best_end) = (labels[label as usize].value, Some((label, graph.end())));
+                }
+            }
+            self.waiting[end].clear();
+        }
+        if let Some((mut label, at)) = best_end {
+            self.low.clear();
+            while labels[label as usize].before != u32::MAX {
+                self.low.push(labels[label as usize].column);
+                label = labels[label as usize].before;
+            }
+            self.low.reverse();
+            walk(graph, &self.chosen, at, |period| self.low.push(self.best[period].1));
+        }
+        Best { bound: bound.min(open.max(best + TOLERANCE)), value: best, high_weight: 0.0 }
+    }
+
+    /// Sums, per node, what the choices of the last backward pass are worth and use from there on.
+    fn complete(&mut self, problem: &Problem, unit: usize) {
+        let graph = problem.graph(unit);
+        let first = problem.columns_of(unit).start;
+        self.completes.resize(graph.nodes.len() + 2, Line { value: 0.0, used: 0 });
+        self.completes[graph.end() as usize] = Line { value: 0.0, used: 0 };
+        self.completes[graph.dead() as usize] = Line { value: BLOCKED, used: 0 };
+        for (at, node) in graph.nodes.iter().enumerate().rev() {
+            self.completes[at] = if self.chosen[at] {
+                let column = self.best[node.period as usize].1;
+                let rest = self.completes[node.on as usize];
+                let value = rest.value + self.reduced[column as usize - first];
+                Line { value, used: rest.used + problem.stock_use(column) }
+            } else {
+                self.completes[node.off as usize]
+            };
+        }
+    }
+
+    fn search<'a>(
+        &'a self,
+        problem: &'a Problem,
+        unit: usize,
+        price: f64,
+        nodes: usize,
+        path: &'a mut Vec<u32>,
+    ) -> Search<'a> {
+        let total = self.arrived.last().copied().unwrap_or(0);
+        // Without a limit on stock its price is 0, and what is left of it is worth nothing.
+        let total = if price > 0.0 { total } else { 0 };
+        let (graph, cells) = (problem.graph(unit), problem.cells(unit));
+        Search { problem, desk: self, graph, cells, price, total, path, open: BLOCKED, nodes_left: nodes }
     }
 }
 
-/// Grains by which a calendar must be better to be worth finding; added to the bound.
-const TOLERANCE: i64 = 16;
-
-#[derive(Clone, Copy)]
-enum Side {
-    Low,
-    High,
+/// What a search does with the calendars it finds.
+trait Found {
+    /// A calendar must be worth more than this.
+    fn floor(&self) -> f64;
+    /// Takes a calendar.
+    fn take(&mut self, value: f64, columns: &[u32]);
 }
 
+/// Follows the choices from a node to the end.
+fn walk(graph: &Graph, chosen: &[bool], from: u32, mut on: impl FnMut(usize)) {
+    let mut at = from;
+    while let Some(node) = graph.nodes.get(at as usize) {
+        at = if chosen[at as usize] {
+            on(node.period as usize);
+            node.on
+        } else {
+            node.off
+        };
+    }
+}
+
+/// The beginning of a calendar.
+#[derive(Clone, Copy, Debug)]
+struct Label {
+    value: f64,
+    used: i64,
+    column: u32,
+    before: u32,
+}
+
+/// Keeps of the labels at one node those that no other equals in value with as little stock.
+fn drop_dominated(here: &mut Vec<u32>, labels: &[Label]) {
+    here.sort_unstable_by(|&a, &b| {
+        let (one, other) = (&labels[a as usize], &labels[b as usize]);
+        one.used.cmp(&other.used).then(other.value.total_cmp(&one.value)).then(a.cmp(&b))
+    });
+    let mut most = BLOCKED;
+    here.retain(|&label| {
+        let better = labels[label as usize].value > most;
+        most = most.max(labels[label as usize].value);
+        better
+    });
+}
+
+/// Keeps the `most` best above a floor.
+struct Keeper<'a> {
+    found: &'a mut Vec<Near>,
+    most: usize,
+    floor: f64,
+    full: bool,
+}
+
+impl Found for Keeper<'_> {
+    fn floor(&self) -> f64 {
+        self.floor
+    }
+
+    fn take(&mut self, value: f64, columns: &[u32]) {
+        if self.found.len() >= self.most {
+            self.full = false;
+            let least = (0..self.found.len()).min_by(|&a, &b| self.found[a].value.total_cmp(&self.found[b].value));
+            self.found.swap_remove(least.expect("Invariant: a full list is not empty"));
+        }
+        self.found.push(Near { value, columns: columns.to_vec() });
+        if self.found.len() >= self.most {
+            self.floor = self.found.iter().fold(f64::INFINITY, |least, near| least.min(near.value)).max(self.floor);
+        }
+    }
+}
+
+/// Depth-first search over the calendars of a unit.
 struct Search<'a> {
     problem: &'a Problem,
-    unit: usize,
     desk: &'a Desk,
-    first: usize,
-    price: i64,
-    stock: i64,
-    best: i64,
-    calendar: &'a mut [u32],
+    graph: &'a Graph,
+    cells: &'a [u32],
+    price: f64,
+    total: i64,
     path: &'a mut Vec<u32>,
-    bound: i64,
+    /// Best that a branch that was cut short could still have come to.
+    open: f64,
     nodes_left: usize,
 }
 
 impl Search<'_> {
-    /// Best that a calendar can still come to that has this value and stock so far and goes on at a period.
-    fn reach(&self, value: i64, used: i64, period: usize) -> i64 {
-        let left = i128::from(self.price) * i128::from(self.stock - used);
-        let reach = i128::from(value) + i128::from(self.desk.completion[period]) + left;
-        reach.clamp(i128::from(NEVER), i128::from(i64::MAX)) as i64
+    /// Best that a calendar can still come to that has this value and stock so far and goes on at a node.
+    fn reach(&self, value: f64, used: i64, node: u32) -> f64 {
+        value + self.desk.completion[node as usize] + self.price * (self.total - used) as f64
     }
 
-    fn visit(&mut self, from: usize, value: i64, used: i64) {
-        let periods = self.problem.periods();
-        for period in from..=periods {
-            if period == periods {
+    fn visit(&mut self, mut at: u32, value: f64, used: i64, found: &mut impl Found) {
+        let (problem, desk) = (self.problem, self.desk);
+        loop {
+            let Some(node) = self.graph.nodes.get(at as usize) else {
                 // Stock left over is worth nothing here, whatever its price says.
-                if value > self.best {
-                    self.keep(value);
+                if at == self.graph.end() && value > found.floor() {
+                    found.take(value, self.path);
                 }
                 return;
-            }
-            let reach = self.reach(value, used, period);
-            if reach <= self.best.saturating_add(TOLERANCE) {
+            };
+            let reach = self.reach(value, used, at);
+            if reach <= found.floor() {
                 return;
             }
             if self.nodes_left == 0 {
-                self.bound = self.bound.max(reach);
+                self.open = self.open.max(reach);
                 return;
             }
             self.nodes_left -= 1;
-            self.take(period, value, used);
-            if self.desk.required[period] {
-                return;
-            }
-        }
-    }
-
-    fn take(&mut self, period: usize, value: i64, used: i64) {
-        let next = self.desk.next[period];
-        if next == usize::MAX {
-            return;
-        }
-        for column in self.problem.columns_at(self.unit, period) {
-            let reduced = self.desk.reduced[column - self.first];
-            let stock = self.problem.column(column as u32).stock;
-            if reduced == BLOCKED || (reduced <= 0 && !self.desk.required[period]) || used + stock > self.stock {
-                continue;
-            }
-            if self.reach(value + reduced, used + stock, next) > self.best.saturating_add(TOLERANCE) {
-                self.path.push(column as u32);
-                self.visit(next, value + reduced, used + stock);
+            let period = node.period as usize;
+            let room = desk.arrived[period] - used;
+            for column in self.cells[period]..self.cells[period + 1] {
+                let worth = desk.reduced[(column - self.cells[0]) as usize];
+                let stock = problem.stock_use(column);
+                if stock > room || self.reach(value + worth, used + stock, node.on) <= found.floor() {
+                    continue;
+                }
+                self.path.push(column);
+                self.visit(node.on, value + worth, used + stock, found);
                 self.path.pop();
             }
-        }
-    }
-
-    fn keep(&mut self, value: i64) {
-        self.best = value;
-        self.calendar.fill(NONE);
-        for &column in self.path.iter() {
-            self.calendar[self.problem.column(column).period as usize] = column;
+            at = node.off;
         }
     }
 }
 
-/// Reduced value less the price of its stock; never so low that a sum over periods could wrap.
-fn priced(reduced: i64, price: i64, stock: i64) -> i64 {
-    reduced.saturating_sub(price.saturating_mul(stock)).max(NEVER / 1024)
-}
-
-/// Price at which two calendars, one over the stock and one within it, are worth the same; rounded down, 1 or more.
-fn slope(over: (i64, i64), under: (i64, i64)) -> i64 {
-    ((over.0 - under.0) / (over.1 - under.1).max(1)).max(1)
+/// Price at which two calendars, one over the stock and one within it, are worth the same.
+fn slope(over: Line, under: Line) -> f64 {
+    ((over.value - under.value) / (over.used - under.used).max(1) as f64).max(1e-9)
 }

@@ -1,8 +1,16 @@
-//! The problem: units that choose at most one column per period, under limits that all units share.
+//! The problem: units that choose at most one column per period, under calendar rules of their own and limits that all
+//! units share.
 //!
-//! Everything is whole numbers. Columns that no plan could use (alone over a limit or over the unit's own stock)
-//! or that no plan needs (worth nothing, in a period that is not required) are left out when the problem is built.
+//! Everything is whole numbers. Columns that no plan needs are left out when the problem is built: worth nothing in a
+//! period where nothing asks for them, or no better than another of the same unit and period in value, stock and every
+//! limit. Columns that are alone over a limit or over the unit's stock are set aside.
 
+mod edit;
+
+pub use edit::{Column, Edit};
+
+use super::graph::{Graph, Rules};
+use std::collections::HashMap;
 use std::ops::Range;
 
 /// No column.
@@ -10,72 +18,65 @@ pub const NONE: u32 = u32::MAX;
 
 /// Values and uses lie below this, so that sums over millions of columns stay inside 64 bits.
 const LARGEST: i64 = 1 << 40;
+/// Cells with more columns than this are not searched for columns that others make needless.
+const COMPARED: usize = 64;
 
-/// Something that all units share: at most `capacity` may be used in all.
+/// Something that all units share: in all, at least `least` and at most `capacity` must be used.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Limit {
     /// Name for people.
     pub name: String,
-    /// How much there is; 0 or more.
+    /// How much must be used; 0 for no such rule.
+    pub least: i64,
+    /// How much there is.
     pub capacity: i64,
 }
 
-/// One decision maker: at most one column per period, under its own calendar rules.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Unit {
-    /// At most one column in this many consecutive periods; 1 for no rule.
-    pub spacing: usize,
-    /// Most that its columns may use of its own stock over the horizon; nothing for no limit.
-    pub stock: Option<i64>,
-    /// Periods in which one of its columns must be chosen, rising.
-    pub required: Vec<usize>,
+/// Stock that comes in a period and stays until it is used.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Arrival {
+    /// The period; 0 for what is there at the beginning.
+    pub period: usize,
+    /// How much.
+    pub amount: i64,
 }
 
-impl Default for Unit {
-    fn default() -> Self {
-        Self { spacing: 1, stock: None, required: Vec::new() }
+/// One decision maker: at most one column per period, under its own rules.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Unit {
+    /// When it may choose.
+    pub rules: Rules,
+    /// What its columns may use of its own stock: in every period no more than has arrived and is not used yet. Nothing
+    /// for no limit.
+    pub stock: Option<Vec<Arrival>>,
+}
+
+impl Unit {
+    /// A unit with spacing alone and a stock that is there from the beginning.
+    pub fn simple(spacing: usize, stock: Option<i64>) -> Self {
+        let stock = stock.map(|amount| vec![Arrival { period: 0, amount }]);
+        Self { rules: Rules { spacing, ..Rules::default() }, stock }
     }
 }
 
-/// One choice of a unit in a period.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Column {
-    /// The period.
-    pub period: u32,
-    /// The caller's number of the choice within unit and period.
-    pub option: u32,
-    /// What it earns.
-    pub value: i64,
-    /// What it uses of the unit's own stock; 0 or more.
-    pub stock: i64,
-    uses_from: u32,
-    uses_to: u32,
+/// Which limits a column uses: some by an amount of its own, some by one each.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+pub(super) struct Pattern {
+    /// Limits used by one.
+    pub ones: Vec<u32>,
+    /// Limits used by the column's own amounts, in the order of the amounts.
+    pub varying: Vec<u32>,
 }
 
-/// What two units lose in every period in which both have a column.
+/// What two units lose in every period in which both have a column; below 0, what they gain.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Pair {
     /// One unit.
     pub first: u32,
     /// The other.
     pub second: u32,
-    /// Lost per period with both; 0 or more.
+    /// Lost per period with both.
     pub penalty: i64,
-}
-
-/// A whole problem; see the module.
-#[derive(Clone, Debug)]
-pub struct Problem {
-    periods: usize,
-    limits: Vec<Limit>,
-    units: Vec<Unit>,
-    columns: Vec<Column>,
-    uses: Vec<(u32, i64)>,
-    /// Start of the columns of each unit and period, `units x periods + 1`.
-    starts: Vec<u32>,
-    pairs: Vec<Pair>,
-    partner_starts: Vec<u32>,
-    partners: Vec<Partner>,
 }
 
 /// The other side of a pair, as one unit sees it.
@@ -87,6 +88,45 @@ pub struct Partner {
     pub pair: u32,
     /// Lost per period with both.
     pub penalty: i64,
+}
+
+/// A column that cannot be chosen, because it alone needs more than there is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct SetAside {
+    pub unit: u32,
+    pub period: u32,
+    pub option: u32,
+    pub value: i64,
+    pub stock: i64,
+    pub uses: Vec<(usize, i64)>,
+}
+
+/// A whole problem; see the module.
+#[derive(Clone, Debug)]
+pub struct Problem {
+    periods: usize,
+    limits: Vec<Limit>,
+    graphs: Vec<Graph>,
+    /// Graph of each unit.
+    graph_of: Vec<u32>,
+    /// Arrivals of each unit with stock, summed up to each period: `(period, stock so far)`, rising.
+    supplies: Vec<(u32, i64)>,
+    supply_starts: Vec<u32>,
+    stocked: Vec<bool>,
+    /// Start of the columns of each unit and period, `units x periods + 1`.
+    starts: Vec<u32>,
+    values: Vec<i64>,
+    stocks: Vec<u32>,
+    options: Vec<u16>,
+    pattern_of: Vec<u32>,
+    patterns: Vec<Pattern>,
+    /// Amounts of the limits that vary, `width` per column.
+    amounts: Vec<i64>,
+    width: usize,
+    aside: Vec<SetAside>,
+    pairs: Vec<Pair>,
+    partner_starts: Vec<u32>,
+    partners: Vec<Partner>,
 }
 
 /// A problem that cannot be built.
@@ -114,128 +154,358 @@ pub enum ProblemError {
         /// Number of limits.
         limits: usize,
     },
-    /// More columns or uses than 32 bits can number.
-    #[error("the problem has more than 4 thousand million columns or uses")]
+    /// The same option twice in a unit and period.
+    #[error("unit {unit} has option {option} twice in period {period}: give every column of a unit and period its own")]
+    Twice {
+        /// The unit.
+        unit: usize,
+        /// The period.
+        period: usize,
+        /// The option.
+        option: u32,
+    },
+    /// Rules that remember too much to be searched.
+    #[error("the calendar rules of unit {unit} remember too much: use shorter windows, or fewer of them")]
+    Rules {
+        /// The unit.
+        unit: usize,
+    },
+    /// More columns than 32 bits can number.
+    #[error("the problem has more than 4 thousand million columns")]
     TooLarge,
 }
 
-/// Puts a problem together, unit by unit.
+/// A column of the unit that is being put together.
+#[derive(Clone, Debug)]
+struct Fresh {
+    period: u32,
+    option: u32,
+    value: i64,
+    stock: i64,
+    from: u32,
+    to: u32,
+}
+
+/// Puts a problem together: limits and pairs with a gain first, then unit by unit, each followed by its columns.
 #[derive(Clone, Debug)]
 pub struct Builder {
-    periods: usize,
-    limits: Vec<Limit>,
-    units: Vec<Unit>,
-    columns: Vec<(u32, Column)>,
-    uses: Vec<(u32, i64)>,
-    pairs: Vec<Pair>,
+    problem: Problem,
+    graph_numbers: HashMap<Rules, u32>,
+    pattern_numbers: HashMap<Pattern, u32>,
+    /// Pattern of the column before in the same period, the likely one of the next.
+    recent: Vec<u32>,
+    fresh: Vec<Fresh>,
+    fresh_uses: Vec<(u32, i64)>,
+    gaining: Vec<u32>,
+    /// Most that all values, and all uses, can sum to.
+    sums: (i128, i128),
     error: Option<ProblemError>,
 }
 
 impl Builder {
     /// Begins a problem of so many periods.
     pub fn new(periods: usize) -> Self {
-        let mut builder = Self {
+        let problem = Problem {
             periods,
             limits: Vec::new(),
-            units: Vec::new(),
-            columns: Vec::new(),
-            uses: Vec::new(),
+            graphs: Vec::new(),
+            graph_of: Vec::new(),
+            supplies: Vec::new(),
+            supply_starts: vec![0],
+            stocked: Vec::new(),
+            starts: vec![0],
+            values: Vec::new(),
+            stocks: Vec::new(),
+            options: Vec::new(),
+            pattern_of: Vec::new(),
+            patterns: Vec::new(),
+            amounts: Vec::new(),
+            width: 0,
+            aside: Vec::new(),
             pairs: Vec::new(),
+            partner_starts: Vec::new(),
+            partners: Vec::new(),
+        };
+        let mut builder = Self {
+            problem,
+            graph_numbers: HashMap::new(),
+            pattern_numbers: HashMap::new(),
+            recent: vec![NONE; periods.min(1 << 16)],
+            fresh: Vec::new(),
+            fresh_uses: Vec::new(),
+            gaining: Vec::new(),
+            sums: (0, 0),
             error: None,
         };
-        builder.expect("number of periods", || "the problem".to_owned(), periods as i64, "1 or more", periods >= 1);
+        let fits = (1..1 << 16).contains(&periods);
+        builder.expect("number of periods", || "the problem".to_owned(), periods as i64, "1 to 65535", fits);
         builder
     }
 
-    /// Adds a limit and returns its number.
+    /// Adds a limit on what may be used in all and returns its number.
     pub fn limit(&mut self, name: impl Into<String>, capacity: i64) -> usize {
+        self.range(name, 0, capacity)
+    }
+
+    /// Adds a limit with a least use and returns its number.
+    pub fn range(&mut self, name: impl Into<String>, least: i64, capacity: i64) -> usize {
         let name = name.into();
         self.expect("capacity", || name.clone(), capacity, "0 or more", capacity >= 0);
-        self.limits.push(Limit { name, capacity });
-        self.limits.len() - 1
+        let below = (0..=capacity.max(0)).contains(&least);
+        self.expect("least use", || name.clone(), least, "0 to the capacity", below);
+        self.problem.limits.push(Limit { name, least, capacity });
+        self.problem.limits.len() - 1
     }
 
     /// Adds a unit, whose columns follow, and returns its number.
     pub fn unit(&mut self, mut unit: Unit) -> usize {
-        let number = self.units.len();
+        self.flush();
+        let number = self.problem.graph_of.len();
         let name = || format!("unit {number}");
-        self.expect("spacing", name, unit.spacing as i64, "1 or more", unit.spacing >= 1);
-        self.expect("stock", name, unit.stock.unwrap_or(0), "0 or more", unit.stock.unwrap_or(0) >= 0);
-        unit.required.sort_unstable();
-        unit.required.dedup();
-        let last = unit.required.last().copied();
-        let inside = last.is_none_or(|period| period < self.periods);
-        self.expect("required period", name, last.unwrap_or(0) as i64, "a period of the horizon", inside);
-        self.units.push(unit);
+        let rules = &mut unit.rules;
+        rules.required.sort_unstable();
+        rules.required.dedup();
+        let inside = rules.required.last().is_none_or(|&period| period < self.problem.periods);
+        let shown = rules.required.last().map_or(0, |&period| period as i64);
+        self.expect("spacing", name, rules.spacing as i64, "1 or more", rules.spacing >= 1);
+        self.expect("shortest run", name, rules.run as i64, "1 or more", rules.run >= 1);
+        let narrow = rules.windows.iter().map(|window| window.periods.min(1 << 16) as i64).min().unwrap_or(1);
+        self.expect("window", name, narrow, "1 or more periods", narrow >= 1);
+        let recent = rules.before.iter().min().copied().unwrap_or(1);
+        self.expect("period before the horizon", name, recent as i64, "1 for the last one, or more", recent >= 1);
+        let longest = rules.before.iter().max().copied().unwrap_or(1);
+        self.expect("period before the horizon", name, longest as i64, "at most 65535", longest < 1 << 16);
+        self.expect("required period", name, shown, "a period of the horizon", inside);
+        self.stock(number, unit.stock);
+        if self.error.is_none() {
+            self.rules(number, unit.rules);
+        } else {
+            self.problem.graph_of.push(0);
+        }
         number
+    }
+
+    fn rules(&mut self, unit: usize, rules: Rules) {
+        let graph = match self.graph_numbers.get(&rules) {
+            Some(&known) => known,
+            None => {
+                let number = self.problem.graphs.len() as u32;
+                match Graph::draw(&rules, self.problem.periods) {
+                    Some(graph) => self.problem.graphs.push(graph),
+                    None => self.error = Some(ProblemError::Rules { unit }),
+                }
+                self.graph_numbers.insert(rules, number);
+                number
+            }
+        };
+        self.problem.graph_of.push(graph);
+    }
+
+    fn stock(&mut self, unit: usize, stock: Option<Vec<Arrival>>) {
+        let name = || format!("unit {unit}");
+        self.problem.stocked.push(stock.is_some());
+        let mut arrivals = stock.unwrap_or_default();
+        arrivals.sort_by_key(|arrival| arrival.period);
+        let mut sum = 0i64;
+        for arrival in &arrivals {
+            let (amount, period) = (arrival.amount, arrival.period);
+            self.expect("stock", name, amount, "0 or more", amount >= 0);
+            self.expect("arrival", name, period as i64, "a period of the horizon", period < self.problem.periods);
+            sum = sum.saturating_add(amount).min(1 << 60);
+            match self.problem.supplies[self.problem.supply_starts[unit] as usize..].last().map(|last| last.0) {
+                Some(last) if last as usize == period => {
+                    self.problem.supplies.last_mut().expect("Invariant: the period is listed").1 = sum;
+                }
+                _ => self.problem.supplies.push((period as u32, sum)),
+            }
+        }
+        self.problem.supply_starts.push(self.problem.supplies.len() as u32);
     }
 
     /// Adds a column to the last unit: its period, the caller's option number, what it earns, what it uses of the
     /// unit's stock and of the limits.
     pub fn column(&mut self, period: usize, option: u32, value: i64, stock: i64, uses: &[(usize, i64)]) {
-        let unit = self.units.len().wrapping_sub(1);
+        let unit = self.problem.graph_of.len().wrapping_sub(1);
         let name = || format!("a column of unit {unit} in period {period}");
-        self.expect("unit", name, unit as i64, "a unit before its columns", !self.units.is_empty());
-        self.expect("period", name, period as i64, "a period of the horizon", period < self.periods);
-        self.expect("stock use", name, stock, "0 to below 2^40", (0..LARGEST).contains(&stock));
+        let named = self.problem.graph_of.is_empty();
+        self.expect("unit", name, unit as i64, "a unit before its columns", !named);
+        self.expect("period", name, period as i64, "a period of the horizon", period < self.problem.periods);
+        self.expect("option", name, option.into(), "0 to 65535", option < 1 << 16);
+        self.expect("stock use", name, stock, "0 to below 2^32", (0..1 << 32).contains(&stock));
         self.expect("value", name, value, "between -2^40 and 2^40", value.unsigned_abs() < LARGEST as u64);
-        let uses_from = self.uses.len() as u32;
+        let from = self.fresh_uses.len() as u32;
         for &(limit, amount) in uses {
             self.expect("use of a limit", name, amount, "0 to below 2^40", (0..LARGEST).contains(&amount));
-            if limit >= self.limits.len() && self.error.is_none() {
-                self.error = Some(ProblemError::UnknownLimit { unit, limit, limits: self.limits.len() });
+            let limits = self.problem.limits.len();
+            if limit >= limits && self.error.is_none() {
+                self.error = Some(ProblemError::UnknownLimit { unit, limit, limits });
             }
+            let own = &self.fresh_uses[from as usize..];
+            self.expect("limit", name, limit as i64, "each limit once", own.iter().all(|&(l, _)| l as usize != limit));
             if amount > 0 {
-                self.uses.push((limit as u32, amount));
+                self.fresh_uses.push((limit as u32, amount));
             }
         }
-        let uses_to = self.uses.len() as u32;
-        if self.uses.len() >= NONE as usize || self.columns.len() >= NONE as usize {
-            self.error.get_or_insert(ProblemError::TooLarge);
-        }
-        let column = Column { period: period as u32, option, value, stock, uses_from, uses_to };
-        self.columns.push((unit as u32, column));
+        self.fresh_uses[from as usize..].sort_unstable_by_key(|(limit, _)| *limit);
+        let to = self.fresh_uses.len() as u32;
+        self.fresh.push(Fresh { period: period as u32, option, value, stock, from, to });
     }
 
-    /// Adds what two units lose in every period in which both have a column.
+    /// Adds what two units lose in every period in which both have a column; below 0, what they gain. A gain must be
+    /// added before the columns of its units.
     pub fn pair(&mut self, first: usize, second: usize, penalty: i64) {
         let name = || format!("the pair {first}, {second}");
-        let known = first != second && first.max(second) < self.units.len();
-        self.expect("unit", name, first.max(second) as i64, "two different units", known);
-        self.expect("penalty", name, penalty, "0 to below 2^40", (0..LARGEST).contains(&penalty));
-        self.pairs.push(Pair { first: first as u32, second: second as u32, penalty });
+        let number = first.max(second).min(1 << 40) as i64;
+        self.expect("unit", name, number, "two different units below 2^32", first != second && number < 1 << 32);
+        let fits = penalty.unsigned_abs() < LARGEST as u64;
+        self.expect("penalty", name, penalty, "between -2^40 and 2^40", fits);
+        if penalty < 0 {
+            let early = first.min(second) >= self.problem.graph_of.len();
+            self.expect("gain", name, penalty, "pairs that gain before the units they join", early);
+            self.gaining.extend([first as u32, second as u32]);
+        }
+        self.problem.pairs.push(Pair { first: first as u32, second: second as u32, penalty });
     }
 
     /// Ends the problem.
     ///
     /// # Errors
-    /// [`ProblemError`] for the first number outside its range.
-    pub fn build(self) -> Result<Problem, ProblemError> {
+    /// [`ProblemError`] for the first thing that is wrong.
+    pub fn build(mut self) -> Result<Problem, ProblemError> {
+        self.flush();
+        let units = self.problem.units();
+        for pair in self.problem.pairs.clone() {
+            let name = || format!("the pair {}, {}", pair.first, pair.second);
+            let last = pair.first.max(pair.second);
+            self.expect("unit", name, last.into(), "units of the problem", (last as usize) < units);
+        }
+        let periods = self.problem.periods as i128;
+        let lost: i128 = self.problem.pairs.iter().map(|pair| i128::from(pair.penalty.abs()) * periods).sum();
+        let most = (self.sums.0 + lost).max(self.sums.1);
+        let shown = i64::try_from(most).unwrap_or(i64::MAX);
+        let fits = most < 1 << 60;
+        self.expect("sum of all values or uses", || "the problem".to_owned(), shown, "below 2^60", fits);
         if let Some(error) = self.error {
             return Err(error);
         }
-        let Self { periods, limits, units, columns, uses, pairs, .. } = self;
-        let wanted = |unit: &Unit, column: &Column| {
-            let required = unit.required.binary_search(&(column.period as usize)).is_ok();
-            let fits = unit.stock.is_none_or(|stock| column.stock <= stock)
-                && uses[column.uses_from as usize..column.uses_to as usize]
-                    .iter()
-                    .all(|&(limit, amount)| amount <= limits[limit as usize].capacity);
-            fits && (required || column.value > 0)
+        let mut problem = self.problem;
+        (problem.partner_starts, problem.partners) = partners_of(units, &problem.pairs);
+        Ok(problem)
+    }
+
+    /// Moves the columns of the last unit into the problem.
+    fn flush(&mut self) {
+        let units = self.problem.graph_of.len();
+        if self.error.is_some() || units == 0 || self.problem.starts.len() > (units - 1) * self.problem.periods + 1 {
+            return;
+        }
+        let mut fresh = std::mem::take(&mut self.fresh);
+        let uses = std::mem::take(&mut self.fresh_uses);
+        fresh.sort_by_key(|column| column.period);
+        let mut from = 0;
+        for period in 0..self.problem.periods {
+            let to = from + fresh[from..].iter().take_while(|column| column.period as usize == period).count();
+            self.cell(units - 1, period, &fresh[from..to], &uses);
+            from = to;
+            self.problem.starts.push(self.problem.values.len() as u32);
+        }
+        if self.problem.values.len() >= NONE as usize {
+            self.error.get_or_insert(ProblemError::TooLarge);
+        }
+        fresh.clear();
+        self.fresh = fresh;
+        self.fresh_uses = uses;
+        self.fresh_uses.clear();
+    }
+
+    fn cell(&mut self, unit: usize, period: usize, fresh: &[Fresh], uses: &[(u32, i64)]) {
+        let of = |column: &Fresh| &uses[column.from as usize..column.to as usize];
+        if let Some(twice) = twice(fresh) {
+            self.error.get_or_insert(ProblemError::Twice { unit, period, option: twice });
+        }
+        self.sums.0 += fresh.iter().map(|column| i128::from(column.value.abs())).max().unwrap_or(0);
+        self.sums.1 += fresh.iter().flat_map(of).map(|&(_, amount)| i128::from(amount)).max().unwrap_or(0);
+        let rules = &self.problem.graphs[self.problem.graph_of[unit] as usize].rules;
+        let asked = rules.run > 1
+            || rules.rest > 0
+            || rules.required.binary_search(&period).is_ok()
+            || (!self.gaining.is_empty() && self.gaining.contains(&(unit as u32)));
+        let limits = &self.problem.limits;
+        let helps = |column: &Fresh| of(column).iter().any(|&(limit, _)| limits[limit as usize].least > 0);
+        let supply = self.problem.supply(unit).map(|supply| supply.last().map_or(0, |last| last.1));
+        let fits = |column: &Fresh| {
+            supply.is_none_or(|supply| column.stock <= supply)
+                && of(column).iter().all(|&(limit, amount)| amount <= limits[limit as usize].capacity)
         };
-        let mut kept: Vec<_> =
-            columns.into_iter().filter(|(unit, column)| wanted(&units[*unit as usize], column)).collect();
-        kept.sort_by_key(|(unit, column)| (*unit, column.period));
-        let mut starts = vec![0u32; units.len() * periods + 1];
-        for (unit, column) in &kept {
-            starts[*unit as usize * periods + column.period as usize + 1] += 1;
+        let wanted = |column: &&Fresh| column.value > 0 || asked || helps(column);
+        let (kept, aside): (Vec<&Fresh>, Vec<&Fresh>) = fresh.iter().filter(wanted).partition(|column| fits(column));
+        let needless = |column: &&&Fresh| {
+            kept.len() <= COMPARED
+                && kept.iter().any(|other| beats(other, of(other), column, of(column)) && !helps(other) && !helps(column))
+        };
+        let kept: Vec<&Fresh> = kept.iter().filter(|column| !needless(column)).copied().collect();
+        // What is over the unit's own stock alone stays so unless somebody asks for it.
+        let over = |column: &&Fresh| {
+            let limits = &self.problem.limits;
+            of(column).iter().any(|&(limit, amount)| amount > limits[limit as usize].capacity)
+        };
+        let missed = aside.into_iter().filter(|column| asked || helps(column) || over(column));
+        let aside = missed.map(|column| SetAside {
+            unit: unit as u32,
+            period: period as u32,
+            option: column.option,
+            value: column.value,
+            stock: column.stock,
+            uses: of(column).iter().map(|&(limit, amount)| (limit as usize, amount)).collect(),
+        });
+        self.problem.aside.extend(aside);
+        kept.iter().for_each(|column| self.keep(column, of(column)));
+    }
+
+    fn keep(&mut self, column: &Fresh, uses: &[(u32, i64)]) {
+        let pattern = self.pattern(column.period as usize, uses);
+        let width = self.problem.patterns[pattern as usize].varying.len();
+        if width > self.problem.width {
+            self.widen(width);
         }
-        for at in 1..starts.len() {
-            starts[at] += starts[at - 1];
+        let problem = &mut self.problem;
+        problem.values.push(column.value);
+        problem.stocks.push(column.stock as u32);
+        problem.options.push(column.option as u16);
+        problem.pattern_of.push(pattern);
+        problem.amounts.extend(uses.iter().map(|&(_, amount)| amount).filter(|&amount| amount != 1));
+        problem.amounts.resize(problem.values.len() * problem.width, 0);
+    }
+
+    /// Gives every column room for more amounts.
+    fn widen(&mut self, width: usize) {
+        let problem = &mut self.problem;
+        let mut amounts = Vec::with_capacity(problem.values.len() * width);
+        for column in 0..problem.values.len() {
+            amounts.extend_from_slice(&problem.amounts[column * problem.width..(column + 1) * problem.width]);
+            amounts.resize((column + 1) * width, 0);
         }
-        let columns = kept.into_iter().map(|(_, column)| column).collect();
-        let (partner_starts, partners) = partners_of(units.len(), &pairs);
-        Ok(Problem { periods, limits, units, columns, uses, starts, pairs, partner_starts, partners })
+        (problem.amounts, problem.width) = (amounts, width);
+    }
+
+    fn pattern(&mut self, period: usize, uses: &[(u32, i64)]) -> u32 {
+        let recent = self.recent[period];
+        if let Some(pattern) = self.problem.patterns.get(recent as usize) {
+            let ones = uses.iter().filter(|(_, amount)| *amount == 1).map(|(limit, _)| limit);
+            let varying = uses.iter().filter(|(_, amount)| *amount != 1).map(|(limit, _)| limit);
+            if pattern.ones.iter().eq(ones) && pattern.varying.iter().eq(varying) {
+                return recent;
+            }
+        }
+        let limits = |one: bool| uses.iter().filter(|(_, a)| (*a == 1) == one).map(|(limit, _)| *limit).collect();
+        let pattern = Pattern { ones: limits(true), varying: limits(false) };
+        let patterns = &mut self.problem.patterns;
+        let number = *self.pattern_numbers.entry(pattern).or_insert_with_key(|pattern| {
+            patterns.push(pattern.clone());
+            patterns.len() as u32 - 1
+        });
+        self.recent[period] = number;
+        number
     }
 
     fn expect(
@@ -250,6 +520,30 @@ impl Builder {
             self.error = Some(ProblemError::Value { what, at: at(), found, expected });
         }
     }
+}
+
+fn twice(fresh: &[Fresh]) -> Option<u32> {
+    let rising = fresh.windows(2).all(|two| two[0].option < two[1].option);
+    if rising {
+        return None;
+    }
+    let mut options: Vec<u32> = fresh.iter().map(|column| column.option).collect();
+    options.sort_unstable();
+    options.windows(2).find(|two| two[0] == two[1]).map(|two| two[0])
+}
+
+/// Whether one column is at least as good as another in everything, the first of equals winning.
+fn beats(one: &Fresh, one_uses: &[(u32, i64)], other: &Fresh, other_uses: &[(u32, i64)]) -> bool {
+    one.value >= other.value
+        && one.stock <= other.stock
+        && one.option != other.option
+        && one_uses.iter().all(|&(limit, amount)| {
+            other_uses.iter().find(|&&(l, _)| l == limit).is_some_and(|&(_, most)| amount <= most)
+        })
+        && (one.option < other.option
+            || one.value > other.value
+            || one.stock < other.stock
+            || one_uses != other_uses)
 }
 
 fn partners_of(units: usize, pairs: &[Pair]) -> (Vec<u32>, Vec<Partner>) {
@@ -275,14 +569,14 @@ impl Problem {
         self.periods
     }
 
+    /// Returns the number of units.
+    pub fn units(&self) -> usize {
+        self.graph_of.len()
+    }
+
     /// Returns the limits.
     pub fn limits(&self) -> &[Limit] {
         &self.limits
-    }
-
-    /// Returns the units.
-    pub fn units(&self) -> &[Unit] {
-        &self.units
     }
 
     /// Returns the pairs.
@@ -290,14 +584,50 @@ impl Problem {
         &self.pairs
     }
 
-    /// Returns all columns that a plan could use, by unit and period.
-    pub fn columns(&self) -> &[Column] {
-        &self.columns
+    /// Returns the number of columns that a plan could use.
+    pub fn columns(&self) -> usize {
+        self.values.len()
     }
 
-    /// Returns one column.
-    pub fn column(&self, column: u32) -> &Column {
-        &self.columns[column as usize]
+    /// Returns the calendar rules of a unit.
+    pub fn rules(&self, unit: usize) -> &Rules {
+        &self.graph(unit).rules
+    }
+
+    /// Returns all calendars that the rules of a unit allow.
+    pub(super) fn graph(&self, unit: usize) -> &Graph {
+        &self.graphs[self.graph_of[unit] as usize]
+    }
+
+    pub(super) fn graphs(&self) -> &[Graph] {
+        &self.graphs
+    }
+
+    /// Returns whether the rules of a unit leave no calendar.
+    pub(super) fn has_no_calendar(&self, unit: usize) -> bool {
+        self.graph(unit).root == self.graph(unit).dead()
+    }
+
+    /// Returns whether a calendar, columns of the unit by period, keeps the unit's rules and stock.
+    pub(super) fn allows(&self, unit: usize, calendar: &[u32]) -> bool {
+        let in_time = |supply: &[(u32, i64)]| {
+            let mut used = 0;
+            calendar.iter().all(|&column| {
+                used += self.stock_use(column);
+                let period = self.period_of(unit, column) as u32;
+                let arrived = supply[..supply.partition_point(|arrival| arrival.0 <= period)].last();
+                used <= arrived.map_or(0, |arrival| arrival.1)
+            })
+        };
+        let periods = calendar.iter().map(|&column| self.period_of(unit, column));
+        self.graph(unit).allows(periods) && self.supply(unit).is_none_or(in_time)
+    }
+
+    /// Returns the stock of a unit that has arrived by each period in which some arrives, rising; nothing without a
+    /// limit on stock.
+    pub fn supply(&self, unit: usize) -> Option<&[(u32, i64)]> {
+        let range = self.supply_starts[unit] as usize..self.supply_starts[unit + 1] as usize;
+        self.stocked[unit].then(|| &self.supplies[range])
     }
 
     /// Returns the numbers of the columns of a unit.
@@ -311,9 +641,65 @@ impl Problem {
         self.starts[at] as usize..self.starts[at + 1] as usize
     }
 
-    /// Returns what a column uses: limit and amount.
-    pub fn uses(&self, column: &Column) -> &[(u32, i64)] {
-        &self.uses[column.uses_from as usize..column.uses_to as usize]
+    /// Returns the unit and the period of a column.
+    pub fn cell_of(&self, column: u32) -> (usize, usize) {
+        let cell = self.starts.partition_point(|&start| start <= column) - 1;
+        (cell / self.periods, cell % self.periods)
+    }
+
+    /// Returns the period of a column of a unit.
+    pub(super) fn period_of(&self, unit: usize, column: u32) -> usize {
+        self.cells(unit).partition_point(|&start| start <= column) - 1
+    }
+
+    /// Returns what a column earns.
+    pub fn value(&self, column: u32) -> i64 {
+        self.values[column as usize]
+    }
+
+    /// Returns what a column uses of its unit's stock.
+    pub fn stock_use(&self, column: u32) -> i64 {
+        self.stocks[column as usize].into()
+    }
+
+    /// Returns the caller's number of a column within its unit and period.
+    pub fn option(&self, column: u32) -> u32 {
+        self.options[column as usize].into()
+    }
+
+    /// Returns the limits that a column uses, with the amounts.
+    pub fn uses(&self, column: u32) -> impl Iterator<Item = (usize, i64)> + '_ {
+        let column = column as usize;
+        let pattern = &self.patterns[self.pattern_of[column] as usize];
+        let amounts = &self.amounts[column * self.width..];
+        let varying = pattern.varying.iter().zip(amounts).map(|(&limit, &amount)| (limit as usize, amount));
+        pattern.ones.iter().map(|&limit| (limit as usize, 1)).chain(varying)
+    }
+
+    pub(super) fn values(&self, columns: Range<usize>) -> &[i64] {
+        &self.values[columns]
+    }
+
+    pub(super) fn stock_uses(&self, columns: Range<usize>) -> &[u32] {
+        &self.stocks[columns]
+    }
+
+    /// Starts of the cells of a unit, `periods + 1`.
+    pub(super) fn cells(&self, unit: usize) -> &[u32] {
+        &self.starts[unit * self.periods..=(unit + 1) * self.periods]
+    }
+
+    pub(super) fn patterns(&self) -> &[Pattern] {
+        &self.patterns
+    }
+
+    pub(super) fn pattern_of(&self, column: usize) -> u32 {
+        self.pattern_of[column]
+    }
+
+    /// Amounts of the varying limits of a column.
+    pub(super) fn amounts(&self, column: usize) -> &[i64] {
+        &self.amounts[column * self.width..(column + 1) * self.width]
     }
 
     /// Returns the units that a unit shares a pair with.
@@ -321,9 +707,8 @@ impl Problem {
         &self.partners[self.partner_starts[unit] as usize..self.partner_starts[unit + 1] as usize]
     }
 
-    /// Returns the unit of every column, by binary search.
-    pub fn unit_of(&self, column: u32) -> usize {
-        let cell = self.starts.partition_point(|&start| start <= column) - 1;
-        cell / self.periods
+    /// Returns the columns that are alone over a limit or a stock.
+    pub(super) fn aside(&self) -> &[SetAside] {
+        &self.aside
     }
 }

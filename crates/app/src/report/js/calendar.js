@@ -3,11 +3,16 @@
 const partLabels = {
   lift: "Margin of extra units",
   vendor_funding: "Vendors pay",
+  halo: "Gained in other categories and channels",
+  leftover_avoided: "Stock that is not left over",
   discount_on_baseline: "Discount on units that would have sold anyway",
   cannibalised: "Taken from substitutes",
   pulled_forward: `Taken from later ${periodWords}`,
+  taken_elsewhere: "Lost in other categories and channels",
+  wear_out: "Wear-out: remembered price, brand",
   supply: "Supply: holding, waste, short stock",
   fixed: "Fixed costs of offers",
+  changes: "Changes to promised offers",
   total: "Total",
 };
 

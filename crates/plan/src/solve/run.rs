@@ -1,0 +1,298 @@
+//! The order of the search: prices, a first plan, then turns between better plans and a better bound until they meet,
+//! come near enough, or time is over.
+
+use super::balance::balance;
+use super::calendar::Depth;
+use super::calendars::Calendars;
+use super::conflict::{self, Conflict};
+use super::dual::Dual;
+use super::improve;
+use super::pool::{Listed, Pool};
+use super::prices::Prices;
+use super::problem::{NONE, Problem};
+use super::quasi_newton::Memory;
+use super::repair;
+use super::settle::settle;
+use super::slate::Slate;
+use super::{Settings, Solution, Solve, Warm, gap};
+use endcap_model::SolveStatus;
+use rand::SeedableRng;
+use rand::seq::SliceRandom;
+use rand_chacha::ChaCha8Rng;
+use std::time::Instant;
+
+/// Labels inside a unit: enough for exact calendars of a year of weeks.
+const LABELS: usize = 200_000;
+/// With more units than this, prices are first sought for a sample.
+const SAMPLED: usize = 4_000;
+/// Units in a sample, for each price.
+const SAMPLE_PER_PRICE: usize = 40;
+/// Turns between plan and bound when no time limit is given.
+const ROUNDS: usize = 4;
+/// Most units for which the search goes beyond choosing among calendars that prices have shown.
+const SMALL: usize = 2_000;
+/// Most units with pairs for which a proof is tried: pairs keep their prices in it, which makes it weak.
+const SMALL_WITH_PAIRS: usize = 80;
+/// Most calendars of one unit and of all that a proof considers, and nodes to list those of one unit.
+const LISTED: usize = 5_000;
+const LISTED_IN_ALL: usize = 400_000;
+const LISTING_NODES: usize = 50_000;
+/// Nodes of the first search for a proof.
+const PROOF_NODES: usize = 20_000;
+/// Weights of the prices in the sweeps: what is left of the limits goes first to those who pay almost full price.
+const WEIGHTS: [f64; 8] = [1.0, 0.995, 0.98, 0.95, 0.9, 0.8, 0.5, 0.0];
+
+struct Clock<'a> {
+    begun: Instant,
+    settings: &'a Settings,
+    interrupt: &'a (dyn Fn() -> bool + Sync),
+}
+
+impl Clock<'_> {
+    /// Returns whether this share of the time is over.
+    fn over(&self, share: f64) -> bool {
+        let late = self.settings.time_limit.is_some_and(|limit| self.begun.elapsed() >= limit.mul_f64(share));
+        late || (self.interrupt)()
+    }
+}
+
+/// Solves a problem in the current thread pool.
+pub fn run(problem: &Problem, warm: &Warm, settings: &Settings, interrupt: &(dyn Fn() -> bool + Sync)) -> Solve {
+    if let Some(conflict) = conflict::find(problem) {
+        return Solve::Infeasible(conflict);
+    }
+    let mut search = Search {
+        problem,
+        dual: Dual::new(problem),
+        slate: None,
+        proven: false,
+        random: ChaCha8Rng::seed_from_u64(settings.seed),
+        clock: Clock { begun: Instant::now(), settings, interrupt },
+    };
+    search.price(warm);
+    search.plan(warm);
+    search.finish()
+}
+
+struct Search<'p, 'c> {
+    problem: &'p Problem,
+    dual: Dual<'p>,
+    /// The best plan so far.
+    slate: Option<Slate<'p>>,
+    /// Whether no plan is better.
+    proven: bool,
+    random: ChaCha8Rng,
+    clock: Clock<'c>,
+}
+
+impl<'p> Search<'p, '_> {
+    /// Finds good prices: first with stock priced, which is smooth, then with stock exact, which is stronger.
+    fn price(&mut self, warm: &Warm) {
+        let limits = self.dual.limit_prices();
+        let mut start = vec![0.0; self.dual.dimension()];
+        let mut memory = Memory::default();
+        let mut depth = Depth::Exact(LABELS);
+        self.dual.pool = Some(Pool::new(self.problem));
+        if warm.prices.len() == self.problem.limits().len() && warm.prices.iter().all(|price| price.is_finite()) {
+            self.dual.split(&warm.prices, &mut start);
+        } else if self.problem.units() > SAMPLED && self.problem.pairs().is_empty() {
+            (start, memory) = self.sample();
+        } else {
+            depth = Depth::Priced;
+        }
+        let clock = &self.clock;
+        let stop = |_: f64| clock.over(0.4);
+        self.dual.evaluate(&start, depth);
+        if depth == Depth::Priced {
+            memory = self.dual.quasi_newton(depth, 60, limits, memory, &stop);
+        }
+        if self.dual.dimension() > limits {
+            self.dual.quasi_newton(Depth::Priced, 60, usize::MAX, Memory::default(), &stop);
+            memory = Memory::default();
+        }
+        if depth == Depth::Priced || self.dual.dimension() > limits {
+            let values = self.dual.best.take().map(|best| best.values).expect("Invariant: prices were evaluated");
+            self.dual.evaluate(&values, Depth::Exact(LABELS));
+        }
+        let stop = |_: f64| clock.over(0.5);
+        self.dual.quasi_newton(Depth::Exact(LABELS), 30, usize::MAX, memory, &stop);
+    }
+
+    /// Prices of a sample of the units under limits to scale.
+    fn sample(&self) -> (Vec<f64>, Memory) {
+        let problem = self.problem;
+        let wanted = (SAMPLE_PER_PRICE * self.dual.dimension()).clamp(SAMPLED / 2, problem.units());
+        let potential = |unit: u32| -> i64 { problem.values(problem.columns_of(unit as usize)).iter().sum() };
+        let mut units: Vec<u32> = (0..problem.units() as u32).collect();
+        units.sort_by_cached_key(|&unit| (potential(unit), unit));
+        let step = problem.units() / wanted;
+        let mut chosen: Vec<u32> = units.into_iter().skip(step / 2).step_by(step.max(1)).collect();
+        chosen.sort_unstable();
+        let mut sample = Dual::over(problem, chosen);
+        let share = sample.share();
+        let stop = |_: f64| self.clock.over(0.2);
+        let mut values = vec![0.0; sample.dimension()];
+        let mut memory = Memory::default();
+        for (depth, evaluations) in [(Depth::Priced, 60), (Depth::Exact(LABELS), 30)] {
+            sample.evaluate(&values, depth);
+            memory = sample.quasi_newton(depth, evaluations, usize::MAX, memory, &stop);
+            values = sample.best.take().map(|best| best.values).expect("Invariant: prices were evaluated");
+        }
+        (values, memory.scaled(1.0 / share))
+    }
+
+    /// Makes plans and betters bounds in turns until they are near.
+    fn plan(&mut self, warm: &Warm) {
+        let values = self.dual.best.as_ref().map(|best| best.values.clone());
+        self.dual.evaluate(&values.expect("Invariant: prices were evaluated"), Depth::Exact(LABELS));
+        let calendars = Calendars::read(self.problem, &warm.choice, &self.dual.calendars);
+        let mut begin = Slate::with(self.problem, &calendars);
+        let mut nodes = PROOF_NODES;
+        for round in 0.. {
+            self.master(begin, round);
+            self.improve(round);
+            self.prove(nodes);
+            nodes = nodes.saturating_mul(4);
+            // Without a time limit the turns are counted, so that the result never depends on the machine.
+            if self.near() || (round + 1 >= ROUNDS && self.clock.settings.time_limit.is_none()) {
+                return;
+            }
+            let clock = &self.clock;
+            let stop = |_: f64| clock.over(0.85);
+            self.dual.quasi_newton(Depth::Exact(LABELS), 20, usize::MAX, Memory::default(), &stop);
+            begin = match &self.slate {
+                Some(slate) => slate.clone(),
+                None => Slate::with(self.problem, &self.dual.calendars),
+            };
+        }
+    }
+
+    /// Chooses among the calendars seen so that the limits are kept.
+    fn master(&mut self, mut slate: Slate<'p>, round: usize) {
+        let problem = self.problem;
+        let prices = self.dual.prices();
+        let mean = self.dual.about_best() / problem.units().max(1) as f64;
+        if let Some(pool) = &mut self.dual.pool {
+            pool.add(&slate.calendars);
+            if round > 0 && problem.units() <= SMALL {
+                let spare = mean * 0.02 * (1 << (2 * round.min(8))) as f64;
+                pool.add_near(problem, &prices, spare, 4 << round.min(8), 2_000);
+            }
+        }
+        let Some(pool) = &self.dual.pool else { return };
+        let listed = pool.list(problem, &prices, &slate);
+        let mut choice = if slate.fits() { listed.choice(&slate.calendars) } else { listed.menu.least_losses() };
+        let rest = slate.value - listed.menu.value(&listed.choice(&slate.calendars));
+        let (clock, bound) = (&self.clock, self.dual.about());
+        let stop = |value: i64| clock.over(0.7) || bound - value.saturating_add(rest) as f64 <= clock.settings.gap * bound.abs();
+        let steps = (60 * listed.menu.values.len() as u64).clamp(2_000, 30_000_000) << round.min(6);
+        if balance(&listed.menu, &mut choice, steps, &mut self.random, &stop).is_some() {
+            listed.apply(&choice, &mut slate);
+        }
+        if !slate.fits() {
+            let calendars = slate.calendars.clone();
+            match repair::repair(problem, &prices, &calendars, &mut self.random, &|| clock.over(0.7)) {
+                Some(repaired) => slate = repaired,
+                None => return,
+            }
+        }
+        self.keep(slate);
+    }
+
+    /// Takes units out and puts them back.
+    fn improve(&mut self, round: usize) {
+        let prices = self.dual.prices();
+        let mut order: Vec<usize> = (0..self.problem.units()).collect();
+        for weight in WEIGHTS {
+            if self.near() {
+                return;
+            }
+            order.shuffle(&mut self.random);
+            let Some(slate) = &mut self.slate else { return };
+            let clock = &self.clock;
+            improve::sweep(slate, &prices, weight, &order, &|| clock.over(0.85));
+        }
+        if self.problem.pairs().is_empty() && self.problem.units() > SMALL {
+            return;
+        }
+        let rounds = (self.problem.units() * 14).clamp(2_000, 14_000) << round.min(4);
+        let (clock, bound) = (&self.clock, self.dual.about());
+        let enough = |value: i64| clock.over(0.85) || bound - value as f64 <= clock.settings.gap * bound.abs();
+        let Some(slate) = &mut self.slate else { return };
+        improve::ruin_and_recreate(slate, self.problem, &prices, rounds, &mut self.random, &enough);
+    }
+
+    /// Searches all that lies between plan and bound, where that is little.
+    fn prove(&mut self, nodes: usize) {
+        let most = if self.problem.pairs().is_empty() { SMALL } else { SMALL_WITH_PAIRS };
+        if self.near() || self.problem.units() > most {
+            return;
+        }
+        let bound = self.dual.proven();
+        // Without a plan every calendar counts.
+        let spare = self.slate.as_ref().map_or(f64::MAX, |slate| bound - slate.value as f64);
+        let mut slate = self.slate.clone().unwrap_or_else(|| Slate::with(self.problem, &self.dual.calendars));
+        let Some(listed) = self.within(&slate, spare) else { return };
+        let value = listed.menu.value(&listed.choice(&slate.calendars));
+        let rest = slate.value - value;
+        let known = if self.slate.is_some() { value } else { i64::MIN };
+        let clock = &self.clock;
+        let proof = settle(&listed.menu, bound - rest as f64, known, nodes, &|| clock.over(0.95));
+        self.proven = proof.complete;
+        if let Some(best) = proof.best {
+            listed.apply(&best, &mut slate);
+        } else if self.slate.is_none() {
+            return;
+        }
+        self.dual.lower(proof.bound + rest as f64);
+        self.keep(slate);
+    }
+
+    /// Lists all calendars that a better plan could use; nothing when there are too many.
+    fn within(&self, slate: &Slate, spare: f64) -> Option<Listed> {
+        let prices = self.dual.prices();
+        let mut pool = Pool::new(self.problem);
+        pool.add(&slate.calendars);
+        let complete = pool.add_near(self.problem, &prices, spare, LISTED, LISTING_NODES);
+        let few = complete && pool.len() <= LISTED_IN_ALL;
+        few.then(|| pool.list(self.problem, &prices, slate))
+    }
+
+    fn keep(&mut self, slate: Slate<'p>) {
+        if self.slate.as_ref().is_none_or(|best| slate.value > best.value) {
+            self.slate = Some(slate);
+        }
+    }
+
+    fn gap(&self) -> f64 {
+        self.slate.as_ref().map_or(f64::INFINITY, |slate| gap(slate.value, self.dual.about().floor() as i64))
+    }
+
+    /// Returns whether to stop: near enough to the bound, or late.
+    fn near(&self) -> bool {
+        self.proven || self.clock.over(0.85) || self.gap() <= self.clock.settings.gap
+    }
+
+    fn finish(self) -> Solve {
+        let problem = self.problem;
+        let bound = self.dual.bound();
+        let Some(slate) = self.slate else {
+            return if self.proven { Solve::Infeasible(Conflict::Together) } else { Solve::NotFound { bound } };
+        };
+        assert!(slate.fits(), "Invariant: a plan that is returned keeps every limit");
+        let bound = if self.proven { slate.value } else { bound.max(slate.value) };
+        let status = match bound {
+            bound if bound == slate.value => SolveStatus::Optimal,
+            bound if gap(slate.value, bound) <= self.clock.settings.gap => SolveStatus::WithinGap,
+            _ => SolveStatus::Feasible,
+        };
+        let mut choice = vec![NONE; problem.units() * problem.periods()];
+        for unit in 0..problem.units() {
+            for &column in slate.calendars.of(unit) {
+                choice[unit * problem.periods() + problem.period_of(unit, column)] = column;
+            }
+        }
+        let prices: Prices = self.dual.prices();
+        Solve::Solved(Solution { objective: slate.value, bound, prices: prices.limits, status, choice })
+    }
+}

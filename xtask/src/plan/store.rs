@@ -1,0 +1,198 @@
+//! Results by commit: `bench/results/COMMIT.json`, one row a line. A row measured again at the same commit replaces the
+//! old one, so that a part can be repeated; the page shows the newest row of each name.
+//!
+//! It never holds a path or the name of a machine.
+
+use super::Bench;
+use super::promotion::PromotionRow;
+use super::public::PublicRow;
+use super::replan::ReplanRow;
+use super::threads::ThreadsRow;
+use anyhow::Context;
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+use std::fs;
+use std::path::PathBuf;
+use std::process::Command;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+/// A row as it is kept.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Stored<R> {
+    pub name: String,
+    /// Seconds since 1970.
+    measured_at: u64,
+    /// Checks that failed.
+    pub failures: Vec<String>,
+    #[serde(flatten)]
+    pub row: R,
+    /// The commit of the file that the row is in.
+    #[serde(skip)]
+    pub commit: String,
+}
+
+impl<R> Stored<R> {
+    /// A row measured now.
+    pub fn new(name: &str, row: R, failures: Vec<String>) -> Stored<R> {
+        let measured_at = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
+        Stored { name: name.to_owned(), measured_at, failures, row, commit: String::new() }
+    }
+}
+
+/// Puts a row in place of an older one of its name.
+pub fn put<R>(rows: &mut Vec<Stored<R>>, row: Stored<R>) {
+    match rows.iter_mut().find(|old| old.name == row.name) {
+        Some(old) if old.measured_at > row.measured_at => {}
+        Some(old) => *old = row,
+        None => rows.push(row),
+    }
+}
+
+/// What was measured on.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Machine {
+    pub cpu: String,
+    pub cores: usize,
+}
+
+/// All rows of a commit.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub struct Results {
+    /// Short name of the commit; `-changed` behind it when the program's sources were not as committed, `-given` when
+    /// the program was given.
+    pub commit: String,
+    pub machine: Machine,
+    pub promotion: Vec<Stored<PromotionRow>>,
+    pub threads: Vec<Stored<ThreadsRow>>,
+    pub replan: Vec<Stored<ReplanRow>>,
+    pub public: Vec<Stored<PublicRow>>,
+}
+
+impl Results {
+    /// The results of this commit so far.
+    pub fn open(bench: &Bench) -> anyhow::Result<Results> {
+        let commit = commit(bench)?;
+        let path = path(bench, &commit);
+        let mut results = if path.exists() { read(&path)? } else { Results::default() };
+        (results.commit, results.machine) = (commit, machine());
+        Ok(results)
+    }
+
+    /// Writes the results, one row a line.
+    pub fn save(&self, bench: &Bench) -> anyhow::Result<()> {
+        let path = path(bench, &self.commit);
+        fs::create_dir_all(path.parent().context("results lie in a folder")?)?;
+        let head = format!("\"commit\": {},\n\"machine\": {}", json(&self.commit)?, json(&self.machine)?);
+        let parts = [
+            ("promotion", lines(&self.promotion)?),
+            ("threads", lines(&self.threads)?),
+            ("replan", lines(&self.replan)?),
+            ("public", lines(&self.public)?),
+        ];
+        let parts = parts.map(|(name, lines)| format!("\"{name}\": [\n{lines}\n]"));
+        fs::write(&path, format!("{{\n{head},\n{}\n}}\n", parts.join(",\n")))
+            .with_context(|| format!("{} could not be written", path.display()))
+    }
+
+    /// The newest row of each name over all commits, in the order of the page; a quick run shows itself only.
+    pub fn newest(bench: &Bench, own: &Results) -> anyhow::Result<Results> {
+        let mut newest = Results { commit: own.commit.clone(), machine: own.machine.clone(), ..Results::default() };
+        newest.take(own);
+        if !bench.options.quick {
+            for entry in fs::read_dir(folder(bench))? {
+                let path = entry?.path();
+                let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+                if !name.ends_with(".json") || name.ends_with("-quick.json") {
+                    continue;
+                }
+                match read(&path) {
+                    // Figures of another machine cannot stand in the same table.
+                    Ok(other) if other.machine == own.machine => newest.take(&other),
+                    Ok(_) => {}
+                    Err(error) => eprintln!("SKIPPED: {error:#}"),
+                }
+            }
+        }
+        let names: Vec<String> = super::names().into_iter().map(|(name, _)| name).collect();
+        sort(&mut newest.promotion, &names);
+        sort(&mut newest.threads, &names);
+        sort(&mut newest.replan, &names);
+        sort(&mut newest.public, &names);
+        Ok(newest)
+    }
+
+    fn take(&mut self, other: &Results) {
+        take(&mut self.promotion, &other.promotion, &other.commit);
+        take(&mut self.threads, &other.threads, &other.commit);
+        take(&mut self.replan, &other.replan, &other.commit);
+        take(&mut self.public, &other.public, &other.commit);
+    }
+}
+
+fn take<R: Clone>(into: &mut Vec<Stored<R>>, rows: &[Stored<R>], commit: &str) {
+    rows.iter().for_each(|row| put(into, Stored { commit: commit.to_owned(), ..row.clone() }));
+}
+
+/// Keeps the rows that still have a place on the page, in its order.
+fn sort<R>(rows: &mut Vec<Stored<R>>, names: &[String]) {
+    rows.retain(|row| names.contains(&row.name));
+    rows.sort_by_key(|row| names.iter().position(|name| *name == row.name));
+}
+
+fn lines<R: Serialize + DeserializeOwned>(rows: &[Stored<R>]) -> anyhow::Result<String> {
+    Ok(rows.iter().map(json).collect::<anyhow::Result<Vec<String>>>()?.join(",\n"))
+}
+
+fn json<T: Serialize>(value: &T) -> anyhow::Result<String> {
+    Ok(serde_json::to_string(value)?)
+}
+
+fn read(path: &PathBuf) -> anyhow::Result<Results> {
+    let text = fs::read_to_string(path)?;
+    serde_json::from_str(&text)
+        .with_context(|| format!("{} holds no results of this form of the benchmark: move it away", path.display()))
+}
+
+fn folder(bench: &Bench) -> PathBuf {
+    bench.scripts.join("results")
+}
+
+fn path(bench: &Bench, commit: &str) -> PathBuf {
+    let quick = if bench.options.quick { "-quick" } else { "" };
+    folder(bench).join(format!("{commit}{quick}.json"))
+}
+
+/// The commit, and whether the program may differ from it.
+fn commit(bench: &Bench) -> anyhow::Result<String> {
+    let git = |arguments: &[&str]| bench.answer(Command::new("git").current_dir(crate::root()).args(arguments));
+    let commit = git(&["rev-parse", "--short=7", "HEAD"])?;
+    if bench.options.endcap.is_some() {
+        return Ok(format!("{}-given", commit.trim()));
+    }
+    let changed = git(&["status", "--porcelain", "--", "crates", "Cargo.toml", "Cargo.lock"])?;
+    Ok(format!("{}{}", commit.trim(), if changed.is_empty() { "" } else { "-changed" }))
+}
+
+fn machine() -> Machine {
+    let info = fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
+    let model =
+        info.lines().find_map(|line| line.strip_prefix("model name")?.split_once(':')).map(|(_, name)| name.trim());
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    Machine { cpu: model.unwrap_or("unknown").to_owned(), cores }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_newer_row_of_the_same_name_takes_the_place_of_the_older() {
+        let row = |measured_at, row| Stored { measured_at, ..Stored::new("a", row, Vec::new()) };
+        let mut rows = vec![row(5, 1)];
+        put(&mut rows, row(6, 2));
+        put(&mut rows, row(4, 3));
+        put(&mut rows, Stored::new("b", 4, Vec::new()));
+        let kept: Vec<i32> = rows.iter().map(|row| row.row).collect();
+        assert_eq!(kept, [2, 4]);
+    }
+}
