@@ -54,7 +54,9 @@ pub fn with_fixed(problem: &Problem, warm: &Warm, weeks: usize) -> anyhow::Resul
             };
             let mut columns = problem.columns_at(unit, week).map(|column| column as u32);
             let column = columns.find(|&column| problem.option(column) == option).with_context(|| {
-                format!("SKU {unit} cannot run depth {option} in week {week} of this instance, as the earlier plan does")
+                format!(
+                    "SKU {unit} cannot run depth {option} in week {week} of this instance, as the earlier plan does"
+                )
             })?;
             edit.force(column);
         }

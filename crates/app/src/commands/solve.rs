@@ -149,7 +149,10 @@ fn solve_folder(args: &Args, console: &Console, interrupted: &AtomicBool) -> any
     let mut instance = read_instance(path)?;
     let warm = args.warm.as_deref().map(|solved| earlier(solved, &instance.problem)).transpose()?.unwrap_or_default();
     if args.fixed_weeks > 0 {
-        ensure!(args.warm.is_some(), "--fixed-weeks keeps the first weeks of an earlier plan: name its solve.json with --warm");
+        ensure!(
+            args.warm.is_some(),
+            "--fixed-weeks keeps the first weeks of an earlier plan: name its solve.json with --warm"
+        );
         instance.problem = with_fixed(&instance.problem, &warm, args.fixed_weeks)?;
     }
     let (solved, seconds) = timed(&instance.problem, &warm, args, interrupted)?;

@@ -44,6 +44,17 @@ pub struct Near {
     pub columns: Vec<u32>,
 }
 
+/// Which nearly best calendars to list.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Reach {
+    /// Most that a calendar may fall short of the best.
+    pub spare: f64,
+    /// Most calendars.
+    pub most: usize,
+    /// Most nodes of the search.
+    pub nodes: usize,
+}
+
 /// Work space for one unit at a time.
 #[derive(Clone, Debug, Default)]
 pub struct Desk {
@@ -108,18 +119,9 @@ impl Desk {
         }
     }
 
-    /// Lists up to `most` calendars that keep rules and stock and fall short of the best by no more than `spare`, best
-    /// first. Call after [`Desk::best`]. False when the search was cut short, so that others may be missing.
-    pub fn near(
-        &mut self,
-        problem: &Problem,
-        unit: usize,
-        best: &Best,
-        spare: f64,
-        most: usize,
-        nodes: usize,
-        found: &mut Vec<Near>,
-    ) -> bool {
+    /// Lists calendars that keep rules and stock and fall short of the best by no more than the reach allows, best first.
+    /// Call after [`Desk::best`]. False when the search was cut short, so that others may be missing.
+    pub fn near(&mut self, problem: &Problem, unit: usize, best: &Best, reach: Reach, found: &mut Vec<Near>) -> bool {
         found.clear();
         let price = self.stock_price;
         self.backward(problem, unit, price);
@@ -129,8 +131,8 @@ impl Desk {
         }
         let mut path = std::mem::take(&mut self.path);
         path.clear();
-        let mut keep = Keeper { found, most, floor: best.value - spare, full: true };
-        let mut search = self.search(problem, unit, price, nodes, &mut path);
+        let mut keep = Keeper { found, most: reach.most, floor: best.value - reach.spare, full: true };
+        let mut search = self.search(problem, unit, price, reach.nodes, &mut path);
         search.visit(search.graph.root, 0.0, 0, &mut keep);
         let complete = search.nodes_left > 0 && keep.full;
         self.path = path;
@@ -175,11 +177,8 @@ impl Desk {
             let cell = (cell[0] - first) as usize..(cell[1] - first) as usize;
             let mut best = (BLOCKED, 0);
             for at in cell {
-                let worth = if price > 0.0 {
-                    self.reduced[at] - price * f64::from(stocks[at])
-                } else {
-                    self.reduced[at]
-                };
+                let worth =
+                    if price > 0.0 { self.reduced[at] - price * f64::from(stocks[at]) } else { self.reduced[at] };
                 if worth > best.0 {
                     best = (worth, first + at as u32);
                 }
@@ -346,7 +345,8 @@ impl Desk {
         labels.clear();
         self.waiting.resize(end + 2, Vec::new());
         self.waiting.iter_mut().for_each(Vec::clear);
-        let reach = |value: f64, used: i64, node: u32| value + self.completion[node as usize] + price * (total - used) as f64;
+        let reach =
+            |value: f64, used: i64, node: u32| value + self.completion[node as usize] + price * (total - used) as f64;
         labels.push(Label { value: 0.0, used: 0, column: 0, before: u32::MAX });
         self.waiting[graph.root as usize].push(0);
         let mut open = BLOCKED;
@@ -443,14 +443,6 @@ impl Desk {
     }
 }
 
-/// What a search does with the calendars it finds.
-trait Found {
-    /// A calendar must be worth more than this.
-    fn floor(&self) -> f64;
-    /// Takes a calendar.
-    fn take(&mut self, value: f64, columns: &[u32]);
-}
-
 /// Follows the choices from a node to the end.
 fn walk(graph: &Graph, chosen: &[bool], from: u32, mut on: impl FnMut(usize)) {
     let mut at = from;
@@ -495,11 +487,7 @@ struct Keeper<'a> {
     full: bool,
 }
 
-impl Found for Keeper<'_> {
-    fn floor(&self) -> f64 {
-        self.floor
-    }
-
+impl Keeper<'_> {
     fn take(&mut self, value: f64, columns: &[u32]) {
         if self.found.len() >= self.most {
             self.full = false;
@@ -533,18 +521,18 @@ impl Search<'_> {
         value + self.desk.completion[node as usize] + self.price * (self.total - used) as f64
     }
 
-    fn visit(&mut self, mut at: u32, value: f64, used: i64, found: &mut impl Found) {
+    fn visit(&mut self, mut at: u32, value: f64, used: i64, found: &mut Keeper) {
         let (problem, desk) = (self.problem, self.desk);
         loop {
             let Some(node) = self.graph.nodes.get(at as usize) else {
                 // Stock left over is worth nothing here, whatever its price says.
-                if at == self.graph.end() && value > found.floor() {
+                if at == self.graph.end() && value > found.floor {
                     found.take(value, self.path);
                 }
                 return;
             };
             let reach = self.reach(value, used, at);
-            if reach <= found.floor() {
+            if reach <= found.floor {
                 return;
             }
             if self.nodes_left == 0 {
@@ -557,7 +545,7 @@ impl Search<'_> {
             for column in self.cells[period]..self.cells[period + 1] {
                 let worth = desk.reduced[(column - self.cells[0]) as usize];
                 let stock = problem.stock_use(column);
-                if stock > room || self.reach(value + worth, used + stock, node.on) <= found.floor() {
+                if stock > room || self.reach(value + worth, used + stock, node.on) <= found.floor {
                     continue;
                 }
                 self.path.push(column);

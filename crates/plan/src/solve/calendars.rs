@@ -12,7 +12,8 @@ pub struct Calendars {
 impl Calendars {
     /// Begins with nothing chosen.
     pub fn empty(problem: &Problem) -> Self {
-        let width = (0..problem.graphs().len()).map(|graph| problem.graphs()[graph].longest()).max().unwrap_or(0).max(1);
+        let width =
+            (0..problem.graphs().len()).map(|graph| problem.graphs()[graph].longest()).max().unwrap_or(0).max(1);
         Self { width, columns: vec![NONE; width * problem.units()] }
     }
 

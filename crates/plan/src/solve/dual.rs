@@ -20,6 +20,10 @@ use rayon::prelude::*;
 /// Units evaluated together, at least; fixed, so that sums do not depend on the number of threads.
 const CHUNK: usize = 32;
 
+/// The search for prices ends when so many steps have lowered the bound by less than this part of it.
+const STEADY: usize = 5;
+const LITTLE: f64 = 3e-7;
+
 /// What one evaluation of prices gave.
 #[derive(Clone, Debug)]
 pub struct Evaluation {
@@ -117,8 +121,13 @@ impl<'a> Dual<'a> {
 
     /// Returns the best proven bound.
     pub fn proven(&self) -> f64 {
+        self.proven_by_prices().min(self.lowered)
+    }
+
+    /// Returns the best bound that prices prove: what calendars lose is measured against this one.
+    pub fn proven_by_prices(&self) -> f64 {
         let best = self.best.as_ref().expect("Invariant: the search begins with an evaluation");
-        (best.bound + allowance(self.problem, &self.prices(), best.bound)).min(self.lowered)
+        best.bound + allowance(self.problem, &self.prices(), best.bound)
     }
 
     /// Takes a bound that was proven by other means.
@@ -216,6 +225,7 @@ impl<'a> Dual<'a> {
         let mut at = self.scaled(&start.values);
         let mut here = self.evaluate(&start.values, depth);
         let mut left = evaluations;
+        let mut bounds = vec![here.bound];
         while left > 0 && !stop(self.about_best()) {
             let gradient = self.gradient(&here, moving);
             let free = self.free(&at, &gradient);
@@ -228,9 +238,10 @@ impl<'a> Dual<'a> {
             let step: Vec<f64> = next.iter().zip(&at).map(|(a, b)| a - b).collect();
             let change: Vec<f64> = self.gradient(&there, moving).iter().zip(&gradient).map(|(a, b)| a - b).collect();
             memory.learn(step, change);
-            let gain = here.bound - there.bound;
             (at, here) = (next, there);
-            if gain.abs() < 1e-7 * here.bound.abs() {
+            bounds.push(here.bound);
+            let before = bounds.len().checked_sub(STEADY + 1).map(|earlier| bounds[earlier]);
+            if before.is_some_and(|before| before - here.bound < LITTLE * here.bound.abs()) {
                 break;
             }
         }
@@ -252,8 +263,14 @@ impl<'a> Dual<'a> {
         if largest <= 0.0 {
             return None;
         }
-        // The first direction is a bare gradient, without a sense of distance: begin with a twentieth of the bound.
-        let mut length = if first { 0.05 * reach / largest } else { (0.25 * reach / largest).min(1.0) };
+        // The first direction is a bare gradient, without a sense of distance: begin with a small part of the prices, or
+        // a twentieth of the bound where there are none.
+        let dearest = at.iter().fold(0.0f64, |most, price| most.max(*price));
+        let mut length = match (first, dearest > 0.0) {
+            (true, true) => 0.02 * dearest / largest,
+            (true, false) => 0.05 * reach / largest,
+            (false, _) => (0.25 * reach / largest).min(1.0),
+        };
         for tried in 1..=left.min(12) {
             let next: Vec<f64> =
                 (0..at.len()).map(|i| (at[i] + length * direction[i]).clamp(0.0, self.top[i])).collect();

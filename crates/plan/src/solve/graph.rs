@@ -79,6 +79,9 @@ struct Memory {
     ages: Vec<Vec<usize>>,
 }
 
+/// Per memory before a period, where "off" and "on" lead in the next layer.
+type Layer = Vec<(Option<usize>, Option<usize>)>;
+
 struct Draft<'a> {
     rules: &'a Rules,
     windows: Vec<Window>,
@@ -173,7 +176,7 @@ impl Draft<'_> {
     }
 
     /// What can be remembered before each period, with the steps to the next.
-    fn layers(&self) -> Option<Vec<Vec<(Option<usize>, Option<usize>)>>> {
+    fn layers(&self) -> Option<Vec<Layer>> {
         let mut layer = vec![self.begin()];
         let mut layers = Vec::with_capacity(self.periods);
         let mut count = 0;
@@ -202,7 +205,7 @@ impl Draft<'_> {
     }
 
     /// Joins the layers from the end: nodes without a choice are skipped, nodes with the same future are one.
-    fn join(&self, layers: &[Vec<(Option<usize>, Option<usize>)>]) -> Graph {
+    fn join(&self, layers: &[Layer]) -> Graph {
         const END: u32 = NO_WAY - 1;
         let mut nodes: Vec<Node> = Vec::new();
         let mut known: HashMap<Node, u32> = HashMap::new();
@@ -228,7 +231,8 @@ impl Draft<'_> {
             END => end,
             at => end - 1 - at,
         };
-        let nodes = nodes.iter().rev().map(|node| Node { period: node.period, off: turned(node.off), on: turned(node.on) });
+        let nodes =
+            nodes.iter().rev().map(|node| Node { period: node.period, off: turned(node.off), on: turned(node.on) });
         Graph { nodes: nodes.collect(), root: turned(after[0]), rules: self.rules.clone() }
     }
 }
@@ -264,7 +268,9 @@ mod tests {
         let mut all: Vec<bool> = (1..=past).rev().map(|back| rules.before.contains(&back)).collect();
         all.extend(calendar);
         let most_in = |periods: usize, most: usize| {
-            (past..all.len()).all(|end| all[(end + 1).saturating_sub(periods)..=end].iter().filter(|&&on| on).count() <= most || !all[end])
+            (past..all.len()).all(|end| {
+                all[(end + 1).saturating_sub(periods)..=end].iter().filter(|&&on| on).count() <= most || !all[end]
+            })
         };
         let mut runs: Vec<(usize, usize)> = Vec::new();
         for at in 0..all.len() {

@@ -50,9 +50,24 @@ impl Menu {
     pub fn least_losses(&self) -> Vec<u32> {
         let least = |group: usize| {
             let candidates = self.candidates(group);
-            candidates.min_by(|&a, &b| self.losses[a].total_cmp(&self.losses[b])).map_or(0, |candidate| candidate as u32)
+            candidates
+                .min_by(|&a, &b| self.losses[a].total_cmp(&self.losses[b]))
+                .map_or(0, |candidate| candidate as u32)
         };
         (0..self.groups()).map(least).collect()
+    }
+
+    /// Rounds what must and may be used of each limit to what the candidates can come to: multiples of what divides all
+    /// their uses.
+    pub fn tighten(&mut self) {
+        let mut common = vec![0i64; self.most.len()];
+        for &(limit, amount) in &self.uses {
+            common[limit as usize] = divisor(common[limit as usize], amount);
+        }
+        for (limit, &common) in common.iter().enumerate().filter(|(_, common)| **common > 1) {
+            self.most[limit] -= self.most[limit].rem_euclid(common);
+            self.least[limit] += (-self.least[limit]).rem_euclid(common);
+        }
     }
 
     /// Returns what a choice earns, pairs paid.
@@ -65,4 +80,9 @@ impl Menu {
         let earned: i64 = choice.iter().map(|&candidate| self.values[candidate as usize]).sum();
         earned - self.pairs.iter().map(lost).sum::<i64>()
     }
+}
+
+/// Greatest common divisor.
+fn divisor(one: i64, other: i64) -> i64 {
+    if other == 0 { one } else { divisor(other, one % other) }
 }

@@ -5,22 +5,22 @@
 //! threads. The clock is read only to stop at the time limit.
 //!
 //! Method: prices on the shared limits split the problem into one small calendar problem per unit, solved exactly
-//! (`calendar`). The prices with the least total are a proven bound (`dual`); of each unit's nearly best calendars
-//! (`pool`) one is chosen so that the limits are kept (`select`), and the plan improved by taking units out and putting
-//! them back (`improve`); for small problems what lies between plan and bound is searched to the end (`settle`).
+//! (`calendar`). The prices with the least total are a proven bound (`dual`). Of the calendars seen on the way (`pool`)
+//! one per unit is chosen so that the limits are kept (`balance`, in small problems `select`), and the plan improved by
+//! taking units out and putting them back (`improve`). What then lies between plan and bound is settled by branch and
+//! bound where it is little (`settle`).
 
+pub mod answers;
+mod balance;
 mod calendar;
 mod calendars;
 mod check;
 mod conflict;
-pub mod answers;
-mod balance;
 mod dual;
 mod graph;
 mod improve;
 mod menu;
 mod narrow;
-mod simplex;
 mod pool;
 mod prices;
 mod problem;
@@ -28,7 +28,9 @@ mod quasi_newton;
 mod relaxed;
 mod repair;
 mod run;
+mod select;
 mod settle;
+mod simplex;
 mod slate;
 
 pub use check::{Broken, check};
@@ -147,12 +149,7 @@ pub fn solve(problem: &Problem, settings: &Settings, interrupt: &(dyn Fn() -> bo
 }
 
 /// Solves a problem, beginning from what an earlier solution knew.
-pub fn solve_from(
-    problem: &Problem,
-    warm: &Warm,
-    settings: &Settings,
-    interrupt: &(dyn Fn() -> bool + Sync),
-) -> Solve {
+pub fn solve_from(problem: &Problem, warm: &Warm, settings: &Settings, interrupt: &(dyn Fn() -> bool + Sync)) -> Solve {
     let pool = settings.threads.and_then(|threads| rayon::ThreadPoolBuilder::new().num_threads(threads).build().ok());
     match pool {
         Some(pool) => pool.install(|| run::run(problem, warm, settings, interrupt)),

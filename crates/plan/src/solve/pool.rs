@@ -5,7 +5,7 @@
 //! Column generation with a restricted master problem: Dantzig and Wolfe (1960); its heuristic use: Joncour, Michel,
 //! Sadykov, Sverdlov and Vanderbeck (2010).
 
-use super::calendar::{Depth, Desk, Near};
+use super::calendar::{Depth, Desk, Near, Reach};
 use super::calendars::Calendars;
 use super::menu::Menu;
 use super::prices::Prices;
@@ -53,16 +53,16 @@ impl Pool {
         self.seen.iter().map(Vec::len).sum()
     }
 
-    /// Adds up to `most` calendars of each unit that fall short of its best at the prices by `spare` or less. Returns
-    /// whether that was all of them.
-    pub fn add_near(&mut self, problem: &Problem, prices: &Prices, spare: f64, most: usize, nodes: usize) -> bool {
+    /// Adds the calendars of each unit that are within reach of its best at the prices. Returns whether that was all of
+    /// them.
+    pub fn add_near(&mut self, problem: &Problem, prices: &Prices, reach: Reach) -> bool {
         let step = self.step;
         let add = |(desk, near): &mut (Desk, Vec<Near>), (at, seen): (usize, &mut Vec<Vec<u32>>)| {
             let unit = at * step;
             prices.reduce(problem, unit, &mut desk.reduced);
-            let best = desk.best(problem, unit, Depth::Exact(nodes), 0.0, &[]);
+            let best = desk.best(problem, unit, Depth::Exact(reach.nodes), 0.0, &[]);
             let best = best.expect("Invariant: units without a calendar are refused first");
-            let complete = desk.near(problem, unit, &best, spare, most, nodes, near);
+            let complete = desk.near(problem, unit, &best, reach, near);
             near.iter().for_each(|near| add_to(seen, &near.columns));
             complete
         };
@@ -73,8 +73,12 @@ impl Pool {
 
     /// Lists candidates beside the calendars of a slate. Units of which only one calendar was seen keep what they have.
     pub fn list(&self, problem: &Problem, prices: &Prices, slate: &Slate) -> Listed {
-        let mut listed =
-            Listed { menu: empty_menu(problem, prices, slate), units: Vec::new(), columns: Vec::new(), column_starts: vec![0] };
+        let mut listed = Listed {
+            menu: empty_menu(problem, prices, slate),
+            units: Vec::new(),
+            columns: Vec::new(),
+            column_starts: vec![0],
+        };
         let mut group_of = vec![u32::MAX; problem.units()];
         let open = self.seen.iter().enumerate().filter(|(_, seen)| seen.len() > 1);
         for (group, (at, _)) in open.clone().enumerate() {
@@ -91,6 +95,7 @@ impl Pool {
                 listed.menu.pairs.push((first.min(second), first.max(second), pair.penalty));
             }
         }
+        listed.menu.tighten();
         listed
     }
 }
@@ -158,7 +163,8 @@ impl Listed {
 
     /// Returns the columns of a candidate.
     pub fn columns(&self, candidate: u32) -> &[u32] {
-        let range = self.column_starts[candidate as usize] as usize..self.column_starts[candidate as usize + 1] as usize;
+        let range =
+            self.column_starts[candidate as usize] as usize..self.column_starts[candidate as usize + 1] as usize;
         &self.columns[range]
     }
 

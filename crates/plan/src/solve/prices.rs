@@ -86,7 +86,8 @@ impl Prices {
             let pattern = problem.pattern_of(column) as usize;
             let varying = &problem.patterns()[pattern].varying;
             let amounts = problem.amounts(column);
-            let paid: f64 = varying.iter().zip(amounts).map(|(&l, &amount)| self.limits[l as usize] * amount as f64).sum();
+            let paid: f64 =
+                varying.iter().zip(amounts).map(|(&l, &amount)| self.limits[l as usize] * amount as f64).sum();
             value as f64 - self.ones[pattern] - paid
         }));
     }

@@ -380,7 +380,7 @@ impl Builder {
             self.expect("unit", name, last.into(), "units of the problem", (last as usize) < units);
         }
         let periods = self.problem.periods as i128;
-        let lost: i128 = self.problem.pairs.iter().map(|pair| i128::from(pair.penalty.abs()) * periods).sum();
+        let lost: i128 = self.problem.pairs.iter().map(|pair| i128::from(pair.penalty).abs() * periods).sum();
         let most = (self.sums.0 + lost).max(self.sums.1);
         let shown = i64::try_from(most).unwrap_or(i64::MAX);
         let fits = most < 1 << 60;
@@ -423,7 +423,7 @@ impl Builder {
         if let Some(twice) = twice(fresh) {
             self.error.get_or_insert(ProblemError::Twice { unit, period, option: twice });
         }
-        self.sums.0 += fresh.iter().map(|column| i128::from(column.value.abs())).max().unwrap_or(0);
+        self.sums.0 += fresh.iter().map(|column| i128::from(column.value).abs()).max().unwrap_or(0);
         self.sums.1 += fresh.iter().flat_map(of).map(|&(_, amount)| i128::from(amount)).max().unwrap_or(0);
         let rules = &self.problem.graphs[self.problem.graph_of[unit] as usize].rules;
         let asked = rules.run > 1
@@ -441,7 +441,9 @@ impl Builder {
         let (kept, aside): (Vec<&Fresh>, Vec<&Fresh>) = fresh.iter().filter(wanted).partition(|column| fits(column));
         let needless = |column: &&&Fresh| {
             kept.len() <= COMPARED
-                && kept.iter().any(|other| beats(other, of(other), column, of(column)) && !helps(other) && !helps(column))
+                && kept
+                    .iter()
+                    .any(|other| beats(other, of(other), column, of(column)) && !helps(other) && !helps(column))
         };
         let kept: Vec<&Fresh> = kept.iter().filter(|column| !needless(column)).copied().collect();
         // What is over the unit's own stock alone stays so unless somebody asks for it.
@@ -540,10 +542,7 @@ fn beats(one: &Fresh, one_uses: &[(u32, i64)], other: &Fresh, other_uses: &[(u32
         && one_uses.iter().all(|&(limit, amount)| {
             other_uses.iter().find(|&&(l, _)| l == limit).is_some_and(|&(_, most)| amount <= most)
         })
-        && (one.option < other.option
-            || one.value > other.value
-            || one.stock < other.stock
-            || one_uses != other_uses)
+        && (one.option < other.option || one.value > other.value || one.stock < other.stock || one_uses != other_uses)
 }
 
 fn partners_of(units: usize, pairs: &[Pair]) -> (Vec<u32>, Vec<Partner>) {

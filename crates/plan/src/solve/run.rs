@@ -2,7 +2,7 @@
 //! come near enough, or time is over.
 
 use super::balance::balance;
-use super::calendar::Depth;
+use super::calendar::{Depth, Reach};
 use super::calendars::Calendars;
 use super::conflict::{self, Conflict};
 use super::dual::Dual;
@@ -12,6 +12,7 @@ use super::prices::Prices;
 use super::problem::{NONE, Problem};
 use super::quasi_newton::Memory;
 use super::repair;
+use super::select::{Effort, select};
 use super::settle::settle;
 use super::slate::Slate;
 use super::{Settings, Solution, Solve, Warm, gap};
@@ -29,10 +30,15 @@ const SAMPLED: usize = 4_000;
 const SAMPLE_PER_PRICE: usize = 40;
 /// Turns between plan and bound when no time limit is given.
 const ROUNDS: usize = 4;
+/// Without a time limit, a turn that leaves more than this part of the gap is the last one.
+const WORTHWHILE: f64 = 0.8;
 /// Most units for which the search goes beyond choosing among calendars that prices have shown.
 const SMALL: usize = 2_000;
 /// Most units with pairs for which a proof is tried: pairs keep their prices in it, which makes it weak.
-const SMALL_WITH_PAIRS: usize = 80;
+const SMALL_WITH_PAIRS: usize = 40;
+/// Most candidates of a search for better choices beyond balancing, and its steps in the first turn.
+const CHOSEN: usize = 30_000;
+const SELECT_STEPS: u64 = 10_000_000;
 /// Most calendars of one unit and of all that a proof considers, and nodes to list those of one unit.
 const LISTED: usize = 5_000;
 const LISTED_IN_ALL: usize = 400_000;
@@ -93,8 +99,11 @@ impl<'p> Search<'p, '_> {
         let mut memory = Memory::default();
         let mut depth = Depth::Exact(LABELS);
         self.dual.pool = Some(Pool::new(self.problem));
-        if warm.prices.len() == self.problem.limits().len() && warm.prices.iter().all(|price| price.is_finite()) {
+        let known =
+            warm.prices.len() == self.problem.limits().len() && warm.prices.iter().all(|price| price.is_finite());
+        if known {
             self.dual.split(&warm.prices, &mut start);
+            self.dual.calendars = Calendars::read(self.problem, &warm.choice, &self.dual.calendars);
         } else if self.problem.units() > SAMPLED && self.problem.pairs().is_empty() {
             (start, memory) = self.sample();
         } else {
@@ -107,7 +116,7 @@ impl<'p> Search<'p, '_> {
             memory = self.dual.quasi_newton(depth, 60, limits, memory, &stop);
         }
         if self.dual.dimension() > limits {
-            self.dual.quasi_newton(Depth::Priced, 60, usize::MAX, Memory::default(), &stop);
+            self.dual.quasi_newton(Depth::Priced, 400, usize::MAX, Memory::default(), &stop);
             memory = Memory::default();
         }
         if depth == Depth::Priced || self.dual.dimension() > limits {
@@ -115,7 +124,12 @@ impl<'p> Search<'p, '_> {
             self.dual.evaluate(&values, Depth::Exact(LABELS));
         }
         let stop = |_: f64| clock.over(0.5);
-        self.dual.quasi_newton(Depth::Exact(LABELS), 30, usize::MAX, memory, &stop);
+        let evaluations = match (known, self.problem.pairs().is_empty()) {
+            (true, _) => 8,
+            (false, true) => 30,
+            (false, false) => 200,
+        };
+        self.dual.quasi_newton(Depth::Exact(LABELS), evaluations, usize::MAX, memory, &stop);
     }
 
     /// Prices of a sample of the units under limits to scale.
@@ -148,18 +162,22 @@ impl<'p> Search<'p, '_> {
         let calendars = Calendars::read(self.problem, &warm.choice, &self.dual.calendars);
         let mut begin = Slate::with(self.problem, &calendars);
         let mut nodes = PROOF_NODES;
+        let mut before = f64::INFINITY;
         for round in 0.. {
             self.master(begin, round);
             self.improve(round);
             self.prove(nodes);
-            nodes = nodes.saturating_mul(4);
+            nodes = nodes.saturating_mul(2);
             // Without a time limit the turns are counted, so that the result never depends on the machine.
-            if self.near() || (round + 1 >= ROUNDS && self.clock.settings.time_limit.is_none()) {
+            let idle = round + 1 >= ROUNDS || self.gap() > WORTHWHILE * before;
+            if self.near() || (idle && self.clock.settings.time_limit.is_none()) {
                 return;
             }
+            before = self.gap();
             let clock = &self.clock;
             let stop = |_: f64| clock.over(0.85);
-            self.dual.quasi_newton(Depth::Exact(LABELS), 20, usize::MAX, Memory::default(), &stop);
+            let evaluations = if self.problem.pairs().is_empty() { 20 } else { 100 };
+            self.dual.quasi_newton(Depth::Exact(LABELS), evaluations, usize::MAX, Memory::default(), &stop);
             begin = match &self.slate {
                 Some(slate) => slate.clone(),
                 None => Slate::with(self.problem, &self.dual.calendars),
@@ -176,7 +194,7 @@ impl<'p> Search<'p, '_> {
             pool.add(&slate.calendars);
             if round > 0 && problem.units() <= SMALL {
                 let spare = mean * 0.02 * (1 << (2 * round.min(8))) as f64;
-                pool.add_near(problem, &prices, spare, 4 << round.min(8), 2_000);
+                pool.add_near(problem, &prices, Reach { spare, most: 4 << round.min(8), nodes: 2_000 });
             }
         }
         let Some(pool) = &self.dual.pool else { return };
@@ -184,9 +202,16 @@ impl<'p> Search<'p, '_> {
         let mut choice = if slate.fits() { listed.choice(&slate.calendars) } else { listed.menu.least_losses() };
         let rest = slate.value - listed.menu.value(&listed.choice(&slate.calendars));
         let (clock, bound) = (&self.clock, self.dual.about());
-        let stop = |value: i64| clock.over(0.7) || bound - value.saturating_add(rest) as f64 <= clock.settings.gap * bound.abs();
+        let stop = |value: i64| {
+            clock.over(0.7) || bound - value.saturating_add(rest) as f64 <= clock.settings.gap * bound.abs()
+        };
         let steps = (60 * listed.menu.values.len() as u64).clamp(2_000, 30_000_000) << round.min(6);
-        if balance(&listed.menu, &mut choice, steps, &mut self.random, &stop).is_some() {
+        let mut found = balance(&listed.menu, &mut choice, steps, &mut self.random, &stop);
+        if problem.units() <= SMALL && listed.menu.values.len() <= CHOSEN {
+            let effort = Effort { steps: SELECT_STEPS << (2 * round.min(5)) };
+            found = select(&listed.menu, &mut choice, &effort, &mut self.random, &stop).or(found);
+        }
+        if found.is_some() {
             listed.apply(&choice, &mut slate);
         }
         if !slate.fits() {
@@ -228,7 +253,7 @@ impl<'p> Search<'p, '_> {
         if self.near() || self.problem.units() > most {
             return;
         }
-        let bound = self.dual.proven();
+        let bound = self.dual.proven_by_prices();
         // Without a plan every calendar counts.
         let spare = self.slate.as_ref().map_or(f64::MAX, |slate| bound - slate.value as f64);
         let mut slate = self.slate.clone().unwrap_or_else(|| Slate::with(self.problem, &self.dual.calendars));
@@ -253,7 +278,7 @@ impl<'p> Search<'p, '_> {
         let prices = self.dual.prices();
         let mut pool = Pool::new(self.problem);
         pool.add(&slate.calendars);
-        let complete = pool.add_near(self.problem, &prices, spare, LISTED, LISTING_NODES);
+        let complete = pool.add_near(self.problem, &prices, Reach { spare, most: LISTED, nodes: LISTING_NODES });
         let few = complete && pool.len() <= LISTED_IN_ALL;
         few.then(|| pool.list(self.problem, &prices, slate))
     }

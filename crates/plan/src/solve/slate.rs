@@ -56,11 +56,6 @@ impl<'a> Slate<'a> {
         (self.problem.limits()[limit].least - self.used[limit]).max(0)
     }
 
-    /// How much of a limit must be used in all.
-    pub fn problem_least(&self, limit: usize) -> i64 {
-        self.problem.limits()[limit].least
-    }
-
     /// Returns whether every limit is kept.
     pub fn fits(&self) -> bool {
         (0..self.used.len()).all(|limit| self.left(limit) >= 0 && self.missing(limit) == 0)

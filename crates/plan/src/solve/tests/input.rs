@@ -15,12 +15,12 @@ fn refusal(write: impl FnOnce(&mut Builder)) -> String {
 }
 
 fn with_unit(rules: Rules) -> String {
-    refusal(|builder| drop(builder.unit(Unit { rules, stock: None })))
+    refusal(|builder| _ = builder.unit(Unit { rules, stock: None }))
 }
 
 fn with_stock(period: usize, amount: i64) -> String {
     refusal(|builder| {
-        drop(builder.unit(Unit { rules: Rules::default(), stock: Some(vec![Arrival { period, amount }]) }))
+        _ = builder.unit(Unit { rules: Rules::default(), stock: Some(vec![Arrival { period, amount }]) });
     })
 }
 
@@ -34,7 +34,7 @@ fn with_column(period: usize, option: u32, value: i64, stock: i64, uses: &[(usiz
 
 fn with_pair(first: usize, second: usize, penalty: i64) -> String {
     refusal(|builder| {
-        (0..2).for_each(|_| drop(builder.unit(Unit::default())));
+        (0..2).for_each(|_| _ = builder.unit(Unit::default()));
         builder.pair(first, second, penalty);
     })
 }
@@ -42,13 +42,10 @@ fn with_pair(first: usize, second: usize, penalty: i64) -> String {
 #[test]
 fn numbers_outside_their_range_are_named() {
     let said = [
-        (refusal(|builder| drop(builder.limit("budget", -1))), "capacity of budget is -1: expected 0 or more"),
-        (refusal(|builder| drop(builder.limit("budget", i64::MIN))), "capacity of budget"),
-        (
-            refusal(|builder| drop(builder.range("slots", -2, 5))),
-            "least use of slots is -2: expected 0 to the capacity",
-        ),
-        (refusal(|builder| drop(builder.range("slots", 6, 5))), "least use of slots is 6: expected 0 to the capacity"),
+        (refusal(|builder| _ = builder.limit("budget", -1)), "capacity of budget is -1: expected 0 or more"),
+        (refusal(|builder| _ = builder.limit("budget", i64::MIN)), "capacity of budget"),
+        (refusal(|builder| _ = builder.range("slots", -2, 5)), "least use of slots is -2: expected 0 to the capacity"),
+        (refusal(|builder| _ = builder.range("slots", 6, 5)), "least use of slots is 6: expected 0 to the capacity"),
         (with_unit(Rules { spacing: 0, ..Rules::default() }), "spacing of unit 0 is 0: expected 1 or more"),
         (with_unit(Rules { run: 0, ..Rules::default() }), "shortest run of unit 0 is 0"),
         (

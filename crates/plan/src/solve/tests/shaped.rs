@@ -161,9 +161,9 @@ fn plant(raw: &Raw, random: &mut ChaCha8Rng) -> Vec<Calendar> {
         let to = (from + described.rules.run).min(raw.periods);
         let mut calendar = plan[unit].clone();
         let mut after = left.clone();
-        for period in from..to {
+        for (period, choice) in calendar.iter_mut().enumerate().take(to).skip(from) {
             let column = period * DEPTHS.len() + random.random_range(0..2);
-            calendar[period] = Some(column);
+            *choice = Some(column);
             described.columns[column].uses.iter().for_each(|&(limit, amount)| after[limit] -= amount);
         }
         let free = (from..to).all(|period| plan[unit][period].is_none());
