@@ -446,13 +446,7 @@ impl Builder {
                     .any(|other| beats(other, of(other), column, of(column)) && !helps(other) && !helps(column))
         };
         let kept: Vec<&Fresh> = kept.iter().filter(|column| !needless(column)).copied().collect();
-        // What is over the unit's own stock alone stays so unless somebody asks for it.
-        let over = |column: &&Fresh| {
-            let limits = &self.problem.limits;
-            of(column).iter().any(|&(limit, amount)| amount > limits[limit as usize].capacity)
-        };
-        let missed = aside.into_iter().filter(|column| asked || helps(column) || over(column));
-        let aside = missed.map(|column| SetAside {
+        let aside = aside.into_iter().map(|column| SetAside {
             unit: unit as u32,
             period: period as u32,
             option: column.option,

@@ -36,9 +36,9 @@ const WORTHWHILE: f64 = 0.8;
 const SMALL: usize = 2_000;
 /// Most units with pairs for which a proof is tried: pairs keep their prices in it, which makes it weak.
 const SMALL_WITH_PAIRS: usize = 40;
-/// Most candidates of a search for better choices beyond balancing, and its steps in the first turn.
+/// Most candidates of a search for better choices beyond balancing, and its steps for each in the first turn.
 const CHOSEN: usize = 30_000;
-const SELECT_STEPS: u64 = 10_000_000;
+const SELECT_STEPS: u64 = 3_000;
 /// Most calendars of one unit and of all that a proof considers, and nodes to list those of one unit.
 const LISTED: usize = 5_000;
 const LISTED_IN_ALL: usize = 400_000;
@@ -125,7 +125,7 @@ impl<'p> Search<'p, '_> {
         }
         let stop = |_: f64| clock.over(0.5);
         let evaluations = match (known, self.problem.pairs().is_empty()) {
-            (true, _) => 8,
+            (true, _) => 20,
             (false, true) => 30,
             (false, false) => 200,
         };
@@ -208,7 +208,8 @@ impl<'p> Search<'p, '_> {
         let steps = (60 * listed.menu.values.len() as u64).clamp(2_000, 30_000_000) << round.min(6);
         let mut found = balance(&listed.menu, &mut choice, steps, &mut self.random, &stop);
         if problem.units() <= SMALL && listed.menu.values.len() <= CHOSEN {
-            let effort = Effort { steps: SELECT_STEPS << (2 * round.min(5)) };
+            let steps = (SELECT_STEPS * listed.menu.values.len() as u64).min(10_000_000);
+            let effort = Effort { steps: steps << (2 * round.min(5)) };
             found = select(&listed.menu, &mut choice, &effort, &mut self.random, &stop).or(found);
         }
         if found.is_some() {
