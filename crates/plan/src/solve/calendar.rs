@@ -53,6 +53,8 @@ pub struct Reach {
     pub most: usize,
     /// Most nodes of the search.
     pub nodes: usize,
+    /// Whether a list that is not complete is of no use.
+    pub whole: bool,
 }
 
 /// Work space for one unit at a time.
@@ -131,7 +133,8 @@ impl Desk {
         }
         let mut path = std::mem::take(&mut self.path);
         path.clear();
-        let mut keep = Keeper { found, most: reach.most, floor: best.value - reach.spare, full: true };
+        let floor = best.value - reach.spare;
+        let mut keep = Keeper { found, most: reach.most, floor, full: true, whole: reach.whole };
         let mut search = self.search(problem, unit, price, reach.nodes, &mut path);
         search.visit(search.graph.root, 0.0, 0, &mut keep);
         let complete = search.nodes_left > 0 && keep.full;
@@ -285,7 +288,7 @@ impl Desk {
     /// Some calendar that never uses stock before it arrives, searched with all columns worth nothing.
     fn any_in_time(&mut self, problem: &Problem, unit: usize) -> Option<Vec<u32>> {
         let mut found = Vec::new();
-        let mut keep = Keeper { found: &mut found, most: 1, floor: BLOCKED, full: true };
+        let mut keep = Keeper { found: &mut found, most: 1, floor: BLOCKED, full: true, whole: false };
         self.backward(problem, unit, 0.0);
         let mut path = Vec::new();
         let mut search = self.search(problem, unit, 0.0, 1 << 22, &mut path);
@@ -485,17 +488,22 @@ struct Keeper<'a> {
     most: usize,
     floor: f64,
     full: bool,
+    whole: bool,
 }
 
 impl Keeper<'_> {
     fn take(&mut self, value: f64, columns: &[u32]) {
         if self.found.len() >= self.most {
             self.full = false;
+            if self.whole {
+                self.floor = f64::INFINITY;
+                return;
+            }
             let least = (0..self.found.len()).min_by(|&a, &b| self.found[a].value.total_cmp(&self.found[b].value));
             self.found.swap_remove(least.expect("Invariant: a full list is not empty"));
         }
         self.found.push(Near { value, columns: columns.to_vec() });
-        if self.found.len() >= self.most {
+        if self.found.len() >= self.most && !self.whole {
             self.floor = self.found.iter().fold(f64::INFINITY, |least, near| least.min(near.value)).max(self.floor);
         }
     }

@@ -63,7 +63,13 @@ impl Pool {
             let best = desk.best(problem, unit, Depth::Exact(reach.nodes), 0.0, &[]);
             let best = best.expect("Invariant: units without a calendar are refused first");
             let complete = desk.near(problem, unit, &best, reach, near);
-            near.iter().for_each(|near| add_to(seen, &near.columns));
+            // The near ones differ from each other: only those known before need a look.
+            let known = seen.len();
+            for near in near.iter() {
+                if seen[..known].iter().all(|seen| *seen != near.columns) {
+                    seen.push(near.columns.clone());
+                }
+            }
             complete
         };
         let seen = self.seen.par_iter_mut().enumerate();

@@ -194,7 +194,7 @@ impl<'p> Search<'p, '_> {
             pool.add(&slate.calendars);
             if round > 0 && problem.units() <= SMALL {
                 let spare = mean * 0.02 * (1 << (2 * round.min(8))) as f64;
-                pool.add_near(problem, &prices, Reach { spare, most: 4 << round.min(8), nodes: 2_000 });
+                pool.add_near(problem, &prices, Reach { spare, most: 4 << round.min(8), nodes: 2_000, whole: false });
             }
         }
         let Some(pool) = &self.dual.pool else { return };
@@ -279,7 +279,8 @@ impl<'p> Search<'p, '_> {
         let prices = self.dual.prices();
         let mut pool = Pool::new(self.problem);
         pool.add(&slate.calendars);
-        let complete = pool.add_near(self.problem, &prices, Reach { spare, most: LISTED, nodes: LISTING_NODES });
+        let complete =
+            pool.add_near(self.problem, &prices, Reach { spare, most: LISTED, nodes: LISTING_NODES, whole: true });
         let few = complete && pool.len() <= LISTED_IN_ALL;
         few.then(|| pool.list(self.problem, &prices, slate))
     }

@@ -2,18 +2,20 @@
 //!
 //! Rounds of a tabu search. A round starts from the candidates with the least losses, some of them exchanged at random,
 //! and takes again and again the one or two moves that lead to the least cost, also when that is more than now; what has
-//! moved rests a while. Limits may be broken on the way: their weights rise while they are and fall while they are not,
-//! so that both sides of every limit are visited, and the best choice that keeps them all is remembered.
+//! moved rests a while. Limits may be broken on the way: their weights rise while they are and fall while none is, so
+//! that both sides of every limit are visited, and the best choice that keeps them all is remembered.
 //!
 //! Never proves anything, never reads a clock, never presents a choice that breaks a limit as one that keeps them.
 //!
 //! # Source
 //! Glover (1989), tabu search and its swing between both sides of the limits; Feo and Resende (1995), rounds from
-//! random good starts; Morris (1993), weights that grow where a search is stuck. Moves two at a time that prices keep
-//! few are our own.
+//! random good starts; Morris (1993), weights that grow where a search is stuck. Moves two at a time, of which prices
+//! leave few to be weighed, are our own.
 
 mod board;
 mod state;
+#[cfg(test)]
+mod tests;
 
 use crate::solve::menu::Menu;
 use board::Board;
@@ -23,14 +25,20 @@ use state::State;
 
 /// Candidates open at the beginning; more only while no choice keeps the limits.
 const OPEN: usize = 1 << 14;
+/// How many times as many then.
+const OPENER: usize = 4;
+/// Moves that a round looks at, the fewest and the most: few go deep, many go far.
+const NEAREST: (f64, f64) = (20.0, 120.0);
+/// The most moves that any round looks at.
+const FARTHEST: usize = 2000;
 /// Moves without a better choice after which a round ends.
-const PATIENCE: u32 = 25;
-/// How many times as long it goes on while it breaks limits.
+const PATIENCE: u32 = 12;
+/// Moves with limits broken after which a round looks at twice as many.
+const NARROW: u32 = 100;
+/// How many times as long as others a round goes on while it has not kept the limits.
 const STUBBORN: u32 = 50;
 /// Longest rest of a group after a move.
 const REST: u32 = 2;
-/// Heat of the starts, at most, over the table's.
-const HEAT: f64 = 0.25;
 
 /// How much work a search may do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -54,14 +62,16 @@ pub fn select(
     let mut size = OPEN;
     let mut state = State::new(menu, choice, size);
     let mut board = Board::new(&state);
-    while !state.table.groups.is_empty() && !round(&mut state, &mut board, effort, random, stop) {
+    let mut most = NEAREST.1;
+    while !state.table.groups.is_empty() && !round(&mut state, &mut board, most as usize, (effort, stop), random) {
         if state.best_value().is_none() && state.table.cut {
-            size *= 4;
+            size = size.saturating_mul(OPENER);
             state.open(size);
         }
-        let heat = HEAT * random.random::<f64>() * state.heat;
+        let heat = random.random::<f64>() * state.heat;
         state.scatter(heat, random);
         state.remember();
+        most = NEAREST.0 * (NEAREST.1 / NEAREST.0).powf(random.random());
     }
     choice.copy_from_slice(state.best_choice());
     state.best_value()
@@ -71,12 +81,13 @@ pub fn select(
 fn round(
     state: &mut State,
     board: &mut Board,
-    effort: &Effort,
+    most_moves: usize,
+    (effort, stop): (&Effort, &dyn Fn(i64) -> bool),
     random: &mut ChaCha8Rng,
-    stop: &dyn Fn(i64) -> bool,
 ) -> bool {
+    board.most_moves = most_moves;
     let mut rests_until = vec![0; state.table.groups.len()];
-    let (mut last, mut kept) = (0, state.broken == 0);
+    let (mut top, mut last, mut kept) = (state.merit(), 0, state.broken == 0);
     for now in 1.. {
         board.set(state, |open| rests_until[open] < now);
         let (first, second) = board.best();
@@ -85,15 +96,20 @@ fn round(
             state.take(one.open as usize, one.row);
         }
         state.reweigh();
+        state.remember();
         kept |= state.broken == 0;
-        if state.remember() {
-            last = now;
+        if state.merit() > top {
+            (top, last) = (state.merit(), now);
         }
         if board.steps >= effort.steps || stop(state.best_value().unwrap_or(i64::MIN)) {
             return true;
         }
-        if now - last > if kept { PATIENCE } else { PATIENCE * STUBBORN } {
+        let wait = now - last;
+        if wait > if kept { PATIENCE } else { PATIENCE * STUBBORN } {
             break;
+        }
+        if !kept && wait % NARROW == NARROW - 1 {
+            board.most_moves = (2 * board.most_moves).min(FARTHEST);
         }
     }
     false

@@ -8,8 +8,10 @@ use super::state::State;
 
 /// Limits weighed at once.
 const LANES: usize = 4;
-/// Moves looked at, at most: those that lose least.
-const MOVES: usize = 1000;
+/// Step by which the reach grows from nothing, over the heat.
+const STEP: f64 = 1e-3;
+/// How much farther the next list reaches than the last one came.
+const FARTHER: f64 = 1.25;
 /// Limits per use above which only the limits that a move touches are weighed.
 const SPARSE: usize = 8;
 /// Part of the cost that a single move must leave, at most, to be taken without looking at pairs.
@@ -66,6 +68,10 @@ pub(super) struct Board {
     least: bool,
     /// Moves and pairs of moves weighed since the beginning.
     pub steps: u64,
+    /// Moves looked at, at most: those that lose least.
+    pub most_moves: usize,
+    /// Loss over that of a group's row up to which rows are listed.
+    reach: f64,
 }
 
 impl Board {
@@ -84,26 +90,52 @@ impl Board {
             sparse: limits * menu.values.len() > SPARSE * menu.uses.len(),
             least: menu.least.iter().any(|&least| least > 0),
             steps: 0,
+            most_moves: usize::MAX,
+            reach: 0.0,
         }
     }
 
     /// Puts up the moves of all groups that are free, and how limits weigh now.
     pub fn set(&mut self, state: &State, free: impl Fn(usize) -> bool) {
         self.weigh(state);
-        self.moves.clear();
-        for (open, group) in state.table.groups.iter().enumerate().filter(|&(open, _)| free(open)) {
-            self.steps += u64::from(group.to - group.from);
-            for row in (group.from..group.to).filter(|&row| row != state.rows[open]) {
-                self.moves.push(Move { open: open as u32, row, cost: state.cost(open, row) as f32 });
+        loop {
+            let left_out = self.list(state, &free);
+            if !left_out || self.moves.len() >= self.most_moves {
+                break;
             }
+            self.reach = 2.0 * self.reach + STEP * state.heat;
         }
         let by_cost = |one: &Move, other: &Move| one.cost.total_cmp(&other.cost).then(one.row.cmp(&other.row));
-        if self.moves.len() > MOVES {
-            self.moves.select_nth_unstable_by(MOVES, by_cost);
-            self.moves.truncate(MOVES);
+        if self.moves.len() > self.most_moves {
+            self.moves.select_nth_unstable_by(self.most_moves, by_cost);
+            self.moves.truncate(self.most_moves);
         }
         self.moves.sort_unstable_by(by_cost);
+        let last = self.moves.last().map_or(0.0, |one| f64::from(one.cost));
+        self.reach = (FARTHER * last).max(STEP * state.heat);
         self.lay_out(state);
+    }
+
+    /// Lists the moves of free groups within reach. Returns whether others were left out.
+    fn list(&mut self, state: &State, free: &impl Fn(usize) -> bool) -> bool {
+        let table = &state.table;
+        self.moves.clear();
+        let mut left_out = false;
+        for (open, group) in table.groups.iter().enumerate().filter(|&(open, _)| free(open)) {
+            let now = state.rows[open];
+            let farthest = table.losses[now as usize] + self.reach;
+            for row in group.from..group.to {
+                if table.losses[row as usize] > farthest {
+                    left_out = true;
+                    break;
+                }
+                if row != now {
+                    self.moves.push(Move { open: open as u32, row, cost: state.cost(open, row) as f32 });
+                }
+            }
+        }
+        self.steps += (table.groups.len() + self.moves.len()) as u64;
+        left_out
     }
 
     fn weigh(&mut self, state: &State) {
@@ -159,7 +191,7 @@ impl Board {
     fn search<const SPARSE: bool, const LEAST: bool>(&mut self) -> (Option<Move>, Option<Move>) {
         let now: f32 = (0..self.room.len()).map(|chunk| self.chunk::<LEAST>(chunk, &self.room[chunk])).sum();
         let (mut least, mut best) = (f32::INFINITY, (None, None));
-        for (number, &one) in self.moves.iter().enumerate().take_while(|(_, one)| one.cost < f32::INFINITY) {
+        for (number, &one) in self.moves.iter().enumerate() {
             if one.cost >= least {
                 break;
             }

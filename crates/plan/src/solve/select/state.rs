@@ -5,15 +5,24 @@
 use crate::solve::menu::Menu;
 use rand::RngExt;
 use rand_chacha::ChaCha8Rng;
+use std::cmp::Reverse;
 
-/// Groups that stray from their least loss at heat 1, per limit.
-const ASTRAY: f64 = 3.0;
+/// Groups that stray from their least losses at heat 1, per limit.
+const ASTRAY: f64 = 1.0;
+/// Of all that would stray at any heat, how many do at most.
+const FEW: f64 = 0.2;
+/// Losses that differ by less than this part of the mean are equal.
+const EQUAL: f64 = 1e-9;
+/// What a typical use of a limit weighs at the least, over the heat.
+const FELT: f64 = 0.3;
+/// And over the mean loss.
+const FAINT: f64 = 0.03;
 /// First weight of a limit over its base.
 const FIRST: f64 = 2.0;
 /// How much heavier a limit gets when a move ends with it broken.
 const HEAVIER: f64 = 1.05;
-/// How much lighter when not: a limit is broken after about one move in six.
-const LIGHTER: f64 = 0.99;
+/// How much lighter all get when it ends with none broken.
+const LIGHTER: f64 = 0.97;
 /// Weight of a limit over its base, at the least.
 const LEAST: f64 = 1.01;
 /// Weight of a limit over its base, at the most.
@@ -80,20 +89,25 @@ impl Table {
         self.groups.push(Open { group: group as u32, from, to: self.candidates.len() as u32 });
     }
 
-    /// Heat at which a few groups per limit stray from their least loss when rows are drawn at random.
+    /// Heat at which a few groups per limit stray from their least losses when rows are drawn at random.
     fn heat(&self, limits: usize) -> f64 {
-        let wanted = (ASTRAY * limits as f64).min(0.5 * self.groups.len() as f64);
-        let stays = |open: &Open, heat: f64| {
-            let losses = &self.losses[open.from as usize..open.to as usize];
-            1.0 / losses.iter().map(|loss| (-loss / heat).exp()).sum::<f64>()
-        };
-        let (mut cold, mut hot) = (1e-6f64, 1e15f64);
+        let mean = self.mean_loss();
+        let least = |losses: &[f64]| losses.iter().filter(|&&loss| loss <= EQUAL * mean).count() as f64;
+        let losses = || self.groups.iter().map(|open| &self.losses[open.from as usize..open.to as usize]);
+        let most: f64 = losses().map(|losses| 1.0 - least(losses) / losses.len() as f64).sum();
+        let wanted = (ASTRAY * limits as f64).min(FEW * most);
+        let (mut cold, mut hot) = (EQUAL * mean, mean / EQUAL);
         while hot > cold * 1.01 {
             let heat = (cold * hot).sqrt();
-            let astray: f64 = self.groups.iter().map(|open| 1.0 - stays(open, heat)).sum();
+            let weight = |losses: &[f64]| losses.iter().map(|loss| (-loss / heat).exp()).sum::<f64>();
+            let astray: f64 = losses().map(|losses| 1.0 - least(losses) / weight(losses)).sum();
             if astray > wanted { hot = heat } else { cold = heat }
         }
         hot
+    }
+
+    fn mean_loss(&self) -> f64 {
+        self.losses.iter().sum::<f64>() / self.losses.len().max(1) as f64
     }
 }
 
@@ -193,17 +207,19 @@ impl<'a> State<'a> {
                 *count += 1.0;
             }
         }
+        let felt = (FELT * self.heat).max(FAINT * self.table.mean_loss()).max(EQUAL);
         for ((weight, (sum, count)), &price) in self.weights.iter_mut().zip(typical).zip(&self.menu.prices) {
-            let felt = if sum > 0.0 { self.heat * count / sum } else { 0.0 };
+            let felt = if sum > 0.0 { felt * count / sum } else { 0.0 };
             let base = (price.max(felt), (-price).max(felt));
             *weight = Weight { above: FIRST * base.0, below: FIRST * base.1, base };
         }
     }
 
-    /// Makes broken limits heavier and the others lighter.
+    /// Makes broken limits heavier, or all lighter when none is broken.
     pub fn reweigh(&mut self) {
+        let kept = if self.broken == 0 { LIGHTER } else { 1.0 };
         let next = |weight: f64, base: f64, broken: bool| {
-            (weight * if broken { HEAVIER } else { LIGHTER }).clamp(base * LEAST, base * MOST)
+            (weight * if broken { HEAVIER } else { kept }).clamp(base * LEAST, base * MOST)
         };
         for (limit, weight) in self.weights.iter_mut().enumerate() {
             weight.above = next(weight.above, weight.base.0, self.used[limit] > self.menu.most[limit]);
@@ -260,10 +276,15 @@ impl<'a> State<'a> {
         }
     }
 
+    /// How good the choice is: the fewer limits it breaks, then the more it is worth.
+    pub fn merit(&self) -> (Reverse<usize>, i64) {
+        (Reverse(self.broken), self.value)
+    }
+
     /// Remembers the choice if it is the best so far.
-    pub fn remember(&mut self) -> bool {
+    pub fn remember(&mut self) {
+        let better = self.merit() > (Reverse(self.best.broken), self.best.value);
         let best = &mut self.best;
-        let better = self.broken < best.broken || self.broken == best.broken && self.value > best.value;
         if better {
             (best.broken, best.value) = (self.broken, self.value);
             for group in best.moved.drain(..) {
@@ -271,7 +292,6 @@ impl<'a> State<'a> {
                 best.has_moved[group as usize] = false;
             }
         }
-        better
     }
 
     /// Draws every open group's row anew, the more at random the hotter; losses alone decide.
