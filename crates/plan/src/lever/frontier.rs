@@ -1,6 +1,6 @@
 //! Revenue, margin and sales traded off: the plans of many weights, without those that another one beats in all three.
 
-use super::{Best, BestLevers, Goal, Grid, LeverSettings, Levers, Unsold, solve};
+use super::{Best, BestLevers, Goal, Grid, LeverSettings, Levers, solve};
 
 /// A plan that no other plan found beats in revenue, margin and pieces sold at once.
 #[derive(Clone, Debug, PartialEq)]
@@ -22,15 +22,8 @@ pub fn frontier(grid: &Grid, settings: &LeverSettings, stop: &dyn Fn() -> bool) 
     let mut known: Vec<Levers> = Vec::new();
     for revenue in WEIGHTS {
         for penalty in PENALTIES {
-            let goal = Goal {
-                name: format!("revenue {:.0} %, penalty {:.0} %", revenue * 100.0, penalty * 100.0),
-                revenue,
-                margin: 1.0 - revenue,
-                penalty,
-                unsold: Unsold::Units,
-                sell_through_min: None,
-                sell_through_first: false,
-            };
+            let name = format!("revenue {:.0} %, penalty {:.0} %", revenue * 100.0, penalty * 100.0);
+            let goal = Goal::weighing(name, revenue, penalty);
             if let Best::Found(best) = solve(grid, &goal, &known, settings, stop) {
                 known.push(best.levers.clone());
                 plans.push(FrontierPlan { goal, best: *best });

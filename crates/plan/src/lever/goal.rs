@@ -40,17 +40,22 @@ pub enum Unsold {
 }
 
 impl Goal {
-    /// The named presets, which run side by side on the same season.
-    pub fn presets(sell_through_min: f64) -> Vec<Self> {
-        let goal = |name: &str, revenue: f64, penalty: f64| Self {
-            name: name.to_owned(),
+    /// Weighs revenue, as a share that leaves the rest to margin, against the penalty on what stays unsold.
+    pub(super) fn weighing(name: impl Into<String>, revenue: f64, penalty: f64) -> Self {
+        Self {
+            name: name.into(),
             revenue,
             margin: 1.0 - revenue,
             penalty,
             unsold: Unsold::Units,
             sell_through_min: None,
             sell_through_first: false,
-        };
+        }
+    }
+
+    /// The named presets, which run side by side on the same season.
+    pub fn presets(sell_through_min: f64) -> Vec<Self> {
+        let goal = Self::weighing;
         vec![
             goal("max-revenue", 1.0, 0.0),
             goal("max-margin", 0.0, 0.0),

@@ -29,15 +29,7 @@ fn found(grid: &Grid, goal: &Goal, settings: &LeverSettings) -> BestLevers {
 }
 
 fn goal(revenue: f64, penalty: f64) -> Goal {
-    Goal {
-        name: "own".to_owned(),
-        revenue,
-        margin: 1.0 - revenue,
-        penalty,
-        unsold: Unsold::Units,
-        sell_through_min: None,
-        sell_through_first: false,
-    }
+    Goal::weighing("own", revenue, penalty)
 }
 
 /// Two groups, two months, three markdowns, two spends, two promotions: 1,296 plans.

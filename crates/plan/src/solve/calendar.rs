@@ -1,12 +1,19 @@
 //! The best calendar of one unit under given prices: an exact dynamic program over the graph of its rules; the unit's
-//! own stock by a price on it (line search) for the bound, and by depth-first search for the plan.
+//! own stock by a price on it (line search), and then exactly (`labels`). `listing` finds the calendars that are nearly
+//! as good.
 //!
 //! # Source
 //! Lagrangian relaxation with the subproblem solved to optimality: Geoffrion (1974), Fisher (1981); the price of a
 //! single knapsack row by intersecting lines: Handler and Zang (1980).
 
+mod labels;
+mod listing;
+
+pub use listing::{Near, Reach};
+
 use super::graph::Graph;
 use super::problem::Problem;
+use labels::Label;
 
 /// What a column that may not be chosen is worth.
 pub const BLOCKED: f64 = f64::NEG_INFINITY;
@@ -19,7 +26,7 @@ pub const TOLERANCE: f64 = 1e-6;
 pub enum Depth {
     /// Stock only priced: the bound of the linear relaxation, and two calendars that mix to it.
     Priced,
-    /// Stock exact, by a search of at most so many nodes.
+    /// Stock exact, with at most so many labels.
     Exact(usize),
 }
 
@@ -33,28 +40,6 @@ pub struct Best {
     /// Weight of [`Desk::high`] in the convex combination that attains the bound of the priced stock; 0 when
     /// [`Desk::low`] alone is the answer.
     pub high_weight: f64,
-}
-
-/// A calendar that is nearly best.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Near {
-    /// What it is worth.
-    pub value: f64,
-    /// Its columns, by period.
-    pub columns: Vec<u32>,
-}
-
-/// Which nearly best calendars to list.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Reach {
-    /// Most that a calendar may fall short of the best.
-    pub spare: f64,
-    /// Most calendars.
-    pub most: usize,
-    /// Most nodes of the search.
-    pub nodes: usize,
-    /// Whether a list that is not complete is of no use.
-    pub whole: bool,
 }
 
 /// Work space for one unit at a time.
@@ -117,30 +102,8 @@ impl Desk {
                 let high_weight = ((total - under.used) as f64 / spread).clamp(0.0, 1.0);
                 Some(Best { bound, value: under.value, high_weight })
             }
-            Depth::Exact(nodes) => Some(self.exact(problem, unit, (bound, under), known, nodes)),
+            Depth::Exact(labels) => Some(self.exact(problem, unit, (bound, under), known, labels)),
         }
-    }
-
-    /// Lists calendars that keep rules and stock and fall short of the best by no more than the reach allows, best first.
-    /// Call after [`Desk::best`]. False when the search was cut short, so that others may be missing.
-    pub fn near(&mut self, problem: &Problem, unit: usize, best: &Best, reach: Reach, found: &mut Vec<Near>) -> bool {
-        found.clear();
-        let price = self.stock_price;
-        self.backward(problem, unit, price);
-        if problem.supply(unit).is_none() {
-            self.arrived.clear();
-            self.arrived.resize(problem.periods(), i64::MAX);
-        }
-        let mut path = std::mem::take(&mut self.path);
-        path.clear();
-        let floor = best.value - reach.spare;
-        let mut keep = Keeper { found, most: reach.most, floor, full: true, whole: reach.whole };
-        let mut search = self.search(problem, unit, price, reach.nodes, &mut path);
-        search.visit(search.graph.root, 0.0, 0, &mut keep);
-        let complete = search.nodes_left > 0 && keep.full;
-        self.path = path;
-        found.sort_by(|a, b| b.value.total_cmp(&a.value).then_with(|| a.columns.cmp(&b.columns)));
-        complete
     }
 
     fn arrive(&mut self, periods: usize, supply: &[(u32, i64)]) {
@@ -237,7 +200,9 @@ impl Desk {
         let mut price = if guess > 0.0 { guess } else { slope(over, under) };
         for step in 0..60 {
             let value = self.backward(problem, unit, price);
-            let at_price = value + price * total as f64;
+            // The price was paid piece by piece and is given back at once: whatever those roundings hide goes up.
+            let paid = price * total as f64;
+            let at_price = value + paid + f64::EPSILON * (problem.periods() + 4) as f64 * paid;
             if at_price < bound {
                 (bound, self.stock_price) = (at_price, price);
             }
@@ -285,17 +250,6 @@ impl Desk {
         Some(self.line(problem, unit, &self.low))
     }
 
-    /// Some calendar that never uses stock before it arrives, searched with all columns worth nothing.
-    fn any_in_time(&mut self, problem: &Problem, unit: usize) -> Option<Vec<u32>> {
-        let mut found = Vec::new();
-        let mut keep = Keeper { found: &mut found, most: 1, floor: BLOCKED, full: true, whole: false };
-        self.backward(problem, unit, 0.0);
-        let mut path = Vec::new();
-        let mut search = self.search(problem, unit, 0.0, 1 << 22, &mut path);
-        search.visit(search.graph.root, 0.0, 0, &mut keep);
-        found.pop().map(|near| near.columns)
-    }
-
     /// Returns whether the rules allow to choose nothing at all.
     fn path_of_nothing(&self, graph: &Graph) -> bool {
         let mut at = graph.root;
@@ -305,14 +259,14 @@ impl Desk {
         at == graph.end()
     }
 
-    /// Exact best calendar within the stock by depth-first search.
+    /// Exact best calendar within the stock, unless the price of stock has already found it.
     fn exact(
         &mut self,
         problem: &Problem,
         unit: usize,
         (bound, under): (f64, Line),
         known: &[u32],
-        nodes: usize,
+        labels: usize,
     ) -> Best {
         let mut floor = under.value;
         if !known.is_empty() {
@@ -326,123 +280,7 @@ impl Desk {
         if bound <= floor + TOLERANCE {
             return Best { bound, value: floor, high_weight: 0.0 };
         }
-        self.label(problem, unit, (bound, floor), nodes)
-    }
-
-    /// Exact best calendar within the stock: labels (value, stock used) spread through the graph, of which those that
-    /// are dominated or cannot beat the best so far are dropped. At most so many labels are kept; `low` holds the
-    /// incumbent.
-    fn label(&mut self, problem: &Problem, unit: usize, (bound, floor): (f64, f64), most: usize) -> Best {
-        let price = self.stock_price;
-        self.backward(problem, unit, price);
-        let graph = problem.graph(unit);
-        let cells = problem.cells(unit);
-        let total = self.arrived.last().copied().unwrap_or(0);
-        let end = graph.end() as usize;
-        let (mut best, mut best_end) = (floor, None);
-        let at_once = problem.supply(unit).is_some_and(|supply| supply.len() == 1 && supply[0].0 == 0);
-        if at_once {
-            self.complete(problem, unit);
-        }
-        let labels = &mut self.labels;
-        labels.clear();
-        self.waiting.resize(end + 2, Vec::new());
-        self.waiting.iter_mut().for_each(Vec::clear);
-        let reach =
-            |value: f64, used: i64, node: u32| value + self.completion[node as usize] + price * (total - used) as f64;
-        labels.push(Label { value: 0.0, used: 0, column: 0, before: u32::MAX });
-        self.waiting[graph.root as usize].push(0);
-        let mut open = BLOCKED;
-        for at in 0..end {
-            let mut here = std::mem::take(&mut self.waiting[at]);
-            drop_dominated(&mut here, labels);
-            let node = graph.nodes[at];
-            let period = node.period as usize;
-            for &label in &here {
-                let Label { value, used, .. } = labels[label as usize];
-                if reach(value, used, at as u32) <= best + TOLERANCE {
-                    continue;
-                }
-                if labels.len() > most {
-                    open = open.max(reach(value, used, at as u32));
-                    continue;
-                }
-                if reach(value, used, node.off) > best + TOLERANCE {
-                    self.waiting[node.off as usize].push(label);
-                }
-                let room = self.arrived[period] - used;
-                for column in cells[period]..cells[period + 1] {
-                    let stock = problem.stock_use(column);
-                    let value = value + self.reduced[(column - cells[0]) as usize];
-                    if stock > room || reach(value, used + stock, node.on) <= best + TOLERANCE {
-                        continue;
-                    }
-                    let used = used + stock;
-                    labels.push(Label { value, used, column, before: label });
-                    let fresh = labels.len() as u32 - 1;
-                    self.waiting[node.on as usize].push(fresh);
-                    if at_once {
-                        // What would follow at the price of stock may already fit.
-                        let rest = self.completes[node.on as usize];
-                        if used + rest.used <= total && value + rest.value > best + TOLERANCE {
-                            (best, best_end) = (value + rest.value, Some((fresh, node.on)));
-                        }
-                    }
-                }
-            }
-            self.waiting[at] = here;
-            for &label in &self.waiting[end] {
-                // Stock left over is worth nothing, whatever its price says.
-                if labels[label as usize].value > best + TOLERANCE {
-                    (best, best_end) = (labels[label as usize].value, Some((label, graph.end())));
-                }
-            }
-            self.waiting[end].clear();
-        }
-        if let Some((mut label, at)) = best_end {
-            self.low.clear();
-            while labels[label as usize].before != u32::MAX {
-                self.low.push(labels[label as usize].column);
-                label = labels[label as usize].before;
-            }
-            self.low.reverse();
-            walk(graph, &self.chosen, at, |period| self.low.push(self.best[period].1));
-        }
-        Best { bound: bound.min(open.max(best + TOLERANCE)), value: best, high_weight: 0.0 }
-    }
-
-    /// Sums, per node, what the choices of the last backward pass are worth and use from there on.
-    fn complete(&mut self, problem: &Problem, unit: usize) {
-        let graph = problem.graph(unit);
-        let first = problem.columns_of(unit).start;
-        self.completes.resize(graph.nodes.len() + 2, Line { value: 0.0, used: 0 });
-        self.completes[graph.end() as usize] = Line { value: 0.0, used: 0 };
-        self.completes[graph.dead() as usize] = Line { value: BLOCKED, used: 0 };
-        for (at, node) in graph.nodes.iter().enumerate().rev() {
-            self.completes[at] = if self.chosen[at] {
-                let column = self.best[node.period as usize].1;
-                let rest = self.completes[node.on as usize];
-                let value = rest.value + self.reduced[column as usize - first];
-                Line { value, used: rest.used + problem.stock_use(column) }
-            } else {
-                self.completes[node.off as usize]
-            };
-        }
-    }
-
-    fn search<'a>(
-        &'a self,
-        problem: &'a Problem,
-        unit: usize,
-        price: f64,
-        nodes: usize,
-        path: &'a mut Vec<u32>,
-    ) -> Search<'a> {
-        let total = self.arrived.last().copied().unwrap_or(0);
-        // Without a limit on stock its price is 0, and what is left of it is worth nothing.
-        let total = if price > 0.0 { total } else { 0 };
-        let (graph, cells) = (problem.graph(unit), problem.cells(unit));
-        Search { problem, desk: self, graph, cells, price, total, path, open: BLOCKED, nodes_left: nodes }
+        self.label(problem, unit, (bound, floor), labels)
     }
 }
 
@@ -456,112 +294,6 @@ fn walk(graph: &Graph, chosen: &[bool], from: u32, mut on: impl FnMut(usize)) {
         } else {
             node.off
         };
-    }
-}
-
-/// The beginning of a calendar.
-#[derive(Clone, Copy, Debug)]
-struct Label {
-    value: f64,
-    used: i64,
-    column: u32,
-    before: u32,
-}
-
-/// Keeps of the labels at one node those that no other equals in value with as little stock.
-fn drop_dominated(here: &mut Vec<u32>, labels: &[Label]) {
-    here.sort_unstable_by(|&a, &b| {
-        let (one, other) = (&labels[a as usize], &labels[b as usize]);
-        one.used.cmp(&other.used).then(other.value.total_cmp(&one.value)).then(a.cmp(&b))
-    });
-    let mut most = BLOCKED;
-    here.retain(|&label| {
-        let better = labels[label as usize].value > most;
-        most = most.max(labels[label as usize].value);
-        better
-    });
-}
-
-/// Keeps the `most` best above a floor.
-struct Keeper<'a> {
-    found: &'a mut Vec<Near>,
-    most: usize,
-    floor: f64,
-    full: bool,
-    whole: bool,
-}
-
-impl Keeper<'_> {
-    fn take(&mut self, value: f64, columns: &[u32]) {
-        if self.found.len() >= self.most {
-            self.full = false;
-            if self.whole {
-                self.floor = f64::INFINITY;
-                return;
-            }
-            let least = (0..self.found.len()).min_by(|&a, &b| self.found[a].value.total_cmp(&self.found[b].value));
-            self.found.swap_remove(least.expect("Invariant: a full list is not empty"));
-        }
-        self.found.push(Near { value, columns: columns.to_vec() });
-        if self.found.len() >= self.most && !self.whole {
-            self.floor = self.found.iter().fold(f64::INFINITY, |least, near| least.min(near.value)).max(self.floor);
-        }
-    }
-}
-
-/// Depth-first search over the calendars of a unit.
-struct Search<'a> {
-    problem: &'a Problem,
-    desk: &'a Desk,
-    graph: &'a Graph,
-    cells: &'a [u32],
-    price: f64,
-    total: i64,
-    path: &'a mut Vec<u32>,
-    /// Best that a branch that was cut short could still have come to.
-    open: f64,
-    nodes_left: usize,
-}
-
-impl Search<'_> {
-    /// Best that a calendar can still come to that has this value and stock so far and goes on at a node.
-    fn reach(&self, value: f64, used: i64, node: u32) -> f64 {
-        value + self.desk.completion[node as usize] + self.price * (self.total - used) as f64
-    }
-
-    fn visit(&mut self, mut at: u32, value: f64, used: i64, found: &mut Keeper) {
-        let (problem, desk) = (self.problem, self.desk);
-        loop {
-            let Some(node) = self.graph.nodes.get(at as usize) else {
-                // Stock left over is worth nothing here, whatever its price says.
-                if at == self.graph.end() && value > found.floor {
-                    found.take(value, self.path);
-                }
-                return;
-            };
-            let reach = self.reach(value, used, at);
-            if reach <= found.floor {
-                return;
-            }
-            if self.nodes_left == 0 {
-                self.open = self.open.max(reach);
-                return;
-            }
-            self.nodes_left -= 1;
-            let period = node.period as usize;
-            let room = desk.arrived[period] - used;
-            for column in self.cells[period]..self.cells[period + 1] {
-                let worth = desk.reduced[(column - self.cells[0]) as usize];
-                let stock = problem.stock_use(column);
-                if stock > room || self.reach(value + worth, used + stock, node.on) <= found.floor {
-                    continue;
-                }
-                self.path.push(column);
-                self.visit(node.on, value + worth, used + stock, found);
-                self.path.pop();
-            }
-            at = node.off;
-        }
     }
 }
 

@@ -6,8 +6,7 @@
 //!
 //! # Source
 //! Geoffrion (1974) for the bound; projected limited-memory quasi-Newton steps: Byrd, Lu, Nocedal and Zhu (1995),
-//! simplified to a projected search along the two-loop direction; rounding allowance: Higham
-//! (2002), section 4.2.
+//! simplified to a projected search along the two-loop direction; rounding allowance: Higham (2002), section 4.2.
 
 use super::calendar::{Depth, Desk};
 use super::calendars::{Calendars, used, write};
@@ -211,8 +210,7 @@ impl<'a> Dual<'a> {
     }
 
     /// Projected quasi-Newton steps from the best prices, at most so many evaluations. Only the first `moving` prices
-    /// move.
-    /// Returns what was learnt of the curvature.
+    /// move. Returns what was learnt of the curvature.
     pub fn quasi_newton(
         &mut self,
         depth: Depth,

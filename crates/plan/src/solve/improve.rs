@@ -11,32 +11,29 @@ use rand::seq::SliceRandom;
 use rand::{Rng, RngExt};
 
 /// One pass over all units in the given order: take each out and put back the best calendar that fits, at this weight
-/// of the prices. The plan never gets worse. Returns the number of changes.
-pub fn sweep(slate: &mut Slate, prices: &Prices, weight: f64, order: &[usize], stop: &dyn Fn() -> bool) -> usize {
+/// of the prices. The plan never gets worse.
+pub fn sweep(slate: &mut Slate, prices: &Prices, weight: f64, order: &[usize], stop: &dyn Fn() -> bool) {
     let mut desk = Desk::default();
-    let mut changes = 0;
     for (at, &unit) in order.iter().enumerate() {
         if at % 64 == 0 && stop() {
             break;
         }
-        changes += usize::from(reset(slate, unit, prices, weight, &mut desk));
+        reset(slate, unit, prices, weight, &mut desk);
     }
-    changes
 }
 
 /// Takes one unit out and puts back the calendar found at the given weight if it is better, its own if not.
-fn reset(slate: &mut Slate, unit: usize, prices: &Prices, weight: f64, desk: &mut Desk) -> bool {
+fn reset(slate: &mut Slate, unit: usize, prices: &Prices, weight: f64, desk: &mut Desk) {
     let before = slate.value;
     let (own, _) = slate.take_out(unit);
     if let Some(calendar) = slate.refit(unit, prices, weight, desk) {
         slate.put_in(unit, &calendar);
         if slate.value > before && slate.fits() {
-            return true;
+            return;
         }
         slate.take_out(unit);
     }
     slate.put_in(unit, &own);
-    false
 }
 
 /// Ruin and recreate: takes a few related units out, puts them back in random order at the prices, fills up, and keeps
