@@ -8,6 +8,7 @@ pub mod jobs;
 pub mod plan;
 pub mod policies;
 pub mod ports;
+pub mod revise;
 pub mod run;
 pub mod sense;
 pub mod step;

@@ -70,6 +70,29 @@ pub fn run(
     Ok((state, Ended::Done))
 }
 
+/// Does what comes before offers are chosen, and no more: for questions about plans, which leave no event in the journal.
+/// The inner error says why the loop refused to go on.
+///
+/// # Errors
+/// [`JobError`] when a job cannot be done.
+pub fn until_offers_are_chosen(first: Event, bench: &mut Bench) -> Result<Result<State, String>, JobError> {
+    let mut state = State::default();
+    let mut next = Some(first);
+    while let Some(event) = next.take() {
+        let (after, effects) = step(state, &event);
+        state = after;
+        for effect in effects {
+            match effect {
+                Effect::Run(Job::Solve { .. }) => return Ok(Ok(state)),
+                Effect::Run(job) => next = Some(bench.run(&job)?),
+                Effect::Stop { reason } => return Ok(Err(reason)),
+                Effect::Publish { .. } | Effect::Ask { .. } => {}
+            }
+        }
+    }
+    Ok(Ok(state))
+}
+
 fn publish(
     state: &State,
     bench: &mut Bench,

@@ -21,6 +21,8 @@ pub use input::{
     ReportInput, SourceCount, TwinView,
 };
 
+use endcap_model::Currency;
+
 /// Renders the report as one HTML file.
 ///
 /// The same input gives the same bytes.
@@ -29,7 +31,17 @@ pub use input::{
 /// When the data cannot be written as JSON.
 pub fn render(input: &ReportInput<'_>) -> Result<String, serde_json::Error> {
     let data = serde_json::to_string(&data::of(input))?;
-    Ok(page::assemble(&data))
+    Ok(page::REPORT.assemble(&data))
+}
+
+/// Renders plans under several goals, as `endcap compare` gives them to programs, as one HTML file.
+///
+/// # Errors
+/// When the data cannot be written as JSON.
+pub fn trade_off(answer: &impl serde::Serialize, currency: Currency) -> Result<String, serde_json::Error> {
+    let mut data = serde_json::to_value(answer)?;
+    data["currency"] = data::currency(currency);
+    Ok(page::TRADE_OFF.assemble(&data.to_string()))
 }
 
 #[cfg(test)]

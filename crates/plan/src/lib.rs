@@ -28,6 +28,7 @@ mod terms;
 mod tests;
 mod wear;
 mod which;
+mod why;
 mod worth;
 
 pub use diff::{OfferChange, OrderChange, PlanDiff, diff};
@@ -36,3 +37,4 @@ pub use propose::{Proposal, Proposed, propose, propose_until};
 pub use reference::{greedy, rotation};
 pub use replan::{Change, Replanned, Revised, Revision, replan};
 pub use terms::{ItemEconomics, PlanError, PlanInput};
+pub use why::{LeftOut, NearestOffer, why_not};

@@ -36,6 +36,17 @@ pub struct GoalPoint {
     pub status: SolveStatus,
 }
 
+impl GoalPoint {
+    /// Returns (bound - value) / bound; 0 when they are equal.
+    pub fn gap(&self) -> f64 {
+        if self.bound <= self.value {
+            0.0
+        } else {
+            (self.bound - self.value) as f64 / self.bound.unsigned_abs().max(1) as f64
+        }
+    }
+}
+
 /// What came of one goal.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]

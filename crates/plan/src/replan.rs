@@ -179,7 +179,7 @@ impl Promises {
                 choice[unit * problem.periods() + period] = number.map(|number| (number - first) as u32);
             }
         }
-        Warm { prices, choice }
+        Warm { prices, choice, ..Warm::default() }
     }
 
     /// What the promises are worth now, and each change with its value.

@@ -1,7 +1,9 @@
 //! One file per command.
 
+pub mod ask;
 pub mod backtest;
 pub mod check;
+pub mod compare;
 pub mod completions;
 pub mod demo;
 pub mod diff;
@@ -9,10 +11,12 @@ pub mod earlier;
 pub mod explain;
 pub mod fit;
 pub mod forecast;
+pub mod ground;
 pub mod ingest;
 pub mod init;
 pub mod lever;
 pub mod plan;
+pub mod replan;
 pub mod solve;
 pub mod supply;
 pub mod twin;

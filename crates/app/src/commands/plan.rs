@@ -1,5 +1,6 @@
 //! `endcap plan`: from the latest facts of a project to a judged plan, its orders and its report.
 
+use crate::commands::ground::latest;
 use crate::console::{Console, Ending, table};
 use crate::project::{Finished, Made, Run, read_scenario};
 use anyhow::Context;
@@ -42,7 +43,7 @@ pub struct Args {
 }
 
 /// Reads a share from 0 to 1.
-fn share(text: &str) -> Result<f64, String> {
+pub fn share(text: &str) -> Result<f64, String> {
     let share = text.parse().ok().filter(|share| (0.0..=1.0).contains(share));
     share.ok_or_else(|| "expected a share from 0 to 1, such as 0.001".to_owned())
 }
@@ -92,15 +93,7 @@ pub fn run(args: &Args, console: &Console) -> anyhow::Result<Ending> {
     let scenario = args.scenario.clone().unwrap_or_else(|| args.folder.join("scenario.toml"));
     read_scenario(&scenario)?;
     let store = Store::open(&args.folder)?;
-    let latest = store
-        .latest(None)?
-        .with_context(|| format!("{} has no facts yet: run `endcap ingest {0}` first", args.folder.display()))?;
-    let first = Event::Ingested {
-        snapshot: latest.id.clone(),
-        rows_read: latest.rows_read(),
-        rows_set_aside: latest.rows_set_aside(),
-    };
-    from_facts(args, first, console)
+    from_facts(args, latest(&store, &args.folder)?, console)
 }
 
 /// Plans from the event that facts have landed.

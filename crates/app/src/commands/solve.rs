@@ -1,6 +1,6 @@
 //! `endcap solve`: the optimiser on a promotion instance or a public benchmark file.
 
-use crate::commands::earlier::{earlier, with_fixed};
+use crate::commands::earlier::{CURVATURE, earlier, with_fixed};
 use crate::console::{Console, Ending, table};
 use anyhow::{Context, bail, ensure};
 use endcap_adapters::files::read_text;
@@ -115,7 +115,7 @@ pub fn run(args: &Args, console: &Console) -> anyhow::Result<Ending> {
 }
 
 /// A flag that the first Ctrl-C raises. Where it cannot be watched for, Ctrl-C ends the program as usual.
-fn watch_for_interrupt(console: &Console) -> Arc<AtomicBool> {
+pub fn watch_for_interrupt(console: &Console) -> Arc<AtomicBool> {
     let flag = Arc::new(AtomicBool::new(false));
     let raise = Arc::clone(&flag);
     let watched = ctrlc::set_handler(move || raise.store(true, Ordering::Relaxed));
@@ -162,13 +162,15 @@ fn solve_folder(args: &Args, console: &Console, interrupted: &AtomicBool) -> any
         let rows = instance.rows(solution);
         answer.promotions = Some(rows.len());
         write_plan(&out.join("plan.csv"), &rows)?;
+        write_json(&out.join(CURVATURE), &solution.curvature)?;
     }
     write_json(&out.join("solve.json"), &answer)?;
     console.result(&answer, for_people)?;
     Ok(ending(&[answer.status]))
 }
 
-fn read_instance(folder: &Path) -> anyhow::Result<PromotionInstance> {
+/// Reads an instance folder.
+pub fn read_instance(folder: &Path) -> anyhow::Result<PromotionInstance> {
     let files = open_instance_folder(folder)?;
     let files = PromotionFiles {
         instance: files.instance,

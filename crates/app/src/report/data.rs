@@ -4,7 +4,7 @@ use super::input::{Comparison, HistoryRow, KpiRow, ReportInput};
 use super::names::Names;
 use super::{curve, reasons};
 use endcap_model::{
-    Calendar, Depth, Explanation, ForecastRow, Outcome, Period, Place, Policy, ProfitAndLoss, ProjectionRow,
+    Calendar, Currency, Depth, Explanation, ForecastRow, Outcome, Period, Place, Policy, ProfitAndLoss, ProjectionRow,
     RejectedOffer, Scenario, Sku, SolveStatus, Verdict,
 };
 use serde_json::{Value, json};
@@ -20,7 +20,7 @@ pub(super) fn of(input: &ReportInput<'_>) -> Value {
     let names = Names::of(input);
     let (items, places) = names.listed();
     json!({
-        "currency": currency(input),
+        "currency": currency(input.plan.currency),
         "items": items,
         "places": places,
         "reasons": names.sentences,
@@ -45,8 +45,8 @@ pub(super) fn of(input: &ReportInput<'_>) -> Value {
     })
 }
 
-fn currency(input: &ReportInput<'_>) -> Value {
-    let currency = input.plan.currency;
+/// A currency with the digits that its amounts have.
+pub(super) fn currency(currency: Currency) -> Value {
     json!({"code": currency.code(), "digits": currency.exponent().unwrap_or(0)})
 }
 

@@ -1,8 +1,18 @@
-//! The page: template, styles, scripts and data put together as one file that connects to nothing.
+//! Pages: template, styles, scripts and data put together as one file that connects to nothing.
 
 use endcap_model::hash_bytes;
 
-const TEMPLATE: &str = include_str!("page.html");
+/// The template of a page with its own script, joined of parts.
+pub(super) struct Page {
+    template: &'static str,
+    script: &'static str,
+}
+
+/// The report on a plan.
+pub(super) const REPORT: Page = Page { template: include_str!("page.html"), script: SCRIPT };
+/// Plans under several goals.
+pub(super) const TRADE_OFF: Page = Page { template: include_str!("trade_off.html"), script: TRADE_OFF_SCRIPT };
+
 const STYLE: &str = include_str!("report.css");
 /// Apache ECharts, built as `echarts/README.md` says.
 const CHARTS: &str = include_str!("echarts.min.js");
@@ -18,18 +28,31 @@ const SCRIPT: &str = concat!(
     include_str!("js/stock.js"),
     include_str!("js/twin.js"),
     include_str!("js/sources.js"),
+    include_str!("js/contents.js"),
     include_str!("js/finish.js"),
 );
+const TRADE_OFF_SCRIPT: &str = concat!(
+    include_str!("js/start.js"),
+    include_str!("js/format.js"),
+    include_str!("js/dom.js"),
+    include_str!("js/charts.js"),
+    include_str!("js/contents.js"),
+    include_str!("js/trade_off.js"),
+);
 
-/// Puts the page together around its data, a JSON text.
-pub(super) fn assemble(data: &str) -> String {
-    let policy = format!(
-        "default-src 'none'; script-src '{}' '{}'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'",
-        source_hash(CHARTS),
-        source_hash(SCRIPT)
-    );
-    let data = inert(data);
-    fill(TEMPLATE, &[("policy", &policy), ("style", STYLE), ("data", &data), ("charts", CHARTS), ("script", SCRIPT)])
+impl Page {
+    /// Puts the page together around its data, a JSON text.
+    pub fn assemble(&self, data: &str) -> String {
+        let policy = format!(
+            "default-src 'none'; script-src '{}' '{}'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'",
+            source_hash(CHARTS),
+            source_hash(self.script)
+        );
+        let data = inert(data);
+        let parts =
+            [("policy", &*policy), ("style", STYLE), ("data", &data), ("charts", CHARTS), ("script", self.script)];
+        fill(self.template, &parts)
+    }
 }
 
 /// Escapes a JSON text so that no parser of HTML or of scripts can see anything in it but text.
@@ -112,7 +135,7 @@ mod tests {
 
     #[test]
     fn scripts_cannot_close_their_own_element() {
-        for script in [CHARTS, SCRIPT] {
+        for script in [CHARTS, SCRIPT, TRADE_OFF_SCRIPT] {
             assert!(!script.to_ascii_lowercase().contains("</script"));
             assert!(!script.contains("<!--"));
         }

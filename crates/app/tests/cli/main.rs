@@ -1,9 +1,13 @@
 //! The `endcap` command as its users meet it: real runs on real files, a real browser, bad input.
 
+mod ask;
 mod bad_input;
 mod browser;
 mod commands;
+mod compare;
 mod demo;
+mod explain;
+mod replan;
 
 use assert_cmd::Command;
 

@@ -13,15 +13,22 @@ use super::calendars::{Calendars, used, write};
 use super::pool::Pool;
 use super::prices::Prices;
 use super::problem::Problem;
-use super::quasi_newton::Memory;
+use super::quasi_newton::Curvature;
 use rayon::prelude::*;
 
 /// Units evaluated together, at least; fixed, so that sums do not depend on the number of threads.
 const CHUNK: usize = 32;
 
-/// The search for prices ends when so many steps have lowered the bound by less than this part of it.
+/// The search for prices ends when so many steps have lowered the bound by less than a little part of it: this one,
+/// or this part of the gap asked for.
 const STEADY: usize = 5;
 const LITTLE: f64 = 3e-7;
+const LITTLE_OF_GAP: f64 = 0.05;
+
+/// A step whose end falls more than this part as steeply as its beginning was too short; the next is at most so many
+/// times as long.
+const STEEP: f64 = 0.7;
+const FURTHER: f64 = 20.0;
 
 /// What one evaluation of prices gave.
 #[derive(Clone, Debug)]
@@ -32,6 +39,7 @@ pub struct Evaluation {
     pub bound: f64,
     /// Slope of the bound by price.
     pub slope: Vec<f64>,
+    depth: Depth,
 }
 
 /// Searches for the prices with the least bound and remembers what it saw.
@@ -43,14 +51,19 @@ pub struct Dual<'a> {
     share: f64,
     /// The best evaluation so far.
     pub best: Option<Evaluation>,
+    /// What was learnt of how the bound bends, over scaled prices.
+    curvature: Curvature,
     /// Calendars at the last evaluation that kept stock exactly.
     pub calendars: Calendars,
+    /// Whether that was the best evaluation.
+    at_best: bool,
     stock_prices: Vec<f64>,
     scale: Vec<f64>,
     top: Vec<f64>,
     /// Calendars seen with stock kept exactly, if they are to be kept.
     pub pool: Option<Pool>,
     lowered: f64,
+    little: f64,
 }
 
 struct Part {
@@ -73,24 +86,48 @@ impl<'a> Dual<'a> {
             problem,
             share,
             best: None,
+            curvature: Curvature::default(),
             calendars: Calendars::empty(problem),
+            at_best: false,
             stock_prices: vec![0.0; units.len()],
             units,
             scale,
             top,
             pool: None,
             lowered: f64::INFINITY,
+            little: LITTLE,
         }
+    }
+
+    /// Looks for prices no better than a plan within this gap of the bound needs.
+    pub fn within(mut self, gap: f64) -> Self {
+        self.little = LITTLE.max(LITTLE_OF_GAP * gap);
+        self
+    }
+
+    /// Looks for better prices than before.
+    pub fn sharpen(&mut self) {
+        self.little = LITTLE.max(LITTLE_OF_GAP * self.little);
+    }
+
+    /// Returns what was learnt of how the bound bends, for a search over other units or limits. Nothing with pairs, whose
+    /// prices are too many to keep.
+    pub fn curvature(&self) -> Curvature {
+        if !self.problem.pairs().is_empty() {
+            return Curvature::default();
+        }
+        let unscale: Vec<f64> = self.scale.iter().map(|scale| 1.0 / scale).collect();
+        self.curvature.clone().times(1.0 / self.share).over(&unscale)
+    }
+
+    /// Begins with what another search learnt, or forgets what this one did.
+    pub fn bend(&mut self, curvature: &Curvature) {
+        self.curvature = curvature.clone().fitting(self.scale.len()).times(self.share).over(&self.scale);
     }
 
     /// Number of prices: limits, least uses, pairs by period.
     pub fn dimension(&self) -> usize {
         self.scale.len()
-    }
-
-    /// What part of all units is evaluated.
-    pub fn share(&self) -> f64 {
-        self.share
     }
 
     /// Splits prices of limits, below 0 for what is paid back, into the prices of [`Prices::new`]; those of pairs stay.
@@ -178,11 +215,32 @@ impl<'a> Dual<'a> {
             pool.add(&self.calendars);
         }
         let bound = prices.constant * self.share + parts.iter().map(|part| part.bound).sum::<f64>();
-        let evaluation = Evaluation { values: values.to_vec(), bound, slope: self.slope(&parts) };
+        let evaluation = Evaluation { values: values.to_vec(), bound, slope: self.slope(&parts), depth };
+        self.at_best &= depth == Depth::Priced;
         if self.best.as_ref().is_none_or(|best| bound < best.bound) {
             self.best = Some(evaluation.clone());
+            self.at_best = depth != Depth::Priced;
         }
         evaluation
+    }
+
+    /// Brings the calendars to the best prices.
+    pub fn show_best(&mut self, depth: Depth) {
+        if !self.at_best {
+            let values = self.prices_as_values();
+            self.evaluate(&values, depth);
+        }
+    }
+
+    /// Turns to exact stock at the best prices so far.
+    pub fn turn_to(&mut self, depth: Depth) {
+        let values = self.prices_as_values();
+        self.best = None;
+        self.evaluate(&values, depth);
+    }
+
+    fn prices_as_values(&self) -> Vec<f64> {
+        self.best.as_ref().map(|best| best.values.clone()).expect("Invariant: the search begins with an evaluation")
     }
 
     fn slope(&self, parts: &[Part]) -> Vec<f64> {
@@ -210,43 +268,35 @@ impl<'a> Dual<'a> {
     }
 
     /// Projected quasi-Newton steps from the best prices, at most so many evaluations. Only the first `moving` prices
-    /// move. Returns what was learnt of the curvature.
-    pub fn quasi_newton(
-        &mut self,
-        depth: Depth,
-        evaluations: usize,
-        moving: usize,
-        mut memory: Memory,
-        stop: &dyn Fn(f64) -> bool,
-    ) -> Memory {
-        let Some(start) = self.best.clone() else { return memory };
+    /// move.
+    pub fn quasi_newton(&mut self, depth: Depth, evaluations: usize, moving: usize, stop: &dyn Fn(f64) -> bool) {
+        let Some(start) = self.best.clone() else { return };
         let mut at = self.scaled(&start.values);
-        let mut here = self.evaluate(&start.values, depth);
+        let mut here = if start.depth == depth { start } else { self.evaluate(&start.values, depth) };
         let mut left = evaluations;
         let mut bounds = vec![here.bound];
         while left > 0 && !stop(self.about_best()) {
             let gradient = self.gradient(&here, moving);
             let free = self.free(&at, &gradient);
-            let direction = memory.direction(&gradient, &free);
-            let budget = (left, memory.is_empty());
+            let direction = self.curvature.direction(&gradient, &free);
+            let budget = (left, self.curvature.is_empty());
             let Some((next, there, tried)) = self.search(&at, &here, &gradient, &direction, depth, budget) else {
                 break;
             };
             left = left.saturating_sub(tried);
             let step: Vec<f64> = next.iter().zip(&at).map(|(a, b)| a - b).collect();
             let change: Vec<f64> = self.gradient(&there, moving).iter().zip(&gradient).map(|(a, b)| a - b).collect();
-            memory.learn(step, change);
+            self.curvature.learn(step, change);
             (at, here) = (next, there);
             bounds.push(here.bound);
             let before = bounds.len().checked_sub(STEADY + 1).map(|earlier| bounds[earlier]);
-            if before.is_some_and(|before| before - here.bound < LITTLE * here.bound.abs()) {
+            if before.is_some_and(|before| before - here.bound < self.little * here.bound.abs()) {
                 break;
             }
         }
-        memory
     }
 
-    /// Backtracks along a direction until the bound falls enough.
+    /// Goes back along a direction until the bound falls enough, then on while it still falls steeply.
     fn search(
         &mut self,
         at: &[f64],
@@ -264,23 +314,35 @@ impl<'a> Dual<'a> {
         // The first direction is a bare gradient, without a sense of distance: begin with a small part of the prices, or
         // a twentieth of the bound where there are none.
         let dearest = at.iter().fold(0.0f64, |most, price| most.max(*price));
+        let longest = 0.25 * reach / largest;
         let mut length = match (first, dearest > 0.0) {
             (true, true) => 0.02 * dearest / largest,
             (true, false) => 0.05 * reach / largest,
-            (false, _) => (0.25 * reach / largest).min(1.0),
+            (false, _) => longest.min(1.0),
         };
+        let mut found: Option<(Vec<f64>, Evaluation)> = None;
         for tried in 1..=left.min(12) {
             let next: Vec<f64> =
                 (0..at.len()).map(|i| (at[i] + length * direction[i]).clamp(0.0, self.top[i])).collect();
             let there = self.evaluate(&self.unscaled(&next), depth);
-            let expected: f64 = next.iter().zip(at).zip(gradient).map(|((a, b), g)| (a - b) * g).sum();
-            let fall = here.bound - there.bound;
-            if fall > 0.0 && fall >= -1e-4 * expected {
-                return Some((next, there, tried));
+            let along = |slope: &[f64]| -> f64 { next.iter().zip(at).zip(slope).map(|((a, b), g)| (a - b) * g).sum() };
+            let (expected, fall) = (along(gradient), here.bound - there.bound);
+            match &found {
+                Some((_, before)) if there.bound >= before.bound => {
+                    return found.map(|(next, there)| (next, there, tried));
+                }
+                None if fall <= 0.0 || fall < -1e-4 * expected => length *= if tried == 1 { 0.3 } else { 0.25 },
+                _ => {
+                    let steepness = along(&self.gradient(&there, usize::MAX)) / expected;
+                    found = Some((next, there));
+                    if steepness < STEEP || length >= longest {
+                        return found.map(|(next, there)| (next, there, tried));
+                    }
+                    length = (length * (1.0 / (1.0 - steepness)).clamp(1.0, FURTHER)).min(longest);
+                }
             }
-            length *= if tried == 1 { 0.3 } else { 0.25 };
         }
-        None
+        found.map(|(next, there)| (next, there, left.min(12)))
     }
 
     fn scaled(&self, values: &[f64]) -> Vec<f64> {

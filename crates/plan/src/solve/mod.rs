@@ -37,6 +37,7 @@ pub use check::{Broken, check};
 pub use conflict::Conflict;
 pub use graph::{Rules, Window};
 pub use problem::{Arrival, Builder, Column, Edit, Limit, NONE, Pair, Partner, Problem, ProblemError, Unit};
+pub use quasi_newton::Curvature;
 
 #[cfg(test)]
 mod tests;
@@ -72,6 +73,8 @@ pub struct Warm {
     pub prices: Vec<f64>,
     /// Option number per unit and period; what does not fit is left out.
     pub choice: Vec<Option<u32>>,
+    /// How the bound bends around the prices; what does not fit is left out.
+    pub curvature: Curvature,
 }
 
 /// A plan with its proof.
@@ -87,6 +90,8 @@ pub struct Solution {
     pub prices: Vec<f64>,
     /// How the search ended.
     pub status: SolveStatus,
+    /// How the bound bends around the prices: what a later search needs beside them to move them in few steps.
+    pub curvature: Curvature,
 }
 
 /// How a search ended.
@@ -135,7 +140,8 @@ impl Solution {
     /// Returns what a later search can begin from.
     pub fn warm(&self, problem: &Problem) -> Warm {
         let option = |&column: &u32| (column != NONE).then(|| problem.option(column));
-        Warm { prices: self.prices.clone(), choice: self.choice.iter().map(option).collect() }
+        let choice = self.choice.iter().map(option).collect();
+        Warm { prices: self.prices.clone(), choice, curvature: self.curvature.clone() }
     }
 }
 

@@ -10,7 +10,7 @@ use super::improve;
 use super::pool::{Listed, Pool};
 use super::prices::Prices;
 use super::problem::{NONE, Problem};
-use super::quasi_newton::Memory;
+use super::quasi_newton::Curvature;
 use super::repair;
 use super::select::{Effort, select};
 use super::settle::settle;
@@ -60,6 +60,11 @@ impl Clock<'_> {
         let late = self.settings.time_limit.is_some_and(|limit| self.begun.elapsed() >= limit.mul_f64(share));
         late || (self.interrupt)()
     }
+
+    /// Returns whether a plan is near enough to a bound.
+    fn enough(&self, value: i64, bound: f64) -> bool {
+        bound - value as f64 <= self.settings.gap * bound.abs()
+    }
 }
 
 /// Solves a problem in the current thread pool.
@@ -69,7 +74,7 @@ pub fn run(problem: &Problem, warm: &Warm, settings: &Settings, interrupt: &(dyn
     }
     let mut search = Search {
         problem,
-        dual: Dual::new(problem),
+        dual: Dual::new(problem).within(settings.gap),
         slate: None,
         proven: false,
         random: ChaCha8Rng::seed_from_u64(settings.seed),
@@ -94,46 +99,54 @@ struct Search<'p, 'c> {
 impl<'p> Search<'p, '_> {
     /// Finds good prices: first with stock priced, which is smooth, then with stock exact, which is stronger.
     fn price(&mut self, warm: &Warm) {
+        let exact = Depth::Exact(LABELS);
         let limits = self.dual.limit_prices();
         let mut start = vec![0.0; self.dual.dimension()];
-        let mut memory = Memory::default();
-        let mut depth = Depth::Exact(LABELS);
         self.dual.pool = Some(Pool::new(self.problem));
+        let mut depth = exact;
         let known =
             warm.prices.len() == self.problem.limits().len() && warm.prices.iter().all(|price| price.is_finite());
         if known {
             self.dual.split(&warm.prices, &mut start);
+            self.dual.bend(&warm.curvature);
             self.dual.calendars = Calendars::read(self.problem, &warm.choice, &self.dual.calendars);
         } else if self.problem.units() > SAMPLED && self.problem.pairs().is_empty() {
-            (start, memory) = self.sample();
+            let curvature;
+            (start, curvature) = self.sample();
+            self.dual.bend(&curvature);
         } else {
             depth = Depth::Priced;
         }
+        self.dual.evaluate(&start, depth);
         let clock = &self.clock;
         let stop = |_: f64| clock.over(0.4);
-        self.dual.evaluate(&start, depth);
         if depth == Depth::Priced {
-            memory = self.dual.quasi_newton(depth, 60, limits, memory, &stop);
+            self.dual.quasi_newton(depth, 60, limits, &stop);
         }
         if self.dual.dimension() > limits {
-            self.dual.quasi_newton(Depth::Priced, 400, usize::MAX, Memory::default(), &stop);
-            memory = Memory::default();
+            self.dual.bend(&Curvature::default());
+            self.dual.quasi_newton(Depth::Priced, 400, usize::MAX, &stop);
+            self.dual.bend(&Curvature::default());
         }
         if depth == Depth::Priced || self.dual.dimension() > limits {
-            let values = self.dual.best.take().map(|best| best.values).expect("Invariant: prices were evaluated");
-            self.dual.evaluate(&values, Depth::Exact(LABELS));
+            self.dual.turn_to(exact);
         }
-        let stop = |_: f64| clock.over(0.5);
+        let begin = Slate::with(self.problem, &Calendars::read(self.problem, &warm.choice, &self.dual.calendars));
+        if begin.fits() {
+            self.keep(begin);
+        }
+        let (clock, plan) = (&self.clock, self.slate.as_ref().map(|slate| slate.value));
+        let stop = |bound: f64| clock.over(0.5) || plan.is_some_and(|value| clock.enough(value, bound));
         let evaluations = match (known, self.problem.pairs().is_empty()) {
             (true, _) => 20,
             (false, true) => 30,
             (false, false) => 200,
         };
-        self.dual.quasi_newton(Depth::Exact(LABELS), evaluations, usize::MAX, memory, &stop);
+        self.dual.quasi_newton(exact, evaluations, usize::MAX, &stop);
     }
 
-    /// Prices of a sample of the units under limits to scale.
-    fn sample(&self) -> (Vec<f64>, Memory) {
+    /// Prices of a sample of the units under limits to scale, and how the bound bends there.
+    fn sample(&self) -> (Vec<f64>, Curvature) {
         let problem = self.problem;
         let wanted = (SAMPLE_PER_PRICE * self.dual.dimension()).clamp(SAMPLED / 2, problem.units());
         let potential = |unit: u32| -> i64 { problem.values(problem.columns_of(unit as usize)).iter().sum() };
@@ -142,23 +155,23 @@ impl<'p> Search<'p, '_> {
         let step = problem.units() / wanted;
         let mut chosen: Vec<u32> = units.into_iter().skip(step / 2).step_by(step.max(1)).collect();
         chosen.sort_unstable();
-        let mut sample = Dual::over(problem, chosen);
-        let share = sample.share();
+        let mut sample = Dual::over(problem, chosen).within(self.clock.settings.gap);
         let stop = |_: f64| self.clock.over(0.2);
-        let mut values = vec![0.0; sample.dimension()];
-        let mut memory = Memory::default();
-        for (depth, evaluations) in [(Depth::Priced, 60), (Depth::Exact(LABELS), 30)] {
-            sample.evaluate(&values, depth);
-            memory = sample.quasi_newton(depth, evaluations, usize::MAX, memory, &stop);
-            values = sample.best.take().map(|best| best.values).expect("Invariant: prices were evaluated");
-        }
-        (values, memory.scaled(1.0 / share))
+        sample.evaluate(&vec![0.0; sample.dimension()], Depth::Priced);
+        sample.quasi_newton(Depth::Priced, 60, usize::MAX, &stop);
+        sample.turn_to(Depth::Exact(LABELS));
+        sample.quasi_newton(Depth::Exact(LABELS), 30, usize::MAX, &stop);
+        let curvature = sample.curvature();
+        let best = sample.best.expect("Invariant: prices were evaluated");
+        (best.values, curvature)
     }
 
     /// Makes plans and betters bounds in turns until they are near.
     fn plan(&mut self, warm: &Warm) {
-        let values = self.dual.best.as_ref().map(|best| best.values.clone());
-        self.dual.evaluate(&values.expect("Invariant: prices were evaluated"), Depth::Exact(LABELS));
+        if self.slate.is_some() && self.near() {
+            return;
+        }
+        self.dual.show_best(Depth::Exact(LABELS));
         let calendars = Calendars::read(self.problem, &warm.choice, &self.dual.calendars);
         let mut begin = Slate::with(self.problem, &calendars);
         let mut nodes = PROOF_NODES;
@@ -177,7 +190,8 @@ impl<'p> Search<'p, '_> {
             let clock = &self.clock;
             let stop = |_: f64| clock.over(0.85);
             let evaluations = if self.problem.pairs().is_empty() { 20 } else { 100 };
-            self.dual.quasi_newton(Depth::Exact(LABELS), evaluations, usize::MAX, Memory::default(), &stop);
+            self.dual.sharpen();
+            self.dual.quasi_newton(Depth::Exact(LABELS), evaluations, usize::MAX, &stop);
             begin = match &self.slate {
                 Some(slate) => slate.clone(),
                 None => Slate::with(self.problem, &self.dual.calendars),
@@ -202,9 +216,7 @@ impl<'p> Search<'p, '_> {
         let mut choice = if slate.fits() { listed.choice(&slate.calendars) } else { listed.menu.least_losses() };
         let rest = slate.value - listed.menu.value(&listed.choice(&slate.calendars));
         let (clock, bound) = (&self.clock, self.dual.about());
-        let stop = |value: i64| {
-            clock.over(0.7) || bound - value.saturating_add(rest) as f64 <= clock.settings.gap * bound.abs()
-        };
+        let stop = |value: i64| clock.over(0.7) || clock.enough(value.saturating_add(rest), bound);
         let steps = (60 * listed.menu.values.len() as u64).clamp(2_000, 30_000_000) << round.min(6);
         let mut found = balance(&listed.menu, &mut choice, steps, &mut self.random, &stop);
         if problem.units() <= SMALL && listed.menu.values.len() <= CHOSEN {
@@ -243,7 +255,7 @@ impl<'p> Search<'p, '_> {
         }
         let rounds = (self.problem.units() * 14).clamp(2_000, 14_000) << round.min(4);
         let (clock, bound) = (&self.clock, self.dual.about());
-        let enough = |value: i64| clock.over(0.85) || bound - value as f64 <= clock.settings.gap * bound.abs();
+        let enough = |value: i64| clock.over(0.85) || clock.enough(value, bound);
         let Some(slate) = &mut self.slate else { return };
         improve::ruin_and_recreate(slate, self.problem, &prices, rounds, &mut self.random, &enough);
     }
@@ -320,6 +332,7 @@ impl<'p> Search<'p, '_> {
             }
         }
         let prices: Prices = self.dual.prices();
-        Solve::Solved(Solution { objective: slate.value, bound, prices: prices.limits, status, choice })
+        let curvature = self.dual.curvature();
+        Solve::Solved(Solution { objective: slate.value, bound, prices: prices.limits, status, choice, curvature })
     }
 }

@@ -63,7 +63,7 @@ const dayLong = (text) => dateParts(text, { weekday: "short", day: "numeric", mo
 const periodDay = (period) => day(periodText(period));
 
 /** What one step of the calendar is called. */
-const periodWord = { day: "day", week: "week", index: "period" }[data.periods.calendar] ?? "period";
+const periodWord = { day: "day", week: "week", index: "period" }[data.periods?.calendar] ?? "period";
 const periodWords = `${periodWord}s`;
 
 /** A run of periods, its end not in it. */

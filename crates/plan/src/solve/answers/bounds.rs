@@ -4,7 +4,6 @@ use super::super::calendar::Depth;
 use super::super::dual::Dual;
 use super::super::prices::Prices;
 use super::super::problem::Problem;
-use super::super::quasi_newton::Memory;
 
 /// Nodes of the search inside a unit.
 pub const NODES: usize = 3_000;
@@ -33,7 +32,7 @@ pub fn complete(problem: &Problem, limits: &[f64], interrupt: &(dyn Fn() -> bool
     let mut dual = Dual::new(problem);
     let values = start(problem, &dual, limits, &[]);
     dual.evaluate(&values, Depth::Priced);
-    dual.quasi_newton(Depth::Priced, OF_PAIRS.0, usize::MAX, Memory::default(), &|_| interrupt());
+    dual.quasi_newton(Depth::Priced, OF_PAIRS.0, usize::MAX, &|_| interrupt());
     let Prices { limits, pairs, .. } = dual.prices();
     better(problem, (&limits, &pairs), OF_PAIRS.1, f64::NEG_INFINITY, interrupt)
 }
@@ -54,7 +53,7 @@ pub fn better(
         // The calendars of the first evaluation shorten the search inside the units in the second: it is sharper.
         dual.evaluate(&values, Depth::Exact(NODES));
     } else {
-        dual.quasi_newton(Depth::Exact(NODES), evaluations, usize::MAX, Memory::default(), &stop);
+        dual.quasi_newton(Depth::Exact(NODES), evaluations, usize::MAX, &stop);
     }
     let Prices { limits, pairs, .. } = dual.prices();
     Priced { limits, pairs, about: dual.about(), bound: dual.bound() }

@@ -314,7 +314,7 @@ impl Finder<'_> {
             self.known.borrow_mut().prices = priced.limits;
             return Verdict::Impossible;
         }
-        let warm = Warm { prices: priced.limits, choice: Vec::new() };
+        let warm = Warm { prices: priced.limits, ..Warm::default() };
         match solve_from(&problem, &warm, self.settings, self.interrupt) {
             Solve::Solved(solution) => {
                 self.known.borrow_mut().plans.push(options(&problem, &solution.choice));

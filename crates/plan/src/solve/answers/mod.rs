@@ -31,7 +31,7 @@ pub use why::{Cause, Cost, Flip, Flipping, Margin, Obstacle, Why, WhyNot};
 
 use super::check::check;
 use super::problem::{NONE, Problem};
-use super::{Settings, Solution, Solve, Warm, gap, solve_from};
+use super::{Curvature, Settings, Solution, Solve, Warm, gap, solve_from};
 use endcap_model::SolveStatus;
 
 /// A solved problem that questions are put to.
@@ -68,7 +68,8 @@ impl<'a> Case<'a> {
         };
         // Nearer to its bound than the solution is, a new plan would say no more about the difference.
         let settings = Settings { gap: self.settings.gap.max(self.solution.gap()), ..self.settings.clone() };
-        let found = solve_from(problem, &Warm { prices: prices.clone(), choice }, &settings, self.interrupt);
+        let warm = Warm { prices: prices.clone(), choice, curvature: self.solution.curvature.clone() };
+        let found = solve_from(problem, &warm, &settings, self.interrupt);
         match (found, best) {
             (Solve::Solved(found), Some((value, choice))) if value > found.objective => {
                 Solve::Solved(with_plan(value, choice, found.bound, found.prices, self.settings))
@@ -142,7 +143,7 @@ fn with_plan(objective: i64, choice: Vec<u32>, bound: i64, prices: Vec<f64>, set
         near if near <= settings.gap => SolveStatus::WithinGap,
         _ => SolveStatus::Feasible,
     };
-    Solution { choice, objective, bound, prices, status }
+    Solution { choice, objective, bound, prices, status, curvature: Curvature::default() }
 }
 
 /// The plan and the bound of an outcome: nothing where no plan keeps all rules.

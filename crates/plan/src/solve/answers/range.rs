@@ -48,8 +48,10 @@ pub struct Range {
     pub price: f64,
     /// How much the plan uses.
     pub used: i64,
-    /// What was changed to find the range: the least use where that binds, the capacity otherwise.
+    /// What was changed to find the range: the least use or the capacity as it is.
     pub level: i64,
+    /// Whether that is the least use: where it binds.
+    pub of_least: bool,
     /// Between which levels the average gain per unit stays within the share of the price. Where the price is 0: how far
     /// the capacity may fall before the plan would have to change, and no upper end. Nothing when it was not looked at.
     pub holds: Option<(i64, Option<i64>)>,
@@ -109,9 +111,10 @@ impl Case<'_> {
     fn unexamined(&self, limit: usize, used: i64) -> Range {
         let price = self.solution.prices[limit];
         let rule = &self.problem.limits()[limit];
-        let level = if price < 0.0 { rule.least } else { rule.capacity };
+        let of_least = price < 0.0;
+        let level = if of_least { rule.least } else { rule.capacity };
         let holds = (price == 0.0).then_some((used, None));
-        Range { limit, price, used, level, holds, sides: [None; 2], points: Vec::new() }
+        Range { limit, price, used, level, of_least, holds, sides: [None; 2], points: Vec::new() }
     }
 
     fn range(&self, limit: usize, used: i64, base: &Priced, ask: &RangeAsk) -> Range {
@@ -171,7 +174,7 @@ impl Case<'_> {
     /// Between which levels there is a rule at all.
     fn possible(&self, range: &Range) -> (i64, i64) {
         let rule = &self.problem.limits()[range.limit];
-        if range.price < 0.0 { (0, rule.capacity) } else { (rule.least, i64::MAX >> 2) }
+        if range.of_least { (0, rule.capacity) } else { (rule.least, i64::MAX >> 2) }
     }
 
     /// Prices a level and says whether the average gain up to it is near the price. Nothing when interrupted.
@@ -196,7 +199,7 @@ impl Case<'_> {
 
     fn at_level(&self, range: &Range, level: i64) -> Option<super::super::problem::Problem> {
         let rule = &self.problem.limits()[range.limit];
-        let (least, capacity) = if range.price < 0.0 { (level, rule.capacity) } else { (rule.least, level) };
+        let (least, capacity) = if range.of_least { (level, rule.capacity) } else { (rule.least, level) };
         self.problem.edit().limit(range.limit, least, capacity).build().ok()
     }
 

@@ -300,8 +300,7 @@ fn ranges_enclose_what_is_best_at_every_level() {
                 assert!(low <= inside && high.is_none_or(|high| inside <= high), "{range:?}");
             }
             for point in &range.points {
-                let sides =
-                    if range.price < 0.0 { (point.capacity, rule.capacity) } else { (rule.least, point.capacity) };
+                let sides = if range.of_least { (point.capacity, rule.capacity) } else { (rule.least, point.capacity) };
                 let there = case.problem.edit().limit(range.limit, sides.0, sides.1).build().unwrap();
                 encloses(point.objective, point.bound, optimum(&there), "range");
             }

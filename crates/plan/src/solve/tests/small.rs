@@ -1,7 +1,7 @@
 //! Small random problems with every rule switched on and off, against exhaustive search.
 
 use super::super::problem::Problem;
-use super::super::{Solve, Warm, solve, solve_from};
+use super::super::{Curvature, Solve, Warm, solve, solve_from};
 use super::exhaustive::optimum;
 use super::generate::{Feature, Features, problem, problems};
 use super::raw::Raw;
@@ -76,8 +76,19 @@ fn nonsense() -> impl Strategy<Value = Warm> {
         -50.0..50.0f64
     ];
     let choice = prop::option::of(prop_oneof![3 => 0u32..4, 1 => any::<u32>()]);
-    (prop::collection::vec(price, 0..6), prop::collection::vec(choice, 0..40))
-        .prop_map(|(prices, choice)| Warm { prices, choice })
+    (prop::collection::vec(price, 0..6), prop::collection::vec(choice, 0..40)).prop_map(|(prices, choice)| Warm {
+        curvature: bent(&prices),
+        prices,
+        choice,
+    })
+}
+
+/// A curvature that has nothing to do with the problem.
+fn bent(prices: &[f64]) -> Curvature {
+    let mut curvature = Curvature::default();
+    curvature.learn(prices.to_vec(), prices.iter().rev().copied().collect());
+    curvature.learn(prices.to_vec(), prices.to_vec());
+    curvature
 }
 
 proptest! {
