@@ -5,6 +5,7 @@
 //! modules; the order of work is `prepare` -> `response` (each SKU) -> `pool` (all SKUs) -> `level` -> `forecast`.
 
 mod backtest;
+pub mod booster;
 mod columns;
 mod dispersion;
 mod distribution;
