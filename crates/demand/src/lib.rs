@@ -9,6 +9,7 @@ pub mod booster;
 mod columns;
 mod dispersion;
 mod distribution;
+pub mod dml;
 mod effects;
 mod error;
 mod events;

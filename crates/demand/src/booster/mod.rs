@@ -7,10 +7,10 @@
 //! Sources: Friedman (2001, 2002) for boosting and its subsamples; Chen and Guestrin (2016) and Ke et al. (2017) for
 //! second-order splits of binned columns, leaf by leaf. Others are named in the modules.
 
-mod bins;
+pub(crate) mod bins;
 mod error;
-mod grow;
-mod histogram;
+pub(crate) mod grow;
+pub(crate) mod histogram;
 mod learn;
 mod loss;
 mod settings;
@@ -18,7 +18,7 @@ mod split;
 mod table;
 #[cfg(test)]
 mod tests;
-mod tree;
+pub(crate) mod tree;
 
 pub use bins::Binned;
 pub use error::BoosterError;

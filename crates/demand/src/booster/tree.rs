@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 /// Rows walked through one tree after the other while their bins are at hand.
 pub(crate) const BLOCK: usize = 1024;
 /// Rows walked side by side, so that one's waiting is another's work.
-const LANES: usize = 8;
+pub(crate) const LANES: usize = 8;
 
 /// Bins that go left.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -85,7 +85,7 @@ impl Walk {
     }
 
     /// Finds the leaf of each of at most [`LANES`] rows.
-    fn leaves_of(&self, binned: &Binned, rows: &[u32], nodes: &mut [u32; LANES]) {
+    pub(crate) fn leaves_of(&self, binned: &Binned, rows: &[u32], nodes: &mut [u32; LANES]) {
         if self.steps.len() == 1 {
             return;
         }
