@@ -28,14 +28,14 @@ fn make(rows: usize) -> Made {
     let mut rng = ChaCha8Rng::seed_from_u64(0);
     let mut normal = || -> f64 { StandardNormal.sample(&mut rng) };
     let controls: Vec<Vec<f32>> = (0..CONTROLS).map(|_| (0..rows).map(|_| normal() as f32).collect()).collect();
-    let (mut treatment, mut outcome) = (Vec::with_capacity(rows), Vec::with_capacity(rows));
-    for row in 0..rows {
-        let x = |at: usize| f64::from(controls[at][row]);
-        let shared = x(0).sin() + 0.5 * x(1) * f64::from(u8::from(x(2) > 0.0)) + 0.3 * x(3);
-        let treated = -0.15 * shared + 0.12 * normal();
-        treatment.push(treated);
-        outcome.push(3.0 + 0.6 * shared + (-2.0 - 0.5 * x(5)) * treated + 0.4 * normal());
-    }
+    let (treatment, outcome) = (0..rows)
+        .map(|row| {
+            let x = |at: usize| f64::from(controls[at][row]);
+            let shared = x(0).sin() + 0.5 * x(1) * f64::from(u8::from(x(2) > 0.0)) + 0.3 * x(3);
+            let treated = -0.15 * shared + 0.12 * normal();
+            (treated, 3.0 + 0.6 * shared + (-2.0 - 0.5 * x(5)) * treated + 0.4 * normal())
+        })
+        .unzip();
     let week = (0..rows).map(|row| (row % WEEKS) as i32).collect();
     Made { controls, treatment, outcome, week }
 }

@@ -94,3 +94,10 @@ pub(crate) fn effect(
 pub(crate) fn check_overlap(residuals: &Residuals) -> Result<(), DmlError> {
     if residuals.left < LEFT_MIN { Err(DmlError::NoOverlap { left: residuals.left }) } else { Ok(()) }
 }
+
+/// Refuses rows whose treatment moved less than its residuals do: what is left there was put in by predictions from
+/// other segments.
+pub(crate) fn check_moved(residuals: &Residuals, moved: &[f64], rows: &[u32]) -> Result<(), DmlError> {
+    let square = |values: &[f64]| rows.iter().map(|&row| values[row as usize].powi(2)).sum::<f64>();
+    if 2.0 * square(moved) < square(&residuals.treatment) { Err(DmlError::Constant) } else { Ok(()) }
+}

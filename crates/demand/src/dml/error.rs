@@ -53,8 +53,8 @@ pub enum DmlError {
         /// Weeks needed.
         needed: f64,
     },
-    /// The treatment never changes within a unit.
-    #[error("the treatment never changes within a unit: there is nothing to compare")]
+    /// The treatment does not change within a unit, or less than its prediction does.
+    #[error("the treatment does not change within a unit, or hardly: there is nothing to compare")]
     Constant,
     /// The controls leave nothing of the treatment to compare.
     #[error(

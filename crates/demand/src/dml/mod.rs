@@ -24,11 +24,11 @@ pub use nuisance::Residuals;
 pub use panel::{ItemEffect, PanelEffects, PooledEffect, estimate_panel};
 pub use rows::{DmlSettings, Rows};
 
-use effect::{check_overlap, effect};
+use effect::{check_moved, check_overlap, effect};
 use nuisance::{residuals, weeks};
 use rand_chacha::ChaCha8Rng;
 use rayon::prelude::*;
-use rows::numbered;
+use rows::{Levels, numbered};
 
 /// What double machine learning found.
 #[derive(Clone, Debug)]
@@ -53,12 +53,13 @@ pub fn estimate(rows: &Rows, settings: &DmlSettings, rng: &mut ChaCha8Rng) -> Re
     let (week, weeks) = weeks(rows);
     let all: Vec<u32> = (0..rows.outcome.len() as u32).collect();
     let overall = effect(&residuals, &all, &week, weeks, settings.level)?;
+    let moved = Levels::of(rows.unit, all.len()).deviations(rows.treatment);
     let segments = rows.segment.map_or_else(Vec::new, |segment| {
-        let parts = parts(segment);
-        parts
-            .into_par_iter()
-            .map(|(code, rows)| (code, effect(&residuals, &rows, &week, weeks, settings.level)))
-            .collect()
+        let one = |(code, rows): (u32, Vec<u32>)| {
+            let told = check_moved(&residuals, &moved, &rows);
+            (code, told.and_then(|()| effect(&residuals, &rows, &week, weeks, settings.level)))
+        };
+        parts(segment).into_par_iter().map(one).collect()
     });
     Ok(Estimate { overall, segments, residuals })
 }

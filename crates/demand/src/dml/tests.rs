@@ -2,8 +2,9 @@
 
 use super::*;
 use crate::booster::{Column, Table};
-use rand::SeedableRng;
-use rand_distr::{Distribution, Normal};
+use endcap_model::{Calendar, Panel, PanelColumns, Period, PlaceEntry, SkuEntry};
+use rand::{RngExt, SeedableRng};
+use rand_distr::{Distribution, Normal, Poisson};
 
 /// Rows whose treatment follows the controls, as the outcome does.
 pub(super) struct Made {
@@ -189,4 +190,47 @@ fn a_segment_that_cannot_be_told_stops_no_other() {
     let found = estimate(&rows, &quick(), &mut rng(1)).unwrap();
     assert!(found.segments[0].1.is_ok());
     assert!(matches!(found.segments[1].1, Err(DmlError::TooFewMoves { .. })), "{:?}", found.segments[1]);
+}
+
+/// Items promoted chain-wide, of which the last never is.
+fn panel(seed: u64, elasticity: &[f64]) -> Panel {
+    let mut g = rng(seed);
+    let mut c = PanelColumns::default();
+    for (sku, slope) in elasticity.iter().enumerate() {
+        let cuts: Vec<f64> = (0..104)
+            .map(|_| if g.random_bool(0.25) { [0.1, 0.2, 0.3][g.random_range(0..3usize)] } else { 0.0 })
+            .collect();
+        for place in 0..6 {
+            for (week, cut) in cuts.iter().enumerate() {
+                let price = if sku + 1 == elasticity.len() { 2.0 } else { 2.0 * (1.0 - cut) };
+                let rate: f64 = 20.0 * (price / 2.0f64).powf(*slope);
+                c.sku.push(sku as u32);
+                c.place.push(place);
+                c.period.push(Period(week as i32));
+                c.units.push(Poisson::new(rate).unwrap().sample(&mut g));
+                c.price.push(price);
+                c.base_price.push(2.0);
+                c.feature.push(0.0);
+                c.display.push(0.0);
+                c.stockout_share.push(0.0);
+            }
+        }
+    }
+    let entry =
+        |at: usize| SkuEntry { sku: format!("sku{at}").as_str().into(), group: "group".into(), tier: String::new() };
+    let place = |at: usize| PlaceEntry { place: format!("place{at}").as_str().into(), region: String::new() };
+    Panel::new(Calendar::Index, (0..elasticity.len()).map(entry).collect(), (0..6).map(place).collect(), c).unwrap()
+}
+
+#[test]
+fn elasticities_of_a_panel_are_found_and_an_item_without_promotion_borrows() {
+    let truth = [-1.5, -2.5, -3.5, -2.0];
+    let found = estimate_panel(&panel(47, &truth), &DmlSettings::for_panels(), &mut rng(1)).unwrap();
+    for (item, truth) in found.items.iter().zip(truth).take(3) {
+        let own = item.own.as_ref().unwrap();
+        assert!((own.mean - truth).abs() < 0.4 && own.high - own.low < 1.5, "{item:?}");
+    }
+    let last = &found.items[3];
+    assert_eq!(last.own, Err(DmlError::Constant));
+    assert!(last.pooled.own_weight == 0.0 && last.pooled.deviation > 0.3, "{last:?}");
 }
