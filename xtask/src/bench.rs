@@ -1,6 +1,7 @@
 //! `cargo xtask bench`: measures the product on this machine and writes its section of docs/BENCHMARKS.md.
 
 use crate::measure::{Cost, measure};
+use anyhow::Context;
 use std::fmt::Write as _;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -31,6 +32,22 @@ pub fn run() -> anyhow::Result<()> {
     let table = table(&rows);
     println!("{table}");
     crate::page::write_section("The product", &table)
+}
+
+/// The program to measure: the one given, or the release build.
+pub fn endcap(given: Option<&Path>) -> anyhow::Result<PathBuf> {
+    match given {
+        Some(path) => path.canonicalize().with_context(|| format!("--endcap {}", path.display())),
+        None => build(),
+    }
+}
+
+/// The folder with the benchmarks' data and programs that are not part of the project.
+pub fn shared(given: Option<&Path>) -> anyhow::Result<PathBuf> {
+    let shared = given.map_or_else(|| crate::root().join("../shared"), Path::to_path_buf);
+    shared
+        .canonicalize()
+        .with_context(|| format!("{} is missing: it holds what the benchmarks are measured on", shared.display()))
 }
 
 /// Builds the program as it is shipped and says where it is.

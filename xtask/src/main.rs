@@ -1,9 +1,12 @@
-//! Chores of the repository: `cargo xtask test`, `cargo xtask bench` and `cargo xtask bench plan`.
+//! Chores of the repository: `cargo xtask test`, and `cargo xtask bench` with its parts `plan` and `demand`.
 
 mod bench;
+mod demand;
+mod helper;
 mod measure;
 mod page;
 mod plan;
+mod store;
 
 use anyhow::{Context, bail};
 use clap::{Parser, Subcommand};
@@ -27,6 +30,8 @@ enum Chore {
 enum Part {
     /// Measure the optimiser on generated and public instances, check every plan, compare with public solvers.
     Plan(plan::Options),
+    /// Measure effects and forecasts on worlds with known truth and on real panels, beside other models.
+    Demand(demand::Options),
 }
 
 fn main() -> anyhow::Result<ExitCode> {
@@ -34,6 +39,7 @@ fn main() -> anyhow::Result<ExitCode> {
         Chore::Test => test()?,
         Chore::Bench { part: None } => bench::run()?,
         Chore::Bench { part: Some(Part::Plan(options)) } => return plan::run(options),
+        Chore::Bench { part: Some(Part::Demand(options)) } => return demand::run(options),
     }
     Ok(ExitCode::SUCCESS)
 }

@@ -3,7 +3,7 @@
 use anyhow::Context;
 use std::fs;
 
-const HEAD: &str = "# Benchmarks\n\nWritten by `cargo xtask bench` and `cargo xtask bench plan`. Compare figures of one machine only, and CPU\n\
+const HEAD: &str = "# Benchmarks\n\nWritten by `cargo xtask bench`, `bench plan` and `bench demand`. Compare figures of one machine only, and CPU\n\
                     seconds rather than wall time where it is shared.\n";
 
 /// Replaces one section of the page and keeps the others.
@@ -11,6 +11,19 @@ pub fn write_section(heading: &str, body: &str) -> anyhow::Result<()> {
     let path = crate::root().join("docs/BENCHMARKS.md");
     let before = fs::read_to_string(&path).unwrap_or_default();
     fs::write(&path, with_section(&before, heading, body)).context("docs/BENCHMARKS.md could not be written")
+}
+
+/// A table with a sentence before it, and the commit of each row behind it; nothing where there is no row.
+pub fn table(about: &str, columns: &[&str], rows: Vec<Vec<String>>) -> Option<String> {
+    if rows.is_empty() {
+        return None;
+    }
+    let line = |cells: &[String]| format!("| {} |\n", cells.join(" | "));
+    let mut head: Vec<String> = columns.iter().map(|column| (*column).to_owned()).collect();
+    head.push("commit".to_owned());
+    let rule = vec!["---".to_owned(); head.len()];
+    let body: String = rows.iter().map(|row| line(row)).collect();
+    Some(format!("\n{about}\n\n{}{}{body}", line(&head), line(&rule)))
 }
 
 fn with_section(page: &str, heading: &str, body: &str) -> String {

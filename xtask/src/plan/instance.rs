@@ -2,11 +2,11 @@
 //! generator's own rules.
 
 use super::Bench;
-use anyhow::{Context, ensure};
+use crate::helper::{answer, python};
+use anyhow::Context;
 use serde::Deserialize;
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::Command;
 
 /// Size and settings of a generated instance; settings that are none are the generator's own.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
@@ -78,7 +78,7 @@ impl Bench {
             let unfinished = folder.with_extension("unfinished");
             let generator = self.shared.join("bench/plan/gen.py");
             let mut make = python();
-            self.answer(make.arg(generator).args(shape.flags(seed)).arg("--out").arg(&unfinished))?;
+            answer(make.arg(generator).args(shape.flags(seed)).arg("--out").arg(&unfinished))?;
             fs::rename(&unfinished, &folder)?;
         }
         Ok(folder)
@@ -107,16 +107,8 @@ impl Bench {
         if let Some(cents) = cents {
             check.arg(format!("--budget-cents={cents}"));
         }
-        let answer = self.answer(check.arg(plan))?;
-        serde_json::from_str(&answer).with_context(|| format!("check_plan.py said: {answer}"))
-    }
-
-    /// Runs a helper program and returns what it wrote.
-    pub fn answer(&self, command: &mut Command) -> anyhow::Result<String> {
-        let output = command.output().with_context(|| format!("{command:?} could not be started"))?;
-        let error = String::from_utf8_lossy(&output.stderr);
-        ensure!(output.status.success(), "{command:?} failed: {}", error.trim());
-        Ok(String::from_utf8(output.stdout)?)
+        let said = answer(check.arg(plan))?;
+        serde_json::from_str(&said).with_context(|| format!("check_plan.py said: {said}"))
     }
 }
 
@@ -127,11 +119,4 @@ pub fn budget_cents(folder: &Path) -> anyhow::Result<i64> {
 
 fn read_instance(folder: &Path) -> anyhow::Result<serde_json::Value> {
     Ok(serde_json::from_str(&fs::read_to_string(folder.join("instance.json"))?)?)
-}
-
-/// Python that leaves no compiled files behind.
-pub fn python() -> Command {
-    let mut python = Command::new("python3");
-    python.env("PYTHONDONTWRITEBYTECODE", "1");
-    python
 }

@@ -13,17 +13,22 @@ mod promotion;
 mod public;
 mod replan;
 mod solver;
-mod store;
 mod table;
 mod threads;
 
+use crate::helper::missing;
+use crate::store::{self, Results, Shelf, Stored};
 use anyhow::{Context, bail};
 use ledger::Ledger;
 use peers::{Peer, Peers};
 use std::fs;
 use std::path::PathBuf;
-use std::process::{Command, ExitCode};
-use store::{Results, Stored};
+use std::process::ExitCode;
+
+pub use promotion::PromotionRow;
+pub use public::PublicRow;
+pub use replan::ReplanRow;
+pub use threads::ThreadsRow;
 
 /// What to measure.
 #[derive(clap::Args)]
@@ -85,6 +90,7 @@ struct Bench {
     scripts: PathBuf,
     peers: Peers,
     ledger: Ledger,
+    shelf: Shelf,
 }
 
 /// Runs the benchmark; ends badly when a plan breaks a rule or a bound is wrong.
@@ -95,9 +101,9 @@ pub fn run(options: Options) -> anyhow::Result<ExitCode> {
         return Ok(ExitCode::SUCCESS);
     }
     let mut bench = prepare(options)?;
-    let mut results = Results::open(&bench)?;
+    let mut results = Results::open(bench.shelf.clone())?;
     let failures = measure_all(&mut bench, &mut results)?;
-    let section = table::section(&Results::newest(&bench, &results)?);
+    let section = table::section(&results.newest()?);
     println!("{section}");
     if !bench.options.quick {
         crate::page::write_section(table::HEADING, &section)?;
@@ -107,7 +113,7 @@ pub fn run(options: Options) -> anyhow::Result<ExitCode> {
 }
 
 /// Names of all rows in the order of the page, and whether a quick run measures them.
-fn names() -> Vec<(String, bool)> {
+pub fn names() -> Vec<(String, bool)> {
     let promotion = cases::promotion().into_iter().map(|case| (case.name(), case.quick));
     let threads = cases::threads().into_iter().map(|case| (case.name(), case.quick));
     let replan = cases::replan().into_iter().map(|case| (case.name(), case.quick));
@@ -117,27 +123,17 @@ fn names() -> Vec<(String, bool)> {
 
 fn prepare(options: Options) -> anyhow::Result<Bench> {
     let root = crate::root();
-    let shared = options.shared.clone().unwrap_or_else(|| root.join("../shared"));
-    let shared = shared.canonicalize().with_context(|| {
-        format!("{} is missing: the generator and the public problems are needed", shared.display())
-    })?;
-    if !python(&["numpy"]) {
+    let shared = crate::bench::shared(options.shared.as_deref())?;
+    if !missing(&["numpy"]).is_empty() {
         bail!("python3 with numpy is needed to make and check instances: pip install numpy");
     }
-    let endcap = match &options.endcap {
-        Some(path) => path.canonicalize().with_context(|| format!("--endcap {}", path.display()))?,
-        None => crate::bench::build()?,
-    };
+    let endcap = crate::bench::endcap(options.endcap.as_deref())?;
     let scratch = root.join("target/bench-plan");
     fs::create_dir_all(&scratch)?;
     let peers = Peers::new(options.peers.as_deref().unwrap_or_default());
-    Ok(Bench { endcap, shared, scratch, scripts: root.join("bench"), peers, ledger: Ledger::default(), options })
-}
-
-/// Whether Python finds all these packages.
-fn python(packages: &[&str]) -> bool {
-    let import = format!("import {}", packages.join(", "));
-    Command::new("python3").args(["-c", &import]).output().is_ok_and(|output| output.status.success())
+    let shelf = Shelf::of(options.endcap.is_some(), if options.quick { "quick" } else { "" })?;
+    let (scripts, ledger) = (root.join("bench"), Ledger::default());
+    Ok(Bench { endcap, shared, scratch, scripts, peers, ledger, shelf, options })
 }
 
 /// Measures row by row and keeps each as soon as it is known; returns what failed.
@@ -145,19 +141,19 @@ fn measure_all(bench: &mut Bench, results: &mut Results) -> anyhow::Result<Vec<S
     let mut failures = Vec::new();
     for case in cases::promotion() {
         let row = wanted(bench, &case.name(), case.quick, |bench| promotion::measure(bench, &case))?;
-        keep(bench, results, row, &mut failures, |results| &mut results.promotion)?;
+        store::keep(results, row, &mut failures, |results| &mut results.promotion)?;
     }
     for case in cases::threads() {
         let row = wanted(bench, &case.name(), case.quick, |bench| threads::measure(bench, &case))?;
-        keep(bench, results, row, &mut failures, |results| &mut results.threads)?;
+        store::keep(results, row, &mut failures, |results| &mut results.threads)?;
     }
     for case in cases::replan() {
         let row = wanted(bench, &case.name(), case.quick, |bench| replan::measure(bench, &case))?;
-        keep(bench, results, row, &mut failures, |results| &mut results.replan)?;
+        store::keep(results, row, &mut failures, |results| &mut results.replan)?;
     }
     for case in cases::public() {
         let row = wanted(bench, &case.name(), true, |bench| public::measure(bench, &case))?;
-        keep(bench, results, row, &mut failures, |results| &mut results.public)?;
+        store::keep(results, row, &mut failures, |results| &mut results.public)?;
     }
     Ok(failures)
 }
@@ -180,20 +176,4 @@ fn wanted<R>(
     eprintln!("bench: {name}");
     let measured = measure(bench).with_context(|| name.to_owned())?;
     Ok(measured.map(|measured| Stored::new(name, measured.row, measured.failures)))
-}
-
-fn keep<R>(
-    bench: &Bench,
-    results: &mut Results,
-    row: Option<Stored<R>>,
-    failures: &mut Vec<String>,
-    part: impl FnOnce(&mut Results) -> &mut Vec<Stored<R>>,
-) -> anyhow::Result<()> {
-    let Some(row) = row else { return Ok(()) };
-    for failure in &row.failures {
-        eprintln!("bench: FAILED: {}: {failure}", row.name);
-        failures.push(format!("{}: {failure}", row.name));
-    }
-    store::put(part(results), row);
-    results.save(bench)
 }

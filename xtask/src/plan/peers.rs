@@ -3,8 +3,8 @@
 
 use super::Bench;
 use super::cases::Case;
-use super::instance::python;
 use super::solver::{Run, gap};
+use crate::helper::{answer, missing, python};
 use anyhow::Context;
 use serde::{Deserialize, Serialize};
 use std::collections::HashMap;
@@ -135,12 +135,11 @@ impl Peers {
     /// Keeps the solvers whose packages are there and tells loudly which are not.
     pub fn new(asked: &[Peer]) -> Peers {
         let there = |peer: &&Peer| {
-            let found = super::python(peer.packages());
-            if !found {
-                let packages = peer.packages().join(" ");
-                eprintln!("SKIPPED: {}: its Python packages are missing: pip install {packages}", peer.name());
+            let missing = missing(peer.packages()).join(" ");
+            if !missing.is_empty() {
+                eprintln!("SKIPPED: {}: its Python packages are missing: pip install {missing}", peer.name());
             }
-            found
+            missing.is_empty()
         };
         Peers { usable: asked.iter().filter(there).copied().collect(), said: HashMap::new() }
     }
@@ -218,7 +217,7 @@ impl Bench {
             program.arg("--pairs");
         }
         eprintln!("bench:   {} on seed {seed}", peer.name());
-        let said = self.answer(&mut program)?;
+        let said = answer(&mut program)?;
         // Python writes numbers that JSON does not know, where a solver has no bound yet.
         let known = said.replace("-Infinity", "null").replace("Infinity", "null").replace("NaN", "null");
         let last = known.lines().last().unwrap_or_default();

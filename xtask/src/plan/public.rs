@@ -1,9 +1,10 @@
 //! Public knapsack problems with known values: how near, how often proven, and whether any bound is wrong.
 
 use super::cases::{PublicCase, PublicTarget};
-use super::instance::{Checked, python};
+use super::instance::Checked;
 use super::solver::Answer;
 use super::{Bench, Measured};
+use crate::helper::{answer, python};
 use crate::measure::Cost;
 use anyhow::Context;
 use serde::{Deserialize, Serialize};
@@ -149,7 +150,7 @@ fn near(run: &PublicRun, most: f64) -> bool {
 /// Problems of a case.
 fn problems(bench: &Bench, case: &PublicCase) -> anyhow::Result<Vec<Problem>> {
     let data = bench.shared.join("data/orlib");
-    let listed = bench.answer(python().arg(bench.scripts.join("check_public.py")).arg("list").arg(data))?;
+    let listed = answer(python().arg(bench.scripts.join("check_public.py")).arg("list").arg(data))?;
     let problems: Vec<Problem> = listed.lines().map(serde_json::from_str).collect::<Result<_, _>>()?;
     let of_case = |problem: &Problem| problem.set == case.set && case.optimal.is_none_or(|o| o == problem.optimal);
     Ok(problems.into_iter().filter(of_case).collect())
@@ -207,7 +208,7 @@ fn check(bench: &Bench, runs: &[PublicRun]) -> anyhow::Result<Vec<String>> {
     fs::write(&path, serde_json::to_string(&given.collect::<Vec<_>>())?)?;
     let mut command = python();
     command.arg(bench.scripts.join("check_public.py")).arg("check").arg(bench.shared.join("data/orlib")).arg(path);
-    let told = bench.answer(&mut command)?;
+    let told = answer(&mut command)?;
     let checked: Vec<Option<Checked>> = told.lines().map(serde_json::from_str).collect::<Result<_, _>>()?;
     let pairs = with_plan.iter().zip(&checked);
     let broken = pairs.filter_map(|(run, checked)| {

@@ -72,7 +72,7 @@ fn missing_option(bench: &Bench, change: Change) -> anyhow::Result<Option<&'stat
         Change::Budget(_) => &["--warm"],
         Change::FixedWeeks(_) => &["--warm", "--fixed-weeks"],
     };
-    let help = bench.answer(Command::new(&bench.endcap).args(["solve", "--help"]))?;
+    let help = crate::helper::answer(Command::new(&bench.endcap).args(["solve", "--help"]))?;
     Ok(needed.iter().find(|option| !help.contains(**option)).copied())
 }
 

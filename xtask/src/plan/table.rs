@@ -4,8 +4,9 @@ use super::peers::{Peer, PeerRun};
 use super::promotion::PromotionRow;
 use super::public::PublicRow;
 use super::replan::ReplanRow;
-use super::store::{Results, Stored};
 use super::threads::ThreadsRow;
+use crate::page::table;
+use crate::store::{Results, Stored};
 
 /// Heading of the section.
 pub const HEADING: &str = "The optimiser";
@@ -62,19 +63,6 @@ pub fn section(results: &Results) -> String {
         section.push_str(&format!("\nFAILED checks:\n\n{failures}"));
     }
     section
-}
-
-/// A table with a sentence before it, and the commit of each row behind it; nothing where there is no row.
-fn table(about: &str, columns: &[&str], rows: Vec<Vec<String>>) -> Option<String> {
-    if rows.is_empty() {
-        return None;
-    }
-    let line = |cells: &[String]| format!("| {} |\n", cells.join(" | "));
-    let mut head: Vec<String> = columns.iter().map(|column| (*column).to_owned()).collect();
-    head.push("commit".to_owned());
-    let rule = vec!["---".to_owned(); head.len()];
-    let body: String = rows.iter().map(|row| line(row)).collect();
-    Some(format!("\n{about}\n\n{}{}{body}", line(&head), line(&rule)))
 }
 
 fn promotion(stored: &Stored<PromotionRow>) -> Vec<String> {

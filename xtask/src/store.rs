@@ -3,18 +3,19 @@
 //!
 //! It never holds a path or the name of a machine.
 
-use super::Bench;
-use super::promotion::PromotionRow;
-use super::public::PublicRow;
-use super::replan::ReplanRow;
-use super::threads::ThreadsRow;
+use crate::demand::Row as DemandRow;
+use crate::helper::answer;
+use crate::plan::{PromotionRow, PublicRow, ReplanRow, ThreadsRow};
 use anyhow::Context;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::{SystemTime, UNIX_EPOCH};
+
+/// Words behind the commit of results that stay apart from the page.
+const APART: [&str; 2] = ["quick", "tune"];
 
 /// A row as it is kept.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -39,8 +40,24 @@ impl<R> Stored<R> {
     }
 }
 
+/// Puts a measured row among the results, tells and notes what failed on the way, and saves.
+pub fn keep<R>(
+    results: &mut Results,
+    row: Option<Stored<R>>,
+    failures: &mut Vec<String>,
+    part: impl FnOnce(&mut Results) -> &mut Vec<Stored<R>>,
+) -> anyhow::Result<()> {
+    let Some(row) = row else { return Ok(()) };
+    for failure in &row.failures {
+        eprintln!("bench: FAILED: {}: {failure}", row.name);
+        failures.push(format!("{}: {failure}", row.name));
+    }
+    put(part(results), row);
+    results.save()
+}
+
 /// Puts a row in place of an older one of its name.
-pub fn put<R>(rows: &mut Vec<Stored<R>>, row: Stored<R>) {
+fn put<R>(rows: &mut Vec<Stored<R>>, row: Stored<R>) {
     match rows.iter_mut().find(|old| old.name == row.name) {
         Some(old) if old.measured_at > row.measured_at => {}
         Some(old) => *old = row,
@@ -55,32 +72,62 @@ pub struct Machine {
     pub cores: usize,
 }
 
+/// Where the results of a run lie.
+#[derive(Clone, Debug, Default)]
+pub struct Shelf {
+    /// Short name of the commit; `-changed` behind it when the program's sources were not as committed, `-given` when
+    /// the program was given.
+    commit: String,
+    /// Word behind the commit for runs that stay apart from the page: `quick`, `tune`; empty for the others.
+    apart: String,
+}
+
+impl Shelf {
+    /// The place for the results of the program as it is now.
+    pub fn of(given: bool, apart: &str) -> anyhow::Result<Shelf> {
+        Ok(Shelf { commit: commit(given)?, apart: apart.to_owned() })
+    }
+
+    /// Whether the results stay apart from the page.
+    pub fn is_apart(&self) -> bool {
+        !self.apart.is_empty()
+    }
+
+    fn path(&self) -> PathBuf {
+        let dash = if self.is_apart() { "-" } else { "" };
+        folder().join(format!("{}{dash}{}.json", self.commit, self.apart))
+    }
+}
+
 /// All rows of a commit.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct Results {
-    /// Short name of the commit; `-changed` behind it when the program's sources were not as committed, `-given` when
-    /// the program was given.
+    /// As in the name of the file.
     pub commit: String,
     pub machine: Machine,
     pub promotion: Vec<Stored<PromotionRow>>,
     pub threads: Vec<Stored<ThreadsRow>>,
     pub replan: Vec<Stored<ReplanRow>>,
     pub public: Vec<Stored<PublicRow>>,
+    #[serde(default)]
+    pub demand: Vec<Stored<DemandRow>>,
+    #[serde(skip)]
+    shelf: Shelf,
 }
 
 impl Results {
     /// The results of this commit so far.
-    pub fn open(bench: &Bench) -> anyhow::Result<Results> {
-        let commit = commit(bench)?;
-        let path = path(bench, &commit);
+    pub fn open(shelf: Shelf) -> anyhow::Result<Results> {
+        let path = shelf.path();
         let mut results = if path.exists() { read(&path)? } else { Results::default() };
-        (results.commit, results.machine) = (commit, machine());
+        (results.commit, results.machine) = (shelf.commit.clone(), machine());
+        results.shelf = shelf;
         Ok(results)
     }
 
     /// Writes the results, one row a line.
-    pub fn save(&self, bench: &Bench) -> anyhow::Result<()> {
-        let path = path(bench, &self.commit);
+    pub fn save(&self) -> anyhow::Result<()> {
+        let path = self.shelf.path();
         fs::create_dir_all(path.parent().context("results lie in a folder")?)?;
         let head = format!("\"commit\": {},\n\"machine\": {}", json(&self.commit)?, json(&self.machine)?);
         let parts = [
@@ -88,36 +135,44 @@ impl Results {
             ("threads", lines(&self.threads)?),
             ("replan", lines(&self.replan)?),
             ("public", lines(&self.public)?),
+            ("demand", lines(&self.demand)?),
         ];
         let parts = parts.map(|(name, lines)| format!("\"{name}\": [\n{lines}\n]"));
         fs::write(&path, format!("{{\n{head},\n{}\n}}\n", parts.join(",\n")))
             .with_context(|| format!("{} could not be written", path.display()))
     }
 
-    /// The newest row of each name over all commits, in the order of the page; a quick run shows itself only.
-    pub fn newest(bench: &Bench, own: &Results) -> anyhow::Result<Results> {
-        let mut newest = Results { commit: own.commit.clone(), machine: own.machine.clone(), ..Results::default() };
-        newest.take(own);
-        if !bench.options.quick {
-            for entry in fs::read_dir(folder(bench))? {
+    /// Whether the results stay apart from the page.
+    pub fn is_apart(&self) -> bool {
+        self.shelf.is_apart()
+    }
+
+    /// The newest row of each name over all commits, in the order of the page; a run apart shows itself only.
+    pub fn newest(&self) -> anyhow::Result<Results> {
+        let mut newest = Results { commit: self.commit.clone(), machine: self.machine.clone(), ..Results::default() };
+        newest.shelf = self.shelf.clone();
+        newest.take(self);
+        if !self.shelf.is_apart() {
+            for entry in fs::read_dir(folder())? {
                 let path = entry?.path();
                 let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
-                if !name.ends_with(".json") || name.ends_with("-quick.json") {
+                if !name.ends_with(".json") || APART.iter().any(|word| name.ends_with(&format!("-{word}.json"))) {
                     continue;
                 }
                 match read(&path) {
                     // Figures of another machine cannot stand in the same table.
-                    Ok(other) if other.machine == own.machine => newest.take(&other),
+                    Ok(other) if other.machine == self.machine => newest.take(&other),
                     Ok(_) => {}
                     Err(error) => eprintln!("SKIPPED: {error:#}"),
                 }
             }
         }
-        let names: Vec<String> = super::names().into_iter().map(|(name, _)| name).collect();
+        let names: Vec<String> = crate::plan::names().into_iter().map(|(name, _)| name).collect();
         sort(&mut newest.promotion, &names);
         sort(&mut newest.threads, &names);
         sort(&mut newest.replan, &names);
         sort(&mut newest.public, &names);
+        sort(&mut newest.demand, &crate::demand::names());
         Ok(newest)
     }
 
@@ -126,6 +181,7 @@ impl Results {
         take(&mut self.threads, &other.threads, &other.commit);
         take(&mut self.replan, &other.replan, &other.commit);
         take(&mut self.public, &other.public, &other.commit);
+        take(&mut self.demand, &other.demand, &other.commit);
     }
 }
 
@@ -147,26 +203,21 @@ fn json<T: Serialize>(value: &T) -> anyhow::Result<String> {
     Ok(serde_json::to_string(value)?)
 }
 
-fn read(path: &PathBuf) -> anyhow::Result<Results> {
+fn read(path: &Path) -> anyhow::Result<Results> {
     let text = fs::read_to_string(path)?;
     serde_json::from_str(&text)
         .with_context(|| format!("{} holds no results of this form of the benchmark: move it away", path.display()))
 }
 
-fn folder(bench: &Bench) -> PathBuf {
-    bench.scripts.join("results")
-}
-
-fn path(bench: &Bench, commit: &str) -> PathBuf {
-    let quick = if bench.options.quick { "-quick" } else { "" };
-    folder(bench).join(format!("{commit}{quick}.json"))
+fn folder() -> PathBuf {
+    crate::root().join("bench/results")
 }
 
 /// The commit, and whether the program may differ from it.
-fn commit(bench: &Bench) -> anyhow::Result<String> {
-    let git = |arguments: &[&str]| bench.answer(Command::new("git").current_dir(crate::root()).args(arguments));
+fn commit(given: bool) -> anyhow::Result<String> {
+    let git = |arguments: &[&str]| answer(Command::new("git").current_dir(crate::root()).args(arguments));
     let commit = git(&["rev-parse", "--short=7", "HEAD"])?;
-    if bench.options.endcap.is_some() {
+    if given {
         return Ok(format!("{}-given", commit.trim()));
     }
     let changed = git(&["status", "--porcelain", "--", "crates", "Cargo.toml", "Cargo.lock"])?;

@@ -1,0 +1,326 @@
+"""Scores what Endcap wrote, against known truth or held-out sales. It reads only files in the formats of docs/formats.md.
+
+    python3 demand_scores.py effects WORLD FIT              # WORLD: a folder of simulate.py; FIT: of `endcap fit`
+    python3 demand_scores.py events WORLD FIT
+    python3 demand_scores.py answers PANEL KIND OUT ORIGIN=FORECAST...   # cells.py's form of a product's answers
+    python3 demand_scores.py cells PANEL KIND ORIGIN=FORECAST...
+    python3 demand_scores.py cold PANEL FORECAST
+    python3 demand_scores.py brands FIT RESULTS REFUSED     # own elasticities beside week-clustered references
+    python3 demand_scores.py discount HISTORY FIT           # FreshRetailNet
+
+Each prints one JSON object of figures; null is "not given". KIND is cj or oj. A cell that was not answered counts as a
+forecast of 0, as in cells.py.
+"""
+import json
+import pathlib
+import sys
+
+import numpy as np
+import pandas as pd
+
+import demand_inputs as inputs
+
+COVERED_FROM_WEEK = 14
+# Intervals are scored on the last weeks only: those for which the comparison models have any.
+INTERVAL_WEEKS = 8
+# z of a two-sided 95 % interval.
+Z95 = 1.959964
+# Columns of effects.csv that say that a plain interval cannot be trusted.
+FLAGS = ("hidden_signal", "flag", "warning")
+
+
+def told(value):
+    """A number for JSON; what cannot be known is null."""
+    return None if value is None or not np.isfinite(value) else float(value)
+
+
+def week_numbers(periods, first):
+    """Week numbers of ISO weeks as text."""
+    days = pd.to_datetime(periods.str.replace("W", "") + "-1", format="%G-%V-%u")
+    # A week of a set may begin in the middle of an ISO week: its own first day lies in that week.
+    return ((days - first).dt.days / 7).round().astype(int)
+
+
+def effects_of(fit):
+    return pd.read_csv(pathlib.Path(fit) / "effects.csv", dtype={"unit_id": str, "partner_id": str})
+
+
+# Worlds with known truth.
+
+def effects(world, fit):
+    world = pathlib.Path(world)
+    truth = pd.read_parquet(world / "truth_sku.parquet")
+    truth["unit_id"], truth["dip"] = truth.sku.astype(str), -truth.dip
+    truth["cross"] = truth.sku.map(cross_truth(world))
+    given = effects_of(fit)
+    figures = {}
+    for effect, column in (("own_price", "own_elasticity"), ("cross_price", "cross"), ("dip", "dip"),
+                           ("feature", "feature_log_lift"), ("display", "display_log_lift")):
+        figures[effect] = scored(given[given.effect == effect].merge(truth, on="unit_id"), column)
+    own = given[given.effect == "own_price"].merge(truth, on="unit_id")
+    figures["refused"] = int((own.status == "not_identified").sum())
+    figures["flagged"] = flagged(own)
+    figures["sensitivity_coverage"] = None
+    if "sensitivity_lo95" in own:
+        inside = own.own_elasticity.between(own.sensitivity_lo95, own.sensitivity_hi95)
+        figures["sensitivity_coverage"] = told(inside.mean())
+        figures["sensitivity_width"] = told((own.sensitivity_hi95 - own.sensitivity_lo95).mean())
+    return figures
+
+
+def flagged(own):
+    """Share of intervals that are called unsafe for a demand signal that the panel does not show; null when the file
+    has no place to say so."""
+    columns = [name for name in FLAGS if name in own]
+    if not columns:
+        return None
+    says = own[columns].astype(str).apply(lambda column: column.str.lower().isin(["true", "1", "yes"]))
+    return told(says.any(axis=1).mean())
+
+
+def scored(rows, truth):
+    """Bias, error and coverage over items; items for which the effect is refused count as covered by no one."""
+    given = rows[rows.estimate.notna()]
+    off = given.estimate - given[truth]
+    inside = given[truth].between(given.lo95, given.hi95)
+    # A true effect that its own data can tell from 0: beyond two of its standard errors.
+    clear = given[given[truth].abs() > 2 * given.se]
+    return dict(n=len(rows), bias=told(off.mean()), rmse=told(np.sqrt((off**2).mean())),
+                coverage=told(inside.sum() / max(len(rows), 1)), width=told((given.hi95 - given.lo95).mean()),
+                clear=len(clear), sign_right=told((np.sign(clear.estimate) == np.sign(clear[truth])).mean()))
+
+
+def cross_truth(world):
+    """What the effect of the group's price index (docs/model.md) is in truth: the true sum over the single items
+    projected on the index, within stores, given the own price, advert, display, holidays and season."""
+    panel = pd.read_parquet(world / "panel.parquet")
+    pairs = pd.read_parquet(world / "truth_cross.parquet")
+    panel["log_ratio"] = np.log(panel.price / panel.regular_price)
+    ratio = panel.pivot(index=["store", "week"], columns="sku", values="log_ratio")
+    units = panel.groupby("sku").units.sum()
+    group = panel.groupby("sku").group.first()
+    angle = 2 * np.pi * ratio.index.get_level_values("week").to_numpy() / 52
+    season = [f(k * angle) for k in (1, 2) for f in (np.sin, np.cos)]
+    holiday = panel.groupby(["store", "week"]).holiday.first().reindex(ratio.index)
+    within = lambda values: (pd.Series(values, index=ratio.index) -
+                             pd.Series(values, index=ratio.index).groupby(level="store").transform("mean")).to_numpy()
+    of_sku = {}
+    for sku, own in panel.groupby("sku"):
+        others = [other for other in group.index[group == group[sku]] if other != sku]
+        own = own.set_index(["store", "week"]).reindex(ratio.index)
+        theta = pairs[pairs.sku == sku].set_index("other").cross_elasticity.reindex(others).fillna(0)
+        index = ratio[others] @ (units[others] / units[others].sum())
+        terms = [index, ratio[sku], own.feature, own.display, holiday, *season]
+        design = np.column_stack([within(np.asarray(term, float)) for term in terms])
+        of_sku[sku] = np.linalg.lstsq(design, within((ratio[others] @ theta).to_numpy()), rcond=None)[0][0]
+    return of_sku
+
+
+def events(world, fit):
+    """Reported against true units. A reported run of several weeks is held against the sum of its weeks."""
+    truth = pd.read_parquet(pathlib.Path(world) / "truth_events.parquet")
+    given = pd.read_csv(pathlib.Path(fit) / "events.csv", dtype={"unit_id": str})
+    first, last = (week_numbers(given[name], inputs.WORLD_WEEK_0) for name in ("first_period", "last_period"))
+    runs = {}
+    for row, (unit, begin, end) in enumerate(zip(given.unit_id, first, last)):
+        runs.update({(unit, week): row for week in range(begin, end + 1)})
+    truth["run"] = [runs.get(key) for key in zip(truth.sku.astype(str), truth.week)]
+    figures = {}
+    for name, part in (("all", truth), ("from week 14", truth[truth.week >= COVERED_FROM_WEEK])):
+        by_run = part.dropna(subset="run").groupby("run")[["own_incremental", "cannibalised", "dip", "net_incremental"]].sum()
+        by_run = by_run.add_suffix("_true")
+        both = given.loc[by_run.index.astype(int)].reset_index(drop=True).join(by_run.reset_index(drop=True))
+        net = part.net_incremental.sum()
+        missed = part[part.run.isna()].net_incremental.abs().sum()
+        ratio = lambda told_units, true_units: told(both[told_units].sum() / part[true_units].sum())
+        naive = both.dropna(subset="naive")
+        figures[name] = dict(
+            events=len(part), unmatched=int(part.run.isna().sum()), true_net=told(net),
+            net_ratio=ratio("net", "net_incremental"), own_ratio=ratio("own", "own_incremental"),
+            cannibalised_ratio=ratio("cannibalised", "cannibalised"),
+            dip_ratio=ratio("pulled_forward", "dip") if abs(part.dip.sum()) > 1 else None,
+            event_error=told(((both.net - both.net_incremental_true).abs().sum() + missed) / part.net_incremental.abs().sum()),
+            coverage=told(both.net_incremental_true.between(both.net_lo95, both.net_hi95).mean()),
+            naive_ratio=told(naive.naive.sum() / naive.net_incremental_true.sum()),
+            naive_error=told((naive.naive - naive.net_incremental_true).abs().sum() / naive.net_incremental_true.abs().sum()))
+    return figures
+
+
+# Held-out cells.
+
+def panel_of(path, kind):
+    """Series, week, group and whether promoted, of every cell of a panel."""
+    panel = pd.read_parquet(path)
+    if kind == "cj":
+        panel["series"], panel["part"] = panel.product_id.astype(str), panel.category
+        panel["unit_id"], panel["place_id"] = panel.series, "chain"
+        panel["ppg"] = panel.category + "~" + panel.ppg
+        return panel, inputs.CJ_WEEK_0
+    panel["unit_id"], panel["place_id"] = panel.brand.astype(str), panel.store.astype(str)
+    panel["series"], panel["part"] = panel.place_id + "_" + panel.unit_id, "OJ"
+    panel["ppg"] = panel.unit_id
+    return panel, inputs.DOMINICKS_FIRST - pd.Timedelta(days=7)
+
+
+def answered(panel_path, kind, forecasts):
+    """The held-out cells of the origins, with what was forecast from each."""
+    panel, first = panel_of(panel_path, kind)
+    weeks = {name: week for name, week in zip(inputs.iso_weeks(first, panel.week.unique()), panel.week.unique())}
+    parts = []
+    for origin, path in forecasts:
+        cells = panel[(panel.week > origin) & (panel.week <= origin + inputs.HORIZON) & panel.units.notna()].copy()
+        cells["origin"] = origin
+        given = pd.read_parquet(path)
+        given["week"] = given.period.astype(str).map(weeks)
+        parts.append(cells.merge(given, on=["unit_id", "place_id", "week"], how="left"))
+    return pd.concat(parts, ignore_index=True)
+
+
+def answers(panel, kind, out, forecasts):
+    cells = answered(panel, kind, forecasts)
+    product = cells[["series", "origin", "week"]].copy()
+    product["pred"], product["lo90"], product["hi90"] = cells["mean"], cells.q05, cells.q95
+    product.dropna().to_csv(out, index=False)
+    return dict(rows=len(product))
+
+
+def wmape(cells, name):
+    return told((cells.units - cells[name]).abs().sum() / cells.units.sum())
+
+
+def bias(cells, name):
+    return told((cells[name] - cells.units).sum() / cells.units.sum())
+
+
+def interval(cells):
+    width = cells.q95 - cells.q05
+    miss = (cells.q05 - cells.units).clip(lower=0) + (cells.units - cells.q95).clip(lower=0)
+    return dict(coverage=told((miss <= 1e-9).mean()), below=told((cells.units < cells.q05 - 1e-9).mean()),
+                above=told((cells.units > cells.q95 + 1e-9).mean()), width=told(width.mean() / cells.units.mean()),
+                score=told((width + 20 * miss).mean() / cells.units.mean()))
+
+
+def cells(panel, kind, forecasts):
+    """WMAPE by the mean and by the median; sums are of means; intervals on the last 8 weeks."""
+    cells = answered(panel, kind, forecasts)
+    figures = dict(cells=len(cells), unanswered=int(cells["mean"].isna().sum()))
+    cells[["mean", "q50", "q05", "q95"]] = cells[["mean", "q50", "q05", "q95"]].fillna(0)
+    promoted = cells[cells.promo == 1]
+    sets = dict(promoted=promoted, deep=promoted[promoted.depth >= 0.2], base=cells[cells.promo == 0], all=cells)
+    figures["sets"] = {name: dict(cells=len(part), units=told(part.units.sum()), wmape=wmape(part, "mean"),
+                                  wmape_median=wmape(part, "q50"), bias=bias(part, "mean"),
+                                  interval=interval(part[part.week > cells.week.max() - INTERVAL_WEEKS]))
+                       for name, part in sets.items()}
+    by = ["ppg", "part", "origin", "week"]
+    sums = cells.groupby(by)[["units", "mean"]].sum().join(cells.groupby(by).promo.mean())
+    sums = sums[sums.promo >= 0.5]
+    figures["group"] = dict(cells=len(sums), wmape=wmape(sums, "mean"), bias=bias(sums, "mean"))
+    figures["category"] = summed(promoted, ["part", "week"])
+    figures["chain_item"] = summed(promoted, ["unit_id", "week"])
+    figures["total"] = summed(promoted, ["week"])
+    by_week = promoted.groupby("week")[["units", "mean"]].sum()
+    figures["sums"] = chain_weeks(cells, forecasts)
+    figures["weekly_bias"] = {str(week): told(row["mean"] / row.units - 1) for week, row in by_week.iterrows()}
+    return figures
+
+
+def chain_weeks(cells, forecasts):
+    """Whether what all cells sold in a week lies in the interval that `endcap forecast --json` gives for the period;
+    null where it gives none."""
+    totals = cells.groupby(["origin", "period"]).units.sum()
+    inside = []
+    for origin, path in forecasts:
+        told = json.loads(pathlib.Path(path).with_suffix(".json").read_text())
+        rows = [row for row in told["periods"] if "q05" in row and "q95" in row]
+        inside += [row["q05"] <= totals[(origin, str(row["period"]))] <= row["q95"] for row in rows]
+    return dict(weeks=len(inside), coverage=told_mean(inside))
+
+
+def told_mean(values):
+    return told(np.mean(values)) if values else None
+
+
+def summed(cells, by):
+    sums = cells.groupby(by)[["units", "mean"]].sum()
+    return dict(cells=len(sums), wmape=wmape(sums, "mean"))
+
+
+def cold(panel, forecast):
+    panel, first = panel_of(panel, "cj")
+    held = panel[(panel.product_id % 5 == 0) & (panel.week >= 45)].copy()
+    held["period"] = inputs.iso_weeks(first, held.week)
+    given = held.merge(pd.read_parquet(forecast).astype({"period": str}), on=["unit_id", "place_id", "period"], how="left")
+    given["unanswered"] = given["mean"].isna()
+    given[["mean", "q50"]] = given[["mean", "q50"]].fillna(0)
+    totals = given.groupby("unit_id")[["units", "mean"]].sum()
+    sets = dict(promoted=given[given.promo == 1], base=given[given.promo == 0])
+    return dict(items=int(given.unit_id.nunique()), unanswered=int(given.unanswered.sum()),
+                total_by_item=wmape(totals, "mean"),
+                sets={name: dict(cells=len(part), wmape=wmape(part, "mean"), wmape_median=wmape(part, "q50"),
+                                 bias=bias(part, "mean"), interval=interval(part.dropna(subset="q05")))
+                      for name, part in sets.items()})
+
+
+# Real panels without truth.
+
+def brands(fit, results, refused):
+    """Whether each own interval holds the week-clustered estimate; refused: items that must not be estimated."""
+    own = effects_of(fit).query("effect == 'own_price'")
+    wanted = [item for item in refused.split(",") if item]
+    figures = dict(refused_right=[bool((own[own.unit_id == item].status == "not_identified").all()) for item in wanted],
+                   items=[dict(item=row.unit_id, estimate=told(row.estimate), lo95=told(row.lo95), hi95=told(row.hi95),
+                               status=row.status) for row in own.itertuples()])
+    if results == "-":
+        return figures
+    references = pd.read_csv(results, dtype={"segment": str})
+    for method in ("FE + controls, cluster week", "FE + controls + week FE, cluster week"):
+        both = own.merge(references[references.method == method], left_on="unit_id", right_on="segment")
+        inside = both.estimate_y.between(both.lo95, both.hi95)
+        overlap = (both.lo95 <= both.estimate_y + Z95 * both.se_y) & (both.hi95 >= both.estimate_y - Z95 * both.se_y)
+        figures[method] = dict(contained=int(inside.sum()), overlapping=int(overlap.sum()), of=len(both),
+                               mean_reference=told(both.estimate_y.mean()), mean_reference_se=told(both.se_y.mean()))
+    figures["mean_estimate"], figures["mean_se"] = told(own.estimate.mean()), told(own.se.mean())
+    return figures
+
+
+def discount(history, fit):
+    """Items' own elasticities weighted by units, beside fixed-effects estimates of the same rows: series and days, all
+    days and days without a stock-out."""
+    panel = pd.read_parquet(history)
+    own = effects_of(fit).query("effect == 'own_price' and status != 'not_identified'")
+    units = panel.groupby("unit_id").units.sum()
+    weight = own.unit_id.map(units)
+    spread = panel.assign(x=np.log(panel.price)).groupby("unit_id").x.agg(["var", "count"]).prod(axis=1)
+    by_variance = own.unit_id.map(spread)
+    mean = lambda w: told((own.estimate * w).sum() / w.sum())
+    return dict(items=int(panel.unit_id.nunique()), estimated=len(own), by_units=mean(weight), by_variance=mean(by_variance),
+                median=told(own.estimate.median()), reference_all=fixed_effects(panel),
+                reference_in_stock=fixed_effects(panel[panel.stockout_share == 0]))
+
+
+def fixed_effects(panel):
+    """Log units on log price given series and days, by alternating projections; rows without a sale are left out."""
+    rows = panel[panel.units > 0]
+    keys = [pd.factorize(rows.unit_id + "|" + rows.place_id)[0], pd.factorize(rows.period)[0]]
+    values = np.column_stack([np.log(rows.units), np.log(rows.price), rows.feature])
+    for _ in range(30):
+        for key in keys:
+            count = np.bincount(key)
+            values = values - np.column_stack([np.bincount(key, column) / count for column in values.T])[key]
+    return told(np.linalg.lstsq(values[:, 1:], values[:, 0], rcond=None)[0][0])
+
+
+def main():
+    what, *given = sys.argv[1:]
+    pairs = lambda words: [(int(origin), path) for origin, path in (word.split("=", 1) for word in words)]
+    if what == "cells":
+        figures = cells(given[0], given[1], pairs(given[2:]))
+    elif what == "answers":
+        figures = answers(given[0], given[1], given[2], pairs(given[3:]))
+    else:
+        figures = dict(effects=effects, events=events, cold=cold, brands=brands, discount=discount)[what](*given)
+    print(json.dumps(figures))
+
+
+if __name__ == "__main__":
+    main()

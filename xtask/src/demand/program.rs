@@ -1,0 +1,111 @@
+//! Runs the commands of Endcap that are measured, and the Python programs that make their inputs and score them.
+
+use super::Bench;
+use crate::helper::{answer, python};
+use crate::measure::{self, Cost};
+use anyhow::Context;
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+use std::ffi::OsStr;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+/// Inputs made for a forecast or a fit: a folder with `history.parquet` and, for forecasts, `plan.parquet`.
+#[derive(Clone, Debug)]
+pub struct Inputs {
+    pub folder: PathBuf,
+    /// Names for `--controls`.
+    pub controls: Vec<String>,
+}
+
+impl Inputs {
+    pub fn history(&self) -> PathBuf {
+        self.folder.join("history.parquet")
+    }
+}
+
+/// What a command of Endcap came to.
+#[derive(Clone, Debug)]
+pub enum Ran {
+    /// It wrote its files.
+    Done(Cost),
+    /// It refused; its own words.
+    Refused(String),
+}
+
+impl Bench {
+    /// `endcap fit`.
+    pub fn fit(&self, inputs: &Inputs, out: &Path, threads: usize) -> anyhow::Result<Ran> {
+        self.endcap("fit", inputs, out, threads, &[])
+    }
+
+    /// `endcap forecast`, the model fitted anew from the history.
+    pub fn forecast(&self, inputs: &Inputs, out: &Path, threads: usize) -> anyhow::Result<Ran> {
+        let plan = inputs.folder.join("plan.parquet");
+        self.endcap("forecast", inputs, out, threads, &[OsStr::new("--plan"), plan.as_os_str()])
+    }
+
+    /// Runs a command and leaves what it told beside its output, as `.json`.
+    fn endcap(&self, name: &str, inputs: &Inputs, out: &Path, threads: usize, more: &[&OsStr]) -> anyhow::Result<Ran> {
+        let mut command = Command::new(&self.endcap);
+        command.env("RAYON_NUM_THREADS", threads.to_string()).arg(name).arg("--json");
+        command.arg("--panel").arg(inputs.history()).arg("--out").arg(out).args(more).stderr(Stdio::piped());
+        if !inputs.controls.is_empty() {
+            command.arg("--controls").arg(inputs.controls.join(","));
+        }
+        let ended = measure::run(&mut command, None)?;
+        if ended.success {
+            fs::write(out.with_extension("json"), &ended.stdout)?;
+            return Ok(Ran::Done(ended.cost));
+        }
+        let said = ended.stderr.lines().rev().find(|line| !line.trim().is_empty()).unwrap_or("without a word");
+        // Results hold no path of a machine, and the page's table no bar.
+        let said = said.trim_start_matches("error: ").replace(&format!("{}/", self.scratch.display()), "");
+        Ok(Ran::Refused(said.replace('|', "/")))
+    }
+
+    /// Runs a program of ours beside the benchmark.
+    pub fn script(&self, name: &str, arguments: &[&OsStr]) -> anyhow::Result<String> {
+        answer(python().arg(self.scripts.join(name)).args(arguments))
+    }
+
+    /// Runs a program of the shared benchmark.
+    pub fn shared_script(&self, name: &str, arguments: &[&OsStr]) -> anyhow::Result<String> {
+        answer(python().arg(self.programs().join(name)).args(arguments))
+    }
+
+    /// Folder of the shared benchmark's programs.
+    pub fn programs(&self) -> PathBuf {
+        self.shared.join("bench/demand")
+    }
+
+    /// Writes the inputs of Endcap into a folder.
+    pub fn inputs<'a>(&self, kind: &'a str, given: &[&'a OsStr], folder: &'a Path) -> anyhow::Result<Inputs> {
+        let arguments = [&[OsStr::new(kind)], given, &[folder.as_os_str()]].concat();
+        let told: Value = json(&self.script("demand_inputs.py", &arguments)?)?;
+        let controls = serde_json::from_value(told["controls"].clone())?;
+        Ok(Inputs { folder: folder.to_path_buf(), controls })
+    }
+
+    /// Scores what Endcap wrote.
+    pub fn scores<'a>(&self, what: &'a str, given: &[&'a OsStr]) -> anyhow::Result<Value> {
+        json(&self.script("demand_scores.py", &[&[OsStr::new(what)], given].concat())?)
+    }
+}
+
+/// Words as arguments.
+pub fn words<'a>(given: &[&'a str]) -> Vec<&'a OsStr> {
+    given.iter().map(|word| OsStr::new(*word)).collect()
+}
+
+/// Reads the last line that a program wrote.
+pub fn json<T: DeserializeOwned>(said: &str) -> anyhow::Result<T> {
+    let last = said.lines().last().unwrap_or_default();
+    serde_json::from_str(last).with_context(|| format!("a program said: {last}"))
+}
+
+/// A number at a path of keys; none where it is null or absent.
+pub fn number(value: &Value, path: &str) -> Option<f64> {
+    value.pointer(path).and_then(Value::as_f64)
+}
