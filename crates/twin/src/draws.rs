@@ -22,6 +22,10 @@ pub(crate) enum Stream {
     Demand = 3,
     /// Fate of the delivery ordered for a cell in a period.
     Delivery = 4,
+    /// What a planner promotes in a period, and which stores follow.
+    Plan = 5,
+    /// What a planner has delivered to a cell for a period.
+    Supply = 6,
 }
 
 /// All draws of one seed.

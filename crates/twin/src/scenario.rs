@@ -1,6 +1,6 @@
 //! A stand-alone twin scenario: a world, how it answers, what hits it, and the policies that are tried in it.
 
-use crate::{Costs, Economics, Habits, Shock, Synthetic, TwinError, WorldSpec, WorldTerms};
+use crate::{Costs, Economics, Habits, PanelTerms, Shock, Synthetic, TwinError, WorldSpec, WorldTerms};
 use endcap_model::{Calendar, Currency, Depth, ItemTerms, Panel, Period, Sku, Span, SupplyTerms, TwinTerms};
 use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
@@ -39,6 +39,9 @@ pub struct TwinScenario {
     /// What hits every world on the way.
     #[serde(default, rename = "shock")]
     pub shocks: Vec<Shock>,
+    /// How promotions came about where the world is written as a panel with its answer key.
+    #[serde(default)]
+    pub panel: PanelTerms,
     /// The policies, at least one.
     #[serde(rename = "policy")]
     pub policies: Vec<PolicyChoice>,
@@ -164,6 +167,7 @@ impl TwinScenario {
         if let Some(habits) = &self.habits {
             habits.check()?;
         }
+        self.panel.check()?;
         self.check_policies()
     }
 
@@ -312,6 +316,13 @@ mod tests {
         assert_eq!(world.span().len(), scenario.horizon);
         assert_eq!(scenario.reference(), "no promotions");
         assert!(world.cells().iter().all(|cell| cell.list_price > cell.unit_cost));
+    }
+
+    #[test]
+    fn the_shipped_example_with_an_answer_key_says_how_its_promotions_came_about() {
+        let scenario = read(include_str!("../../../examples/twin/known-truth.toml")).unwrap();
+        assert_eq!(scenario.panel.stock_cover, Some(1.8));
+        assert_eq!(scenario.panel.depths.len(), 4);
     }
 
     #[test]

@@ -145,17 +145,38 @@ impl<'a> Shoppers<'a> {
 
     /// What each offer multiplies its own item's demand by.
     fn weigh(&mut self, tags: &[Tag]) {
-        let worn = self.spec.terms().habits.reference_weight;
-        for (cell, tag) in tags.iter().enumerate() {
-            self.multiple[cell] = if tag.promoted {
-                let item = self.spec.index.sku_of[cell] as usize;
-                let perceived = (1.0 - tag.ratio - worn * (1.0 - self.remembered[cell])).max(0.0);
-                choice_multiple(self.share[item], self.sensitivity[item] * perceived + tag.utility)
-            } else {
-                1.0
-            };
+        for (cell, &tag) in tags.iter().enumerate() {
+            self.multiple[cell] = self.answer(cell, tag);
             self.expected[cell] = self.plain[cell] * self.multiple[cell];
         }
+    }
+
+    /// Returns what an offer would multiply a cell's demand by at present.
+    pub(crate) fn answer(&self, cell: usize, tag: Tag) -> f64 {
+        if !tag.promoted {
+            return 1.0;
+        }
+        let item = self.spec.index.sku_of[cell] as usize;
+        let worn = self.spec.terms().habits.reference_weight;
+        let perceived = (1.0 - tag.ratio - worn * (1.0 - self.remembered[cell])).max(0.0);
+        choice_multiple(self.share[item], self.sensitivity[item] * perceived + tag.utility)
+    }
+
+    /// Returns what shoppers with their memories at list price multiply an item's demand by.
+    pub(crate) fn fresh_answer(&self, item: usize, depth: f64, utility: f64) -> f64 {
+        choice_multiple(self.share[item], self.sensitivity[item] * depth + utility)
+    }
+
+    /// Returns the elasticity of an item at list price.
+    pub(crate) fn elasticity_at_list(&self, item: usize) -> f64 {
+        -self.sensitivity[item] * (1.0 - self.share[item])
+    }
+
+    /// Returns the share of a substitute's pieces that an offer of this cell takes in the present period.
+    pub(crate) fn taken_share(&self, cell: usize) -> f64 {
+        let others = self.basket_plain[self.spec.index.basket_of[cell] as usize] - self.plain[cell];
+        let extra = self.plain[cell] * (self.multiple[cell] - 1.0);
+        if others > 1e-9 { self.terms.substitution_share * extra / others } else { 0.0 }
     }
 
     /// Takes the substituted share of the extra pieces from the other items of each place and group, in proportion
@@ -201,7 +222,6 @@ impl<'a> Shoppers<'a> {
     }
 
     /// Returns the expected pieces of a cell in the present period.
-    #[cfg(test)]
     pub(crate) fn expected(&self, cell: usize) -> f64 {
         self.expected[cell]
     }
@@ -212,10 +232,10 @@ impl<'a> Shoppers<'a> {
     }
 
     /// Takes note of what was bought and at what price: households stock up, memories of prices move.
-    pub(crate) fn remember(&mut self, cell: usize, sold: i64, tag: Tag) {
+    pub(crate) fn remember(&mut self, cell: usize, sold: f64, tag: Tag) {
         let habits = &self.spec.terms().habits;
         if self.multiple[cell] > 1.0 {
-            let extra = sold as f64 * (1.0 - 1.0 / self.multiple[cell]);
+            let extra = sold * (1.0 - 1.0 / self.multiple[cell]);
             self.household[cell] += self.terms.pull_forward_share * extra;
         }
         let remembered = &mut self.remembered[cell];
@@ -267,7 +287,7 @@ mod tests {
         for period in spec.span().iter() {
             shoppers.look(period, &[tag]);
             multiples.push(shoppers.multiple[0]);
-            shoppers.remember(0, 10, tag);
+            shoppers.remember(0, 10.0, tag);
         }
         assert!(multiples.windows(2).all(|pair| pair[1] < pair[0]));
         assert!(multiples[29] > 1.0 && multiples[29] < 0.8 * multiples[0], "{multiples:?}");
@@ -284,7 +304,7 @@ mod tests {
             let cut = |depth: f64| Tag { ratio: 1.0 - depth, utility: 0.0, promoted: true };
             let [first, second] = [spec.span().start, spec.span().start.plus(1)];
             shoppers.look(first, &[cut(before); 3]);
-            (0..3).for_each(|cell| shoppers.remember(cell, sold, cut(before)));
+            (0..3).for_each(|cell| shoppers.remember(cell, sold as f64, cut(before)));
             let mut other = shoppers.clone();
             shoppers.look(second, &[cut(depth), cut(before), Tag::LIST]);
             other.look(second, &[cut(depth + deeper), cut(before), Tag::LIST]);

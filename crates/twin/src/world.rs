@@ -181,7 +181,7 @@ impl<'a> World<'a> {
         let wanted = self.shoppers.want(cell);
         let sold = self.stock.sell(cell, wanted, self.period);
         let waste = self.stock.expire(cell, self.period);
-        self.shoppers.remember(cell, sold, tag);
+        self.shoppers.remember(cell, sold as f64, tag);
         let before = self.books[cell];
         self.books[cell] = CellBooks {
             arrivals,
