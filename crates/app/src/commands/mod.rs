@@ -20,6 +20,7 @@ pub mod replan;
 pub mod solve;
 pub mod supply;
 pub mod twin;
+pub mod twin_panel;
 
 /// Reads a number of threads.
 pub fn threads(text: &str) -> Result<usize, String> {

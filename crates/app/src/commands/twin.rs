@@ -1,6 +1,7 @@
 //! `endcap twin`: tries policies in simulated worlds and compares them, paired by seed.
 
 use crate::columns;
+use crate::commands::twin_panel;
 use crate::console::{Console, Ending, Steps, table};
 use anyhow::Context;
 use endcap_adapters::tables::{self, Column};
@@ -19,7 +20,7 @@ use std::path::{Path, PathBuf};
 /// Every policy meets the same shoppers in every world; intervals are of the mean over worlds.
 #[derive(clap::Args)]
 #[command(
-    after_help = "Examples:\n  endcap twin examples/twin/grocery.toml\n  endcap twin examples/twin/grocery.toml --worlds 50 --json\n  endcap twin examples/twin/grocery.toml --out tried"
+    after_help = "Examples:\n  endcap twin examples/twin/grocery.toml\n  endcap twin examples/twin/grocery.toml --worlds 50 --json\n  endcap twin examples/twin/grocery.toml --out tried\n  endcap twin examples/twin/known-truth.toml --panel known --seed 7"
 )]
 pub struct Args {
     /// The scenario, in TOML.
@@ -33,6 +34,10 @@ pub struct Args {
     /// Folder for kpis.csv and outcomes.csv.
     #[arg(long)]
     out: Option<PathBuf>,
+    /// Try no policy: write what a retailer could have observed in the first world as a panel, and the answer key to
+    /// it, into this folder. How its promotions came about is `[panel]` of the scenario.
+    #[arg(long, value_name = "FOLDER", conflicts_with_all = ["out", "worlds"])]
+    panel: Option<PathBuf>,
 }
 
 /// The result, for programs. Money in whole minor units of `currency`.
@@ -54,6 +59,9 @@ pub fn run(args: &Args, console: &Console) -> anyhow::Result<Ending> {
     let scenario = read_scenario(args)?;
     let folder = args.scenario.parent().unwrap_or(Path::new("."));
     let spec = scenario.world(read_history(&scenario, folder)?.as_ref()).with_context(|| in_file(&args.scenario))?;
+    if let Some(folder) = &args.panel {
+        return twin_panel::run(&scenario, &spec, folder, console).with_context(|| in_file(&args.scenario));
+    }
     let policies = scenario
         .policies
         .iter()
