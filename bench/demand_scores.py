@@ -1,6 +1,6 @@
 """Scores what Endcap wrote, against known truth or held-out sales. It reads only files in the formats of docs/formats.md.
 
-    python3 demand_scores.py effects WORLD FIT              # WORLD: a folder of simulate.py; FIT: of `endcap fit`
+    python3 demand_scores.py effects WORLD FIT              # WORLD: of simulate.py or `endcap twin --panel`
     python3 demand_scores.py events WORLD FIT
     python3 demand_scores.py answers PANEL KIND OUT ORIGIN=FORECAST...   # cells.py's form of a product's answers
     python3 demand_scores.py cells PANEL KIND ORIGIN=FORECAST...
@@ -48,15 +48,13 @@ def effects_of(fit):
 # Worlds with known truth.
 
 def effects(world, fit):
-    world = pathlib.Path(world)
-    truth = pd.read_parquet(world / "truth_sku.parquet")
-    truth["unit_id"], truth["dip"] = truth.sku.astype(str), -truth.dip
-    truth["cross"] = truth.sku.map(cross_truth(world))
+    truth = item_truth(pathlib.Path(world))
     given = effects_of(fit)
     figures = {}
     for effect, column in (("own_price", "own_elasticity"), ("cross_price", "cross"), ("dip", "dip"),
                            ("feature", "feature_log_lift"), ("display", "display_log_lift")):
-        figures[effect] = scored(given[given.effect == effect].merge(truth, on="unit_id"), column)
+        if column in truth:
+            figures[effect] = scored(given[given.effect == effect].merge(truth, on="unit_id"), column)
     own = given[given.effect == "own_price"].merge(truth, on="unit_id")
     figures["refused"] = int((own.status == "not_identified").sum())
     figures["flagged"] = flagged(own)
@@ -66,6 +64,23 @@ def effects(world, fit):
         figures["sensitivity_coverage"] = told(inside.mean())
         figures["sensitivity_width"] = told((own.sensitivity_hi95 - own.sensitivity_lo95).mean())
     return figures
+
+
+def item_truth(world):
+    """What is true of the items, by unit_id; there is no dip per log lift in the twin's shoppers."""
+    if (world / "truth_items.csv").exists():
+        truth = pd.read_csv(world / "truth_items.csv")
+        pairs = pd.read_csv(world / "truth_cross.csv").rename(columns=dict(unit_id="sku", other_id="other"))
+        names = dict(unit_id="sku", place_id="store", group_id="group", base_price="regular_price")
+        panel = pd.read_parquet(world / "panel.parquet").rename(columns=names)
+        panel["week"], panel["holiday"] = pd.factorize(panel.period, sort=True)[0], 0
+        truth["cross"] = truth.unit_id.map(cross_truth(panel, pairs))
+        return truth
+    truth = pd.read_parquet(world / "truth_sku.parquet")
+    truth["unit_id"], truth["dip"] = truth.sku.astype(str), -truth.dip
+    pairs = pd.read_parquet(world / "truth_cross.parquet")
+    truth["cross"] = truth.sku.map(cross_truth(pd.read_parquet(world / "panel.parquet"), pairs))
+    return truth
 
 
 def flagged(own):
@@ -90,11 +105,9 @@ def scored(rows, truth):
                 clear=len(clear), sign_right=told((np.sign(clear.estimate) == np.sign(clear[truth])).mean()))
 
 
-def cross_truth(world):
+def cross_truth(panel, pairs):
     """What the effect of the group's price index (docs/model.md) is in truth: the true sum over the single items
     projected on the index, within stores, given the own price, advert, display, holidays and season."""
-    panel = pd.read_parquet(world / "panel.parquet")
-    pairs = pd.read_parquet(world / "truth_cross.parquet")
     panel["log_ratio"] = np.log(panel.price / panel.regular_price)
     ratio = panel.pivot(index=["store", "week"], columns="sku", values="log_ratio")
     units = panel.groupby("sku").units.sum()
@@ -118,9 +131,17 @@ def cross_truth(world):
 
 def events(world, fit):
     """Reported against true units. A reported run of several weeks is held against the sum of its weeks."""
-    truth = pd.read_parquet(pathlib.Path(world) / "truth_events.parquet")
+    world = pathlib.Path(world)
+    if (world / "truth_events.csv").exists():
+        names = dict(unit_id="sku", own="own_incremental", net="net_incremental", pulled_forward="dip")
+        truth = pd.read_csv(world / "truth_events.csv").rename(columns=names)
+        first = pd.to_datetime(pd.read_parquet(world / "panel.parquet").period.min().replace("W", "") + "-1", format="%G-%V-%u")
+        start = first - pd.Timedelta(days=7)
+        truth["week"] = week_numbers(truth.first_period, start)
+    else:
+        truth, start = pd.read_parquet(world / "truth_events.parquet"), inputs.WORLD_WEEK_0
     given = pd.read_csv(pathlib.Path(fit) / "events.csv", dtype={"unit_id": str})
-    first, last = (week_numbers(given[name], inputs.WORLD_WEEK_0) for name in ("first_period", "last_period"))
+    first, last = (week_numbers(given[name], start) for name in ("first_period", "last_period"))
     runs = {}
     for row, (unit, begin, end) in enumerate(zip(given.unit_id, first, last)):
         runs.update({(unit, week): row for week in range(begin, end + 1)})

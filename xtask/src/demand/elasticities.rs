@@ -63,7 +63,7 @@ pub fn fresh(bench: &Bench) -> anyhow::Result<Measured> {
     let data = bench.shared.join("data/freshretailnet50k");
     let inputs = bench.inputs("fresh", &[data.as_os_str()], &bench.scratch.join("fresh"))?;
     let Some(fit) = fitted(bench, &inputs, "fit, 463,000 rows of days", &mut measured)? else { return Ok(measured) };
-    let scores = bench.scores("discount", &[inputs.history().as_os_str(), fit.as_os_str()])?;
+    let scores = bench.scores("discount", &[inputs.history.as_os_str(), fit.as_os_str()])?;
     let at = |key: &str| number(&scores, key);
     measured.figures.extend([
         Figure::new(12, "discount elasticity, items by the variance of their price", at("/by_variance"), Reach::Shown),

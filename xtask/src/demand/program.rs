@@ -11,18 +11,15 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-/// Inputs made for a forecast or a fit: a folder with `history.parquet` and, for forecasts, `plan.parquet`.
+/// Inputs made for a forecast or a fit.
 #[derive(Clone, Debug)]
 pub struct Inputs {
+    /// Holds `plan.parquet` where there is something to forecast.
     pub folder: PathBuf,
+    /// The panel.
+    pub history: PathBuf,
     /// Names for `--controls`.
     pub controls: Vec<String>,
-}
-
-impl Inputs {
-    pub fn history(&self) -> PathBuf {
-        self.folder.join("history.parquet")
-    }
 }
 
 /// What a command of Endcap came to.
@@ -46,23 +43,39 @@ impl Bench {
         self.endcap("forecast", inputs, out, threads, &[OsStr::new("--plan"), plan.as_os_str()])
     }
 
+    /// `endcap twin --panel`: a history with its answer key, from the shipped example.
+    pub fn twin_panel(&self, seed: u32, folder: &Path) -> anyhow::Result<Ran> {
+        let mut command = Command::new(&self.endcap);
+        let example = crate::root().join("examples/twin/known-truth.toml");
+        command.arg("twin").arg(example).args(["--json", "--seed", &seed.to_string()]).arg("--panel").arg(folder);
+        Ok(self.ended(command)?.0)
+    }
+
     /// Runs a command and leaves what it told beside its output, as `.json`.
     fn endcap(&self, name: &str, inputs: &Inputs, out: &Path, threads: usize, more: &[&OsStr]) -> anyhow::Result<Ran> {
         let mut command = Command::new(&self.endcap);
         command.env("RAYON_NUM_THREADS", threads.to_string()).arg(name).arg("--json");
-        command.arg("--panel").arg(inputs.history()).arg("--out").arg(out).args(more).stderr(Stdio::piped());
+        command.arg("--panel").arg(&inputs.history).arg("--out").arg(out).args(more);
         if !inputs.controls.is_empty() {
             command.arg("--controls").arg(inputs.controls.join(","));
         }
-        let ended = measure::run(&mut command, None)?;
-        if ended.success {
-            fs::write(out.with_extension("json"), &ended.stdout)?;
-            return Ok(Ran::Done(ended.cost));
+        let (ran, told) = self.ended(command)?;
+        if matches!(ran, Ran::Done(_)) {
+            fs::write(out.with_extension("json"), told)?;
         }
-        let said = ended.stderr.lines().rev().find(|line| !line.trim().is_empty()).unwrap_or("without a word");
+        Ok(ran)
+    }
+
+    /// Runs a command to its end; also returns what it told.
+    fn ended(&self, mut command: Command) -> anyhow::Result<(Ran, String)> {
+        let ended = measure::run(command.stderr(Stdio::piped()), None)?;
+        if ended.success {
+            return Ok((Ran::Done(ended.cost), ended.stdout));
+        }
+        let said = ended.stderr.lines().find(|line| line.starts_with("error")).unwrap_or("without a word");
         // Results hold no path of a machine, and the page's table no bar.
         let said = said.trim_start_matches("error: ").replace(&format!("{}/", self.scratch.display()), "");
-        Ok(Ran::Refused(said.replace('|', "/")))
+        Ok((Ran::Refused(said.replace('|', "/")), ended.stdout))
     }
 
     /// Runs a program of ours beside the benchmark.
@@ -85,7 +98,7 @@ impl Bench {
         let arguments = [&[OsStr::new(kind)], given, &[folder.as_os_str()]].concat();
         let told: Value = json(&self.script("demand_inputs.py", &arguments)?)?;
         let controls = serde_json::from_value(told["controls"].clone())?;
-        Ok(Inputs { folder: folder.to_path_buf(), controls })
+        Ok(Inputs { folder: folder.to_path_buf(), history: folder.join("history.parquet"), controls })
     }
 
     /// Scores what Endcap wrote.

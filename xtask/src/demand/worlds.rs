@@ -1,15 +1,19 @@
-//! Worlds with known truth: what `endcap fit` says of elasticities, the dip and past promotions, against what is so.
+//! Worlds with known truth, of a simulator that is not ours and of `endcap twin --panel`: what `endcap fit` says of elasticities, the dip and past promotions, against what is so.
 //!
 //! Items are scored whether they are estimated or borrowed; an item that is refused counts as not covered.
 
 use super::figure::{Figure, Reach};
-use super::program::{Ran, number, words};
+use super::program::{Inputs, Ran, number, words};
 use super::{Bench, Measured};
 use anyhow::Context;
 use serde_json::Value;
+use std::path::Path;
 
 /// Seeds that are measured when none are asked for. They are the benchmark's own: nobody tunes on them.
 pub const SEEDS: [u32; 5] = [201, 202, 203, 204, 205];
+
+/// The world whose shoppers are those of our own twin: another law than any that is estimated.
+const TWIN: &str = "twin";
 
 /// A world and what is asked of its own elasticities.
 #[derive(Clone, Copy, Debug)]
@@ -26,9 +30,9 @@ pub struct World {
     split: bool,
 }
 
-/// The five scenarios: A promotes at random, B where demand is high, C also pulls purchases forward, D also runs out of
+/// The five scenarios of the simulator, then our own: A promotes at random, B where demand is high, C also pulls purchases forward, D also runs out of
 /// stock, E also knows demand that the panel does not show.
-pub fn worlds() -> [World; 5] {
+pub fn worlds() -> [World; 6] {
     let shown = World {
         scenario: "A",
         goal: 1,
@@ -45,7 +49,8 @@ pub fn worlds() -> [World; 5] {
     let (rmse, coverage) = (Reach::AtMost(0.23), Reach::AtLeast(0.92));
     let out = World { scenario: "D", goal: 2, rmse, coverage, ..dip };
     let hidden = World { scenario: "E", goal: 3, dips: true, ..shown };
-    [shown, confounded, dip, out, hidden]
+    let twin = World { scenario: TWIN, dips: true, ..shown };
+    [shown, confounded, dip, out, hidden, twin]
 }
 
 impl World {
@@ -68,18 +73,40 @@ pub fn measure(bench: &Bench, world: &World) -> anyhow::Result<Measured> {
     for seed in bench.seeds() {
         scored.extend(one(bench, world, seed, &mut measured)?);
     }
+    if scored.is_empty() {
+        return Ok(measured);
+    }
     measured.figures.extend(own(world, &scored));
     measured.figures.extend(others(world, &scored));
     measured.figures.extend(split(world, &scored));
     Ok(measured)
 }
 
+/// Makes the history of a seed, its truth beside it; nothing where the program cannot.
+fn history(bench: &Bench, world: &World, seed: u32, folder: &Path) -> anyhow::Result<Result<Inputs, String>> {
+    if world.scenario == TWIN {
+        let history = folder.join("panel.parquet");
+        return Ok(match bench.twin_panel(seed, folder)? {
+            Ran::Done(_) => Ok(Inputs { folder: folder.to_path_buf(), history, controls: Vec::new() }),
+            Ran::Refused(reason) => Err(reason),
+        });
+    }
+    let seed = seed.to_string();
+    let made = words(&["make", "--scenario", world.scenario, "--seed", &seed, "--out"]);
+    bench.shared_script("simulate.py", &[&made[..], &[folder.as_os_str()]].concat())?;
+    bench.inputs("world", &[folder.join("panel.parquet").as_os_str()], &folder.join("given")).map(Ok)
+}
+
 fn one(bench: &Bench, world: &World, seed: u32, measured: &mut Measured) -> anyhow::Result<Option<Scored>> {
     let folder = bench.scratch.join(format!("world-{}-{seed}", world.scenario));
-    let seed_text = seed.to_string();
-    let made = words(&["make", "--scenario", world.scenario, "--seed", &seed_text, "--out"]);
-    bench.shared_script("simulate.py", &[&made[..], &[folder.as_os_str()]].concat())?;
-    let inputs = bench.inputs("world", &[folder.join("panel.parquet").as_os_str()], &folder.join("given"))?;
+    let inputs = match history(bench, world, seed, &folder)? {
+        Ok(inputs) => inputs,
+        Err(reason) => {
+            let name = format!("{} history of seed {seed}", world.scenario);
+            measured.figures.push(Figure::not_run(world.goal, name, Reach::Shown, &reason));
+            return Ok(None);
+        }
+    };
     let fit = folder.join("fit");
     match bench.fit(&inputs, &fit, 1)? {
         Ran::Refused(reason) => {
@@ -140,7 +167,9 @@ fn others(world: &World, scored: &[Scored]) -> Vec<Figure> {
     let letter = world.scenario;
     let mut figures = Vec::new();
     let effects = [("cross_price", "cross elasticity", world.split), ("dip", "dip", world.split && world.dips)];
-    for (key, name, goal) in effects {
+    // The twin's shoppers have no dip per log lift.
+    let known = |key: &str| key != "dip" || world.scenario != TWIN;
+    for (key, name, goal) in effects.into_iter().filter(|(key, ..)| known(key)) {
         let of = |figure: &str| each(scored, |seed| number(&seed.effects, &format!("/{key}/{figure}")));
         let coverage = asked(Reach::Between(0.90, 0.97), goal);
         figures.push(averaged(5, format!("{letter} {name}: coverage 95 %"), coverage, of("coverage")));
