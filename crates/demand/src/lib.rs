@@ -6,6 +6,7 @@
 
 mod backtest;
 pub mod booster;
+pub mod coefficients;
 mod columns;
 mod dispersion;
 mod distribution;
@@ -13,11 +14,13 @@ pub mod dml;
 mod effects;
 mod error;
 mod events;
+pub mod experiment;
 mod fit;
 mod forecast;
 mod identify;
 mod level;
 mod linear;
+pub mod overrides;
 mod pool;
 mod prepare;
 mod recalibrate;

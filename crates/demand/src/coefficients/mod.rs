@@ -1,0 +1,15 @@
+//! The coefficient store: what people know better than the data, beside what the data say.
+//!
+//! An estimate is never changed. A person edits what is *used* in its place, with an interval, a reason and a day on
+//! which the edit ends; another person approves it. Edits belong to items or groups, not to a fit, so that they survive
+//! refits and stand beside each new estimate. The log of edits is only ever appended to.
+//!
+//! Never reads a clock or a file: days and lines are arguments.
+
+mod apply;
+mod edit;
+mod store;
+
+pub use apply::{Applied, AppliedItem};
+pub use edit::{Draft, Edit, EditRefusal, Target};
+pub use store::{Entry, LogError, State, Store, Version};
