@@ -126,7 +126,7 @@ fn column(kind: EffectKind) -> usize {
 mod tests {
     use super::*;
     use crate::coefficients::{Draft, EditRefusal, Target};
-    use endcap_model::{Calendar, Depth, Period, Span};
+    use endcap_model::{Calendar, Depth, Panel, PanelColumns, Period, PlaceEntry, SkuEntry, Span};
     use proptest::prelude::*;
 
     fn response(sku: &str, group: &str, own: f64) -> Response {
@@ -207,6 +207,36 @@ mod tests {
         let (used, applied) = store.apply(&model(-2.0), day("2024-09-01"));
         assert_eq!((used, applied[0].state.clone()), (model(-2.0), State::Expired));
         assert_eq!(applied.len(), 1, "an expired edit is still listed");
+    }
+
+    #[test]
+    fn forecasts_follow_an_edit() {
+        let week = |at: usize| if at.is_multiple_of(5) { (18.0, 0.8) } else { (10.0 + (at % 3) as f64, 1.0) };
+        let columns = PanelColumns {
+            sku: vec![0; 60],
+            place: vec![0; 60],
+            period: (0..60).map(Period).collect(),
+            units: (0..60).map(|at| week(at).0).collect(),
+            price: (0..60).map(|at| week(at).1).collect(),
+            base_price: vec![1.0; 60],
+            feature: vec![0.0; 60],
+            display: vec![0.0; 60],
+            stockout_share: vec![0.0; 60],
+            controls: vec![],
+        };
+        let sku = SkuEntry { sku: "a".into(), group: "g".into(), tier: String::new() };
+        let place = PlaceEntry { place: "x".into(), region: String::new() };
+        let panel = Panel::new(Calendar::Index, vec![sku], vec![place], columns).unwrap();
+        let fitted = crate::fit(&panel, &crate::FitSettings::default(), &|_, _| {}).unwrap();
+        let (used, _) = with_edit(group("g")).apply_to_fitted(&fitted, day("2024-07-01"));
+        assert_eq!(used.lift.responses[0].own_price.mean, -3.0);
+        let promoted = panel.within(Span { start: Period(55), end: Period(56) });
+        let lift = |fitted: &Fitted| {
+            let row = crate::forecast(fitted, &panel, &promoted, &[0.5]).unwrap().rows.remove(0);
+            (row.mean / row.baseline).ln() / 0.8_f64.ln()
+        };
+        assert!((lift(&used) + 3.0).abs() < 1e-9, "{}", lift(&used));
+        assert!((lift(&fitted) - fitted.lift.responses[0].own_price.mean).abs() < 1e-9);
     }
 
     #[test]

@@ -53,6 +53,14 @@ impl Arm {
     }
 }
 
+impl Done {
+    /// Returns whether two cells were on the same terms.
+    pub(crate) fn same_as(self, other: Self) -> bool {
+        let support = |done: Self| (done.feature >= 0.5, done.display >= 0.5);
+        support(self) == support(other) && (self.depth - other.depth).abs() < TOLERANCE
+    }
+}
+
 impl fmt::Display for Arm {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if self.depth == Depth::ZERO {

@@ -28,6 +28,8 @@ use std::collections::BTreeMap;
 const PAIRS_STEP: f64 = 1.5;
 /// Stream of the random numbers that assign places, apart from those of the placebos.
 const ASSIGNMENT_STREAM: u64 = u64::MAX;
+/// Windows that a short history should leave for trying the test, at the cost of periods before each.
+const WINDOWS_WANTED: usize = 8;
 /// Width of the classes in which the usual depth is found.
 const DEPTH_CLASS: f64 = 0.05;
 
@@ -270,10 +272,11 @@ impl<'a> Asked<'a> {
         let skus = indices(panel, &question.skus)?;
         let grid = Grid::of(panel, &skus).ok_or_else(|| nothing("the items have no sales"))?;
         let length = terms.lengths.iter().copied().max().unwrap_or(1);
-        let before = terms.before.min(grid.span.len().saturating_sub(length));
-        if before < BEFORE_MIN {
+        let room = grid.span.len().saturating_sub(length);
+        if room < BEFORE_MIN {
             return Err(TestRefusal::NoPrePeriod { periods: grid.span.len(), needed: BEFORE_MIN + length });
         }
+        let before = terms.before.min(room.saturating_sub(WINDOWS_WANTED)).max(BEFORE_MIN);
         let control = usual_arm(&grid, before);
         let treatments = treatments(control, question.effect, terms)?;
         let prices = Terms {
@@ -308,12 +311,12 @@ impl<'a> Asked<'a> {
 
     fn matches(&self, level: f64) -> Result<Vec<Match>, TestRefusal> {
         let needed = 2 * pairs_min(level);
-        let places = usable_places(&self.grid, self.history(), self.control).len();
+        let places = usable_places(&self.grid, self.history()).len();
         let allowed = self.terms.pairs_max.map_or(places, |pairs| places.min(2 * pairs));
         if allowed < needed {
             return Err(TestRefusal::TooFewPlaces { places: allowed, needed });
         }
-        Ok(match_places(&self.grid, self.history(), self.control))
+        Ok(match_places(&self.grid, self.history()))
     }
 
     fn shape(&self, length: usize, level: f64) -> Shape {
@@ -339,7 +342,8 @@ impl<'a> Asked<'a> {
         levels: &[f64],
     ) -> Result<TestDesign, TestRefusal> {
         let effect = self.to_see(treatment);
-        let power = tried.power(effect, self.terms.power).ok_or_else(|| self.too_short(length))?;
+        let untried = || nothing("in no window of the history did enough pairs of places sell on the same terms");
+        let power = tried.power(effect, self.terms.power).ok_or_else(untried)?;
         if power.power < self.terms.power {
             return Err(TestRefusal::PowerNeverReached {
                 effect,
@@ -371,10 +375,6 @@ impl<'a> Asked<'a> {
             worth: self.worth(treatment, &drawn, length, power.se),
             seed: self.terms.seed,
         })
-    }
-
-    fn too_short(&self, length: usize) -> TestRefusal {
-        TestRefusal::NoPrePeriod { periods: self.grid.span.len(), needed: self.before + length }
     }
 
     fn pair(&self, [treated, control]: [usize; 2], distance: f64) -> PlacePair {

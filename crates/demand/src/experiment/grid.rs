@@ -37,6 +37,8 @@ pub(crate) struct Grid {
     cells: Vec<Cell>,
     /// Mean list price over the rows.
     pub(crate) list_price: f64,
+    /// Per period: mean sales of the places that were on sale, by which weeks of any season and offer become alike.
+    chain: Vec<f64>,
 }
 
 impl Grid {
@@ -44,7 +46,8 @@ impl Grid {
     pub(crate) fn of(panel: &Panel, skus: &[usize]) -> Option<Self> {
         let span = panel.span()?;
         let places = panel.places().len();
-        let mut grid = Self { span, places, cells: vec![Cell::default(); places * span.len()], list_price: 0.0 };
+        let cells = vec![Cell::default(); places * span.len()];
+        let mut grid = Self { span, places, cells, list_price: 0.0, chain: vec![] };
         let mut seen = vec![0usize; grid.cells.len()];
         let mut carried = vec![0usize; places];
         let mut rows = 0usize;
@@ -66,7 +69,13 @@ impl Grid {
                 *cell = Cell::default();
             }
         }
+        grid.chain = span.iter().map(|period| grid.chain_mean(period)).collect();
         (rows > 0).then_some(grid)
+    }
+
+    fn chain_mean(&self, period: Period) -> f64 {
+        let cells: Vec<Cell> = (0..self.places).filter_map(|place| self.on_sale(place, period)).collect();
+        cells.iter().map(|cell| cell.rate).sum::<f64>() / cells.len().max(1) as f64
     }
 
     fn at(&self, place: usize, period: Period) -> usize {
@@ -78,10 +87,21 @@ impl Grid {
         if self.span.contains(period) { self.cells[self.at(place, period)] } else { Cell::default() }
     }
 
+    /// Returns a cell that was on sale.
+    pub(crate) fn on_sale(&self, place: usize, period: Period) -> Option<Cell> {
+        Some(self.cell(place, period)).filter(|cell| cell.state == State::OnSale)
+    }
+
     /// Returns a cell that was on sale at the usual terms.
     pub(crate) fn usual(&self, place: usize, period: Period, control: Arm) -> Option<Cell> {
-        let cell = self.cell(place, period);
-        (cell.state == State::OnSale && control.matches(control, cell.done)).then_some(cell)
+        self.on_sale(place, period).filter(|cell| control.matches(control, cell.done))
+    }
+
+    /// Returns a cell's sales over those of the chain in its period; nothing where the chain sold nothing.
+    pub(crate) fn index(&self, place: usize, period: Period) -> Option<(Cell, f64)> {
+        let cell = self.on_sale(place, period)?;
+        let chain = self.chain[(period.0 - self.span.start.0) as usize];
+        (chain > 0.0).then(|| (cell, cell.rate / chain))
     }
 }
 

@@ -62,7 +62,7 @@ pub(crate) fn infer(pairs: &[PairSales], level: f64, most: usize, rng: &mut ChaC
     let flips = if listed { all_flips(pairs) } else { drawn_flips(pairs, most, rng) };
     let assignments = flips.len();
     let mut turns: Vec<f64> = flips.iter().filter_map(PairSales::turning_effect).collect();
-    turns.sort_by(f64::total_cmp);
+    turns.sort_unstable_by(f64::total_cmp);
     let ties = assignments - turns.len();
     let count = |share: f64| 2.0 * share / assignments as f64;
     let at_most = ties + turns.partition_point(|&turn| turn <= 0.0);
@@ -100,8 +100,9 @@ fn drawn_flips(pairs: &[PairSales], most: usize, rng: &mut ChaCha8Rng) -> Vec<Pa
         let mut sum = PairSales::NONE;
         for chunk in pairs.chunks(64) {
             let coins: u64 = rng.random();
-            let flipped = chunk.iter().enumerate().filter(|(at, _)| coins >> at & 1 == 1);
-            sum = flipped.fold(sum, |sum, (_, pair)| sum.plus(*pair));
+            for (at, pair) in chunk.iter().enumerate() {
+                sum = sum.plus(pair.times((coins >> at & 1) as f64));
+            }
         }
         sums.push(sum);
     }
@@ -113,6 +114,10 @@ impl PairSales {
 
     fn plus(self, other: Self) -> Self {
         Self { treated: self.treated + other.treated, control: self.control + other.control }
+    }
+
+    fn times(self, factor: f64) -> Self {
+        Self { treated: factor * self.treated, control: factor * self.control }
     }
 
     /// Effect at which flipping these pairs changes nothing; nothing when it changes nothing at any effect.

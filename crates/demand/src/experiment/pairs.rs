@@ -1,7 +1,8 @@
 //! From cells to what inference compares: each pair's sales in the test over its sales before.
 //!
-//! A period counts for a pair when both places were on sale and did what their arm says; else it is left out of both,
-//! so that shocks of the periods stay common to the pair. A pair with less than half of the periods of the test is
+//! Before the test a period counts for a pair when both places were on sale on the same terms, each week over the
+//! chain's sales, so that weeks of the chain's own offers count like others. In the test it counts when both places were on sale and did
+//! what their arm says. Else it is left out of both, so that shocks of the periods stay common to the pair. A pair with less than half of the periods of the test is
 //! left out whole, with its reason.
 
 use super::arm::Arm;
@@ -26,14 +27,14 @@ pub(crate) struct Comparison {
     pub(crate) keep: Keep,
 }
 
-/// Which cells count.
+/// Which periods of the test count; before it those in which both places were on the same terms.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Keep {
-    /// Those that did what their arm says.
+    /// Those in which both places did what their arm says.
     BothArms,
-    /// Before the test those at the usual terms; in the test whatever was done (intention to treat).
-    AsAssigned,
-    /// All: of items that are not tested themselves.
+    /// Those in which both places were on the same terms: of a test of nothing.
+    SameTerms,
+    /// All, whatever was done (intention to treat).
     All,
 }
 
@@ -62,54 +63,67 @@ pub(crate) struct Compared {
 
 /// Compares a pair (treated first); `Err` when too few periods are left, with what was lost either way.
 pub(crate) fn compare(grid: &Grid, places: [usize; 2], how: Comparison) -> (Option<Compared>, Lost) {
-    let (before, base) = usual(grid, places, how);
+    let before: Vec<[Weighed; 2]> = how.before.iter().filter_map(|period| same_terms(grid, places, period)).collect();
+    let base = means(&before);
     let mut lost = Lost::default();
-    let kept: Vec<[Cell; 2]> =
-        how.test.iter().filter_map(|period| kept(grid, places, period, how, &mut lost)).collect();
+    let kept: Vec<[Weighed; 2]> = how
+        .test
+        .iter()
+        .filter_map(|period| kept(grid, places, period, how, &mut lost))
+        .map(|pair| pair.map(|cell| Weighed { value: cell.rate, weight: cell.on_sale }))
+        .collect();
     let enough = kept.len() as f64 >= KEPT_SHARE_MIN * how.test.len() as f64 && !kept.is_empty();
     if before.len() < BEFORE_MIN || base.iter().any(|&level| level <= 0.0) || !enough {
         return (None, lost);
     }
-    let in_test = levels(&kept);
+    let in_test = means(&kept);
     let sales = PairSales { treated: in_test[0] / base[0], control: in_test[1] / base[1] };
-    let moves: f64 = before.iter().map(|[a, b]| (a.rate / base[0] - b.rate / base[1]).powi(2)).sum();
+    let moves: f64 = before.iter().map(|[a, b]| (a.value / base[0] - b.value / base[1]).powi(2)).sum();
     (Some(Compared { sales, variance: moves / before.len() as f64 }), lost)
 }
 
-/// Comparable periods before the test with the mean sales of both places in them.
-fn usual(grid: &Grid, places: [usize; 2], how: Comparison) -> (Vec<[Cell; 2]>, [f64; 2]) {
-    let at = |place: usize, period: Period| {
-        let cell = grid.cell(place, period);
-        let usual = how.keep == Keep::All || how.control.matches(how.control, cell.done);
-        (cell.state == State::OnSale && usual).then_some(cell)
-    };
-    let both = |period: Period| Some([at(places[0], period)?, at(places[1], period)?]);
-    let before: Vec<[Cell; 2]> = how.before.iter().filter_map(both).collect();
-    let base = levels(&before);
-    (before, base)
+/// A value that counts by the share of the period on sale.
+struct Weighed {
+    value: f64,
+    weight: f64,
 }
 
-/// Mean sales per whole period on sale.
-fn levels(cells: &[[Cell; 2]]) -> [f64; 2] {
+/// Sales of both places over the chain's in a period before the test, if both were on the same terms.
+fn same_terms(grid: &Grid, places: [usize; 2], period: Period) -> Option<[Weighed; 2]> {
+    let [a, b] = places.map(|place| grid.index(place, period));
+    let ((a, index_a), (b, index_b)) = a.zip(b)?;
+    let weighed = |cell: Cell, value: f64| Weighed { value, weight: cell.on_sale };
+    a.done.same_as(b.done).then(|| [weighed(a, index_a), weighed(b, index_b)])
+}
+
+/// Mean per whole period on sale, of both places.
+fn means(pairs: &[[Weighed; 2]]) -> [f64; 2] {
     [0, 1].map(|arm| {
-        let units: f64 = cells.iter().map(|pair| pair[arm].rate * pair[arm].on_sale).sum();
-        let on_sale: f64 = cells.iter().map(|pair| pair[arm].on_sale).sum();
-        if on_sale > 0.0 { units / on_sale } else { 0.0 }
+        let sum: f64 = pairs.iter().map(|pair| pair[arm].value * pair[arm].weight).sum();
+        let weight: f64 = pairs.iter().map(|pair| pair[arm].weight).sum();
+        if weight > 0.0 { sum / weight } else { 0.0 }
     })
 }
 
 /// Returns both cells of a period of the test, or counts what was lost.
 fn kept(grid: &Grid, places: [usize; 2], period: Period, how: Comparison, lost: &mut Lost) -> Option<[Cell; 2]> {
     let [treated, control] = places.map(|place| grid.cell(place, period));
+    let (ran, kept_to_terms) = match how.keep {
+        Keep::BothArms => {
+            (how.treatment.matches(how.control, treated.done), how.control.matches(how.treatment, control.done))
+        }
+        Keep::SameTerms => (true, treated.done.same_as(control.done)),
+        Keep::All => (true, true),
+    };
     let reason = if treated.state == State::Missing || control.state == State::Missing {
         &mut lost.missing
     } else if treated.state == State::OutOfStock {
         &mut lost.treated_out
     } else if control.state == State::OutOfStock {
         &mut lost.control_out
-    } else if how.keep == Keep::BothArms && !how.treatment.matches(how.control, treated.done) {
+    } else if !ran {
         &mut lost.not_run
-    } else if how.keep == Keep::BothArms && !how.control.matches(how.treatment, control.done) {
+    } else if !kept_to_terms {
         &mut lost.contaminated
     } else {
         return Some([treated, control]);

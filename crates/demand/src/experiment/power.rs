@@ -22,6 +22,8 @@ use serde::{Deserialize, Serialize};
 const WINDOWS_MAX: usize = 20;
 /// Placebo tests in all windows together.
 const PLACEBOS: usize = 400;
+/// Share of the pairs that a placebo must have kept to stand for the test.
+const PAIRS_KEPT_MIN: f64 = 0.8;
 /// Assignments that a placebo test is compared with.
 const ASSIGNMENTS: usize = 1_000;
 
@@ -67,7 +69,7 @@ impl Shape {
             treatment: self.control,
             before: Span { start: start.plus(-(self.before as i32)), end: start },
             test: Span::of_length(start, self.length),
-            keep: Keep::BothArms,
+            keep: Keep::SameTerms,
         }
     }
 }
@@ -76,17 +78,18 @@ impl Shape {
 pub(crate) fn placebos(grid: &Grid, shape: Shape, pairs: usize, seed: u64) -> Placebos {
     let starts = window_starts(grid.span, shape);
     let each = PLACEBOS.div_ceil(starts.len().max(1));
+    let kept = PAIRS_KEPT_MIN * pairs as f64;
     let readings: Vec<Inference> = starts
         .par_iter()
         .enumerate()
         .flat_map_iter(|(window, &start)| {
             let how = shape.placebo_at(start);
-            let matches = match_places(grid, how.before, shape.control);
+            let matches = match_places(grid, how.before);
             let best = matches.into_iter().take(pairs).collect::<Vec<_>>();
             (0..each).filter_map(move |repeat| {
                 let mut rng = ChaCha8Rng::seed_from_u64(seed);
                 rng.set_stream((window * each + repeat) as u64);
-                placebo(grid, &best, how, shape.level, &mut rng)
+                placebo(grid, &best, how, shape.level, &mut rng).filter(|read| read.pairs as f64 >= kept)
             })
         })
         .collect();

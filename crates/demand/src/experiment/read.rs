@@ -94,7 +94,7 @@ pub fn read_test(design: &TestDesign, panel: &Panel) -> Result<TestReading, Test
     let found = reader.compare(&grid, how);
     let sales = reader.infer(&found.pairs).ok_or_else(|| nothing_left(design, found.left_out.first()))?;
     let departed = found.lost.contaminated + found.lost.not_run > 0;
-    let as_assigned = if departed { reader.read(&grid, Comparison { keep: Keep::AsAssigned, ..how }) } else { None };
+    let as_assigned = if departed { reader.read(&grid, Comparison { keep: Keep::All, ..how }) } else { None };
     let substitutes =
         Grid::of(panel, &others).and_then(|grid| reader.read(&grid, Comparison { keep: Keep::All, ..how }));
     let after = Span::of_length(design.test.end, AFTERWARDS);

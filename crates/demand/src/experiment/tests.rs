@@ -296,6 +296,27 @@ fn known_effects_are_settled_and_open_ones_ranked() {
     assert_eq!(found.tests[0].question, question());
 }
 
+#[test]
+fn support_and_several_items_are_tested_as_well() {
+    let panel = USUAL.history();
+    let costly = TestTerms { support_cost: 0.1, detect: Some(0.3), ..terms() };
+    let display = Question { effect: EffectKind::Display, ..question() };
+    let test = &design_tests(&model(), &panel, &display, &costly).unwrap()[0];
+    assert!(test.treatment.support.display && test.treatment.depth == Depth::ZERO);
+    assert!(test.worth.given_away > 0.0 && test.worth.value > 0.0, "{:?}", test.worth);
+
+    let both = Question { skus: vec!["tested".into(), "other".into()], effect: EffectKind::OwnPrice };
+    let test = design_tests(&model(), &panel, &both, &terms()).unwrap().remove(0);
+    let depth = test.treatment.depth.share();
+    let run = USUAL.run(&test, &|_, place, at| {
+        let treated = test.pairs.iter().any(|pair| pair.treated.as_str() == format!("s{place:03}"));
+        (treated && test.test.contains(at)).then_some(Row::Depth(depth))
+    });
+    let reading = read_test(&test, &run).unwrap();
+    assert!(reading.substitutes.is_none(), "the group has no other items");
+    assert!(reading.left_out.is_empty() && reading.sales.log_lift > 0.0, "{reading:?}");
+}
+
 /// Shares over many worlds of a test of six weeks.
 #[derive(Debug, Default)]
 struct Shares {
@@ -307,20 +328,20 @@ struct Shares {
 }
 
 /// Runs a test of nothing, and one of an effect of the size that it promises to see, in each of many worlds.
-fn over_worlds(worlds: u64, shape: World) -> Shares {
+fn over_worlds(worlds: u64, shape: World, lift: f64) -> Shares {
     let each: Vec<[f64; 5]> = (0..worlds)
         .into_par_iter()
         .map(|seed| {
             let world = World { seed: 100 + seed, ..shape };
             let terms =
-                TestTerms { detect: Some(0.12), power: 0.01, seed, depths: terms().depths[1..].into(), ..terms() };
+                TestTerms { detect: Some(lift), power: 0.01, seed, depths: terms().depths[1..].into(), ..terms() };
             let designs = design_tests(&model(), &world.history(), &question(), &terms).unwrap();
             let all = designs.into_iter().max_by_key(|design| design.pairs.len()).unwrap();
             let nothing = World { elasticity: 0.0, ..world };
             let read =
                 |world: World, design: &TestDesign| read_test(design, &world.run(design, &|_, _, _| None)).unwrap();
             let placebo = read(nothing, &all);
-            let truth = 0.12 / all.treatment.depth.price_ratio().ln();
+            let truth = lift / all.treatment.depth.price_ratio().ln();
             let reading = read(World { elasticity: truth, ..world }, &all);
             let looks = TestTerms { looks: 3, ..terms };
             let three = design_tests(&model(), &nothing.history(), &question(), &looks).unwrap();
@@ -352,7 +373,7 @@ fn over_worlds(worlds: u64, shape: World) -> Shares {
 
 #[test]
 fn tests_err_as_often_as_they_say_and_see_what_they_promise() {
-    let shares = over_worlds(120, USUAL);
+    let shares = over_worlds(120, World { places: 16, ..USUAL }, 0.25);
     assert!(shares.false_positives <= 0.10 && shares.covered >= 0.90, "{shares:?}");
     assert!((shares.seen - shares.promised).abs() <= 0.13, "{shares:?}");
     assert!(shares.false_positives_of_three_looks <= 0.10, "{shares:?}");
@@ -363,7 +384,8 @@ fn tests_err_as_often_as_they_say_and_see_what_they_promise() {
 fn figures_over_many_worlds() {
     let few = World { places: 16, ..USUAL };
     let rough = World { shock: 0.3, ..USUAL };
-    for (name, world) in [("40 places", USUAL), ("16 places", few), ("40 places, rough weeks", rough)] {
-        eprintln!("{name}: {:?}", over_worlds(1_000, world));
+    let worlds = [("40 places", USUAL, 0.12), ("16 places", few, 0.25), ("40 places, rough weeks", rough, 0.2)];
+    for (name, world, lift) in worlds {
+        eprintln!("{name}, lift {lift}: {:?}", over_worlds(300, world, lift));
     }
 }
