@@ -4,6 +4,7 @@ pub mod ask;
 pub mod backtest;
 pub mod check;
 pub mod compare;
+pub mod coefficients;
 pub mod completions;
 pub mod demo;
 pub mod diff;
@@ -19,6 +20,7 @@ pub mod plan;
 pub mod replan;
 pub mod solve;
 pub mod supply;
+pub mod test;
 pub mod twin;
 pub mod twin_panel;
 

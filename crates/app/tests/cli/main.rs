@@ -8,6 +8,7 @@ mod compare;
 mod demo;
 mod explain;
 mod replan;
+mod experiments;
 
 use assert_cmd::Command;
 
