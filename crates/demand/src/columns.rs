@@ -22,8 +22,11 @@ pub(crate) const FEATURE: usize = 4;
 pub(crate) const DISPLAY: usize = 5;
 /// Position of the household stock left by earlier promotions.
 pub(crate) const DIP: usize = 6;
+/// Position of the share of the item's places that run its promotion in the period: what demand does in promoted periods
+/// for reasons that the panel does not show, see `signal`.
+pub(crate) const SIGNAL: usize = 7;
 /// Position of the first calendar term; trend and controls follow them.
-pub(crate) const CALENDAR: usize = 7;
+pub(crate) const CALENDAR: usize = 8;
 
 /// Effects that turn a row's price and support into the log lift of its promotion.
 #[derive(Clone, Copy, Debug, Default)]
@@ -59,13 +62,14 @@ impl Prepared<'_> {
     pub(crate) fn write_row(&self, row: usize, out: &mut [f64]) {
         let c = self.panel.columns();
         let frame = self.frame;
-        out[OWN] = self.own[row];
+        out[OWN] = self.answered[row];
         out[REGULAR] = self.regular[row];
         out[CROSS] = self.cross[row];
         out[CROSS_REGULAR] = self.cross_regular[row];
         out[FEATURE] = c.feature[row];
         out[DISPLAY] = c.display[row];
         out[DIP] = 0.0;
+        out[SIGNAL] = self.promoted_share[row];
         let trend = frame.trend();
         frame.season.write(c.period[row], &mut out[CALENDAR..trend]);
         let passed = f64::from(c.period[row].0 - frame.span.start.0) / frame.span.len().max(1) as f64;
@@ -75,10 +79,16 @@ impl Prepared<'_> {
         }
     }
 
+    /// Regressors of a row's own promotion: price, advert, display, and none for the dip.
+    pub(crate) fn support(&self, row: usize) -> [f64; 4] {
+        let c = self.panel.columns();
+        [self.answered[row], c.feature[row], c.display[row], 0.0]
+    }
+
     /// Log lift of a row's own promotion, 0 or more.
     pub(crate) fn log_lift(&self, row: usize, terms: LiftTerms) -> f64 {
         let c = self.panel.columns();
-        (terms.own * self.own[row] + terms.feature * c.feature[row] + terms.display * c.display[row]).max(0.0)
+        (terms.own * self.answered[row] + terms.feature * c.feature[row] + terms.display * c.display[row]).max(0.0)
     }
 
     /// Household stock that the promotions before each row of one series left, in units of log lift:

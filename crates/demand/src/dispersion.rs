@@ -4,7 +4,7 @@
 //! own residuals say little about it. Source: McCullagh and Nelder (1989), section 9.3; Gourieroux, Monfort and
 //! Trognon (1984) for the quadratic variance.
 
-use crate::response::SkuRows;
+use crate::response::{SkuRows, Working};
 use serde::{Deserialize, Serialize};
 
 /// How many rows (for the cells) and periods (for the shock) the pool is worth.
@@ -51,6 +51,11 @@ impl Dispersion {
         self.counting * mean + (self.cells + self.shock) * mean * mean
     }
 
+    /// Variance of the units around their expectation once the period's common shock is known.
+    pub(crate) fn variance_in_period(&self, mean: f64) -> f64 {
+        self.counting * mean + self.cells * mean * mean
+    }
+
     /// Weight of a row's relative residual, beside the common shock.
     pub(crate) fn weight(&self, mean: f64) -> f64 {
         mean / (self.counting + self.cells * mean)
@@ -61,15 +66,20 @@ impl Moments {
     /// Sums over the rows of one SKU: completed demand less its expectation, and the variance that censoring hides.
     ///
     /// Squares beyond [`OUTLIER`] times the variance in use are cut there: a bulk order is no spread of demand.
-    pub(crate) fn of(rows: &SkuRows, mean: &[f64], difference: &[f64], hidden: &[f64], used: &Dispersion) -> Self {
+    /// Pairs of censored rows of a period get what their hidden demand shares on top.
+    pub(crate) fn of(rows: &SkuRows, working: &Working, used: &Dispersion) -> Self {
         let mut sums = Self::default();
         let mut periods = vec![[0.0f64; 4]; rows.times];
-        for at in 0..mean.len() {
+        // Per period: weight of the rows beside the prior of the shock, slack, squared slack.
+        let mut shared = vec![[1.0 / used.shock.max(1e-9), 0.0, 0.0]; rows.times];
+        for at in 0..working.mean.len() {
             if rows.log_exposure[at] < NEARLY_ALL_DAY {
                 continue;
             }
-            let (m, difference) = (mean[at].max(0.02), difference[at]);
-            let square = (difference * difference + hidden[at]).min(OUTLIER * used.variance(m));
+            let (m, difference, slack) = (working.mean[at].max(0.02), working.difference[at], working.slack[at]);
+            let share = &mut shared[rows.time[at] as usize];
+            [working.weight[at], slack, slack * slack].iter().zip(share).for_each(|(add, sum)| *sum += add);
+            let square = (difference * difference + working.hidden[at]).min(OUTLIER * used.variance(m));
             sums.rows += 1.0;
             sums.mean += m;
             sums.mean_squared += m * m;
@@ -81,10 +91,10 @@ impl Moments {
             let own = difference.abs().min((OUTLIER * used.variance(m)).sqrt()).copysign(difference);
             [own, own * own, m, m * m].iter().zip(period).for_each(|(add, sum)| *sum += add);
         }
-        for [sum, squares, means, means_squared] in periods {
+        for ([sum, squares, means, means_squared], [weight, slack, slack_squares]) in periods.into_iter().zip(shared) {
             let expected = means * means - means_squared;
             if expected > 0.0 {
-                sums.pairs += sum * sum - squares;
+                sums.pairs += sum * sum - squares + (slack * slack - slack_squares) / weight;
                 sums.pairs_expected += expected;
                 sums.periods += 1.0;
             }

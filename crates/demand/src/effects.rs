@@ -1,17 +1,23 @@
 //! From a panel to the effects of all SKUs: own estimates, their pooling, and what each is worth.
 
-use crate::columns::{CALENDAR, CROSS, CROSS_REGULAR, DIP, DISPLAY, FEATURE, LiftTerms, OWN, REGULAR};
+use crate::columns::{CALENDAR, CROSS, CROSS_REGULAR, DIP, DISPLAY, FEATURE, LiftTerms, OWN, REGULAR, SIGNAL};
 use crate::dispersion::{Dispersion, dispersions};
+use crate::fit::Z95;
 use crate::identify::Experience;
+use crate::pairs::{self, pool_pairs};
+use crate::partners::positions;
 use crate::pool::{Own, Pooled, Prior, is_informative, pool};
 use crate::prepare::{Frame, Prepared};
 use crate::response::{Sampling, SkuEstimate, SkuRows, dip_gain, estimate};
+use crate::signal::{Measured, Signal, Unseen, weigh};
 use endcap_model::{EffectStatus, Estimate, Panel};
 use rayon::prelude::*;
 use std::collections::BTreeMap;
 
 /// Carries of the household stock that are tried.
 const CARRIES: [f64; 4] = [0.2, 0.4, 0.6, 0.8];
+/// How far from the best of them neighbours are tried.
+const CARRY_STEP: f64 = 0.1;
 /// Carry where no dip can be seen.
 const CARRY_UNSEEN: f64 = 0.4;
 /// More tiers than this are names of items rather than tiers, and are not pooled by.
@@ -29,6 +35,14 @@ pub(crate) struct Effects {
     pub(crate) dispersion: Vec<Dispersion>,
     pub(crate) pooled_dispersion: Dispersion,
     pub(crate) carry: f64,
+    /// Per SKU and listed substitute: pooled effect of its price.
+    pub(crate) pairs: Vec<Vec<Pooled>>,
+    /// Per SKU and listed substitute: periods in which that one was promoted.
+    partner_periods: Vec<Vec<usize>>,
+    /// Per SKU: what each place alone says, before pooling.
+    pub(crate) estimates: Vec<Option<SkuEstimate>>,
+    /// Per SKU: demand that promotions may follow unseen.
+    pub(crate) signals: Vec<Signal>,
     /// Per column: whether any SKU's own data say something about it.
     informed: Vec<bool>,
 }
@@ -51,33 +65,57 @@ pub(crate) fn estimate_effects(prepared: &Prepared, step: &(dyn Fn() + Sync)) ->
     let experience: Vec<Experience> =
         (0..skus).into_par_iter().map(|sku| Experience::of(prepared, sku, alone(sku))).collect();
     let plain: Vec<Option<SkuEstimate>> = each(skus, step, |sku| {
-        let rows = SkuRows::of(prepared, sku);
+        let rows = SkuRows::of(prepared, sku, Unseen::NONE);
         (!rows.is_empty()).then(|| estimate(&rows, &Dispersion::START, None))
     });
     let mut state = Pass::new(&plain, &hierarchy, &experience, prepared.frame);
     let carry = choose_carry(prepared, &plain, &state, step);
-    let mut estimates = plain;
-    for _ in 0..2 {
-        estimates = each(skus, step, |sku| {
-            let start = estimates[sku].as_ref()?;
-            let mut rows = SkuRows::of(prepared, sku);
+    let refit = |state: &Pass, start: &[Option<SkuEstimate>], unseen: &(dyn Fn(usize) -> Unseen + Sync)| {
+        each(skus, step, |sku| {
+            let start = start[sku].as_ref()?;
+            let mut rows = SkuRows::of(prepared, sku, unseen(sku));
             rows.fill_dip(prepared, sku, LiftTerms::of(&state.means(sku)), carry);
             Some(estimate(&rows, &state.dispersion[sku], Some(start)))
-        });
+        })
+    };
+    let apart = refit(&state, &plain, &|_| Unseen::Apart);
+    let signals = weigh(&apart.iter().map(|one| one.as_ref().map(measured)).collect::<Vec<_>>());
+    let mut estimates = plain;
+    for _ in 0..2 {
+        estimates = refit(&state, &estimates, &|sku| signals[sku].used);
         state = Pass::new(&estimates, &hierarchy, &experience, prepared.frame);
     }
+    let pairs = pool_pairs(prepared, &estimates);
+    let positions = positions(prepared.panel);
+    let partner_periods = (0..skus)
+        .map(|sku| {
+            let partners = prepared.frame.partners.get(&prepared.panel.skus()[sku].sku);
+            let listed = partners.map_or_else(Vec::new, |partners| partners.positions(&positions));
+            listed.iter().map(|&(partner, _)| experience[partner].promoted).collect()
+        })
+        .collect();
     Effects {
         pooled: state.pooled,
         experience,
         dispersion: state.dispersion,
         pooled_dispersion: state.pooled_dispersion,
         carry,
+        pairs,
+        partner_periods,
+        estimates,
+        signals,
         informed: state.informed,
     }
 }
 
+/// What the unpromoted rows of one SKU say about demand in its promoted periods.
+fn measured(apart: &SkuEstimate) -> Measured {
+    let Sampling { variance, widening } = apart.sampling[SIGNAL];
+    Measured { estimate: apart.effects[SIGNAL], variance: variance * widening * widening }
+}
+
 /// Number of times that [`estimate_effects`] goes through all SKUs.
-pub(crate) const PASSES: usize = 4;
+pub(crate) const PASSES: usize = 5;
 
 fn each<T: Send>(skus: usize, step: &(dyn Fn() + Sync), work: impl Fn(usize) -> T + Sync) -> Vec<T> {
     (0..skus)
@@ -130,7 +168,8 @@ fn own(estimate: Option<&SkuEstimate>, seen: &Experience, hierarchy: &Hierarchy,
     let (value, variance, few_periods) = match estimate {
         Some(e) if widening.is_finite() => {
             let Sampling { variance, widening: few_periods } = e.sampling[column];
-            (e.effects[column], variance * widening, few_periods)
+            let value = if column == CROSS { e.cross } else { e.effects[column] };
+            (value, variance * widening, few_periods)
         }
         _ => (0.0, f64::INFINITY, 1.0),
     };
@@ -140,13 +179,13 @@ fn own(estimate: Option<&SkuEstimate>, seen: &Experience, hierarchy: &Hierarchy,
 /// What is known about an effect before any data.
 ///
 /// Sources: own price -2.62 over 1,851 estimates (Bijmolt, van Heerde and Pieters 2005); cross price 0.26 over 7,264
-/// (Auer and Papies 2020); dips of 4 to 25 % of the lift (van Heerde, Leeflang and Wittink 2000); feature and display
+/// (Auer and Papies 2020), so about twice that for all substitutes together; dips of 4 to 25 % of the lift (van Heerde, Leeflang and Wittink 2000); feature and display
 /// are wide around the usual double-digit lifts. Calendar terms, trend and controls are wide around nothing.
 fn prior(column: usize, frame: &Frame) -> Prior {
     let (mean, deviation) = match column {
         OWN => (-2.6, 2.2),
         REGULAR => (-1.5, 2.0),
-        CROSS => (0.26, 0.6),
+        CROSS => (0.5, 0.8),
         CROSS_REGULAR => (0.26, 1.0),
         FEATURE => (0.2, 0.5),
         DISPLAY => (0.2, 0.5),
@@ -158,23 +197,36 @@ fn prior(column: usize, frame: &Frame) -> Prior {
     Prior { mean, deviation }
 }
 
-/// Chooses the carry that raises the pooled quasi-likelihood most.
+/// Chooses the carry that raises the pooled quasi-likelihood most: the best of [`CARRIES`], then of its neighbours.
 fn choose_carry(prepared: &Prepared, plain: &[Option<SkuEstimate>], state: &Pass, step: &(dyn Fn() + Sync)) -> f64 {
-    let gains: Vec<[f64; 4]> = each(plain.len(), step, |sku| {
-        let Some(at) = plain[sku].as_ref() else { return [0.0; 4] };
-        let mut rows = SkuRows::of(prepared, sku);
-        let terms = LiftTerms::of(&state.means(sku));
-        CARRIES.map(|carry| {
-            rows.fill_dip(prepared, sku, terms, carry);
-            dip_gain(&rows, at, &Dispersion::START)
-        })
-    });
-    let totals = gains.iter().fold([0.0; 4], |mut sum, gain| {
-        sum.iter_mut().zip(gain).for_each(|(s, g)| *s += g);
-        sum
-    });
-    let best = (0..4).max_by(|&a, &b| totals[a].total_cmp(&totals[b])).filter(|&at| totals[at] > 0.0);
-    best.map_or(CARRY_UNSEEN, |at| CARRIES[at])
+    let gains = |carries: &[f64]| -> Vec<f64> {
+        let by_sku: Vec<Vec<f64>> = (0..plain.len())
+            .into_par_iter()
+            .map(|sku| {
+                let Some(at) = plain[sku].as_ref() else { return vec![0.0; carries.len()] };
+                let mut rows = SkuRows::of(prepared, sku, Unseen::NONE);
+                let terms = LiftTerms::of(&state.means(sku));
+                let gain = |&carry| {
+                    rows.fill_dip(prepared, sku, terms, carry);
+                    dip_gain(&rows, at, &Dispersion::START)
+                };
+                carries.iter().map(gain).collect()
+            })
+            .collect();
+        (0..carries.len()).map(|at| by_sku.iter().map(|gains| gains[at]).sum()).collect()
+    };
+    let best = |carries: &[f64], gains: &[f64]| {
+        let at = (0..carries.len()).max_by(|&a, &b| gains[a].total_cmp(&gains[b])).unwrap_or(0);
+        (carries[at], gains[at])
+    };
+    let (coarse, gained) = best(&CARRIES, &gains(&CARRIES));
+    (0..plain.len()).for_each(|_| step());
+    if gained <= 0.0 {
+        return CARRY_UNSEEN;
+    }
+    let near = [coarse - CARRY_STEP, coarse + CARRY_STEP];
+    let (fine, better) = best(&near, &gains(&near));
+    if better > gained { fine } else { coarse }
 }
 
 impl Hierarchy {
@@ -200,7 +252,7 @@ impl Effects {
     pub(crate) fn estimate(&self, sku: usize, column: usize, frame: &Frame) -> Estimate {
         let p = self.pooled[sku][column];
         let se = p.variance.sqrt();
-        let half = 1.959_964 * se;
+        let half = Z95 * se;
         Estimate {
             mean: p.mean,
             se,
@@ -208,7 +260,33 @@ impl Effects {
             hi95: p.mean + half,
             periods_promoted: self.experience[sku].periods_behind(column),
             status: self.status(sku, column, prior(column, frame)),
+            sensitivity: None,
         }
+    }
+
+    /// Returns the effect of one listed substitute.
+    pub(crate) fn partner(&self, sku: usize, at: usize) -> Estimate {
+        let p = self.pairs[sku][at];
+        let (se, promoted) = (p.variance.sqrt(), self.partner_periods[sku][at]);
+        let carried = || format!("its own history carries {:.0} % of the estimate", 100.0 * p.own_weight);
+        let status = match self.experience[sku].lack(CROSS) {
+            _ if se > NO_BETTER * pairs::PRIOR.deviation => {
+                EffectStatus::NotIdentified("its price and those of the other items do not vary apart enough".into())
+            }
+            Some(lack) => EffectStatus::Borrowed(lack.reason),
+            None if p.own_weight < OWN_WEIGHT_MIN => EffectStatus::Borrowed(carried()),
+            None => EffectStatus::Estimated,
+        };
+        let (lo95, hi95) = (p.mean - Z95 * se, p.mean + Z95 * se);
+        Estimate { mean: p.mean, se, lo95, hi95, periods_promoted: promoted, status, sensitivity: None }
+    }
+
+    /// Correlations of an SKU's own-price, advert and display effects; what is borrowed is taken as unrelated.
+    pub(crate) fn related(&self, sku: usize) -> [f64; 3] {
+        let own = self.estimates[sku].as_ref().map_or([0.0; 3], |estimate| estimate.related);
+        let weight = |column: usize| self.pooled[sku][column].own_weight.sqrt();
+        let [price, feature, display] = [OWN, FEATURE, DISPLAY].map(weight);
+        [own[0] * price * feature, own[1] * price * display, own[2] * feature * display]
     }
 
     fn status(&self, sku: usize, column: usize, prior: Prior) -> EffectStatus {

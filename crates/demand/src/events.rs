@@ -5,12 +5,15 @@
 //! same places and periods; pulled-forward units are what the item itself lost afterwards to full cupboards. Expected
 //! units of the periods come from the fit, moved by the shock that all places of the period shared.
 //!
-//! Intervals are by the delta method on the pooled effects, taken as independent, and on the shocks of the periods. Source: van Heerde, Leeflang and Wittink (2004), decomposition of the sales promotion bump.
+//! Intervals are by the delta method on the pooled effects and on the shocks of the periods; effects of price, advert
+//! and display keep the correlation of their estimates, since one's gain is another's loss, all others are taken as
+//! independent. Source: van Heerde, Leeflang and Wittink (2004), decomposition of the sales promotion bump.
 
-use crate::columns::{CROSS, DIP, DISPLAY, FEATURE, LiftTerms, OWN};
+use crate::columns::{DIP, DISPLAY, FEATURE, LiftTerms, OWN};
 use crate::distribution::given_at_least;
-use crate::fit::Fitted;
+use crate::fit::{Fitted, FittedItem, Z95};
 use crate::level::log_expected;
+use crate::partners::{members, row_at};
 use crate::prepare::{Evidence, Prepared};
 use endcap_model::{Depth, Panel, Sku, Span};
 use rayon::prelude::*;
@@ -19,12 +22,13 @@ use std::collections::BTreeMap;
 
 /// Unpromoted periods before an event whose mean the naive figure compares with.
 const NAIVE_PERIODS: usize = 8;
+/// Rounds in which levels and shocks settle.
+const ROUNDS: usize = 6;
 /// Share of the household stock below which no more dip is counted.
 const STOCK_LEFT: f64 = 0.01;
 
-/// Relative standard deviation of the effect of one item's price on one substitute around what the substitute's effect
-/// and the item's share say: an assumption, since one effect per item stands for all its pairs.
-const PAIRS_DIFFER: f64 = 0.5;
+/// Effects that a promotion's units depend on, in the order of the slopes of a [`Sum`].
+const TERMS: [usize; 4] = [OWN, FEATURE, DISPLAY, DIP];
 
 /// Units with their 95 % interval.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -70,20 +74,27 @@ struct Expected {
     mean: Vec<f64>,
     /// Relative variance of the period's shock, given what was sold.
     unsure: Vec<f64>,
+    /// Share of an error of the effects that the sales of the period do not mend.
+    unmended: Vec<f64>,
 }
 
 /// Expected units of one row while it is found.
+#[derive(Clone, Copy)]
 struct RowExpectation {
     row: usize,
     mean: f64,
     unsure: f64,
+    unmended: f64,
 }
 
 /// A sum of units with its derivatives by the effects that it depends on.
-#[derive(Default)]
+#[derive(Clone, Copy, Default)]
 struct Sum {
     units: f64,
-    variance: f64,
+    /// Derivatives by [`TERMS`].
+    slopes: [f64; 4],
+    /// Variance for all other reasons.
+    others: f64,
 }
 
 /// Splits each past promotion of a panel into what it gained and where that came from.
@@ -92,14 +103,13 @@ struct Sum {
 pub fn events(fitted: &Fitted, panel: &Panel) -> Vec<PromotionEvent> {
     let prepared = fitted.frame.prepare(panel);
     let expected = expected(fitted, &prepared);
-    let members = members(panel);
-    let cells = cells_of(panel);
+    let others = others(panel);
     let mut all: Vec<PromotionEvent> = (0..panel.skus().len())
         .into_par_iter()
         .flat_map_iter(|sku| {
             let found = runs(&prepared, sku);
-            let (expected, members, cells, prepared) = (&expected, &members, &cells, &prepared);
-            found.into_iter().filter_map(move |run| event(fitted, prepared, expected, members, cells, sku, &run))
+            let (expected, others, prepared) = (&expected, &others[sku], &prepared);
+            found.into_iter().filter_map(move |run| event(fitted, prepared, expected, others, sku, &run))
         })
         .collect();
     all.sort_by(|a, b| (&a.sku, &a.region, a.span).cmp(&(&b.sku, &b.region, b.span)));
@@ -142,33 +152,32 @@ fn runs(prepared: &Prepared, sku: usize) -> Vec<Run> {
     runs
 }
 
-fn members(panel: &Panel) -> Vec<Vec<usize>> {
-    let mut groups: BTreeMap<&endcap_model::Group, Vec<usize>> = BTreeMap::new();
-    panel.skus().iter().enumerate().for_each(|(at, entry)| groups.entry(&entry.group).or_default().push(at));
-    panel
-        .skus()
-        .iter()
-        .enumerate()
-        .map(|(at, entry)| groups[&entry.group].iter().copied().filter(|&other| other != at).collect())
-        .collect()
+/// Other items of each item's group.
+fn others(panel: &Panel) -> Vec<Vec<usize>> {
+    let groups = members(panel);
+    let entries = panel.skus().iter().enumerate();
+    entries.map(|(at, entry)| groups[&entry.group].iter().copied().filter(|&other| other != at).collect()).collect()
 }
 
-/// Row of every place and period, per SKU; rows of a SKU are sorted by both.
-fn cells_of(panel: &Panel) -> impl Fn(usize, u32, i32) -> Option<usize> + Sync + '_ {
-    let starts: Vec<std::ops::Range<usize>> = (0..panel.skus().len()).map(|sku| panel.rows_of(sku)).collect();
-    move |sku, place, period| {
-        let c = panel.columns();
-        let (mut low, mut high) = (starts[sku].start, starts[sku].end);
-        while low < high {
-            let middle = (low + high) / 2;
-            if (c.place[middle], c.period[middle].0) < (place, period) {
-                low = middle + 1;
-            } else {
-                high = middle;
-            }
-        }
-        (low < starts[sku].end && (c.place[low], c.period[low].0) == (place, period)).then_some(low)
+/// Effect of one item's price on another.
+struct Taken {
+    mean: f64,
+    se: f64,
+}
+
+/// Finds what an item takes from another: an effect of its own, or its part of what the unlisted ones share.
+fn taken(fitted: &Fitted, panel: &Panel, from: usize, by: usize) -> Option<Taken> {
+    let (from, by) = (&panel.skus()[from].sku, &panel.skus()[by].sku);
+    let response = fitted.lift.response(from)?;
+    if let Some(partner) = response.partners.iter().find(|partner| partner.partner == *by) {
+        return Some(Taken { mean: partner.effect.mean, se: partner.effect.se });
     }
+    let share = |sku: &Sku| fitted.frame.shares.get(sku).copied().unwrap_or(0.0).max(1e-9);
+    let partners = fitted.frame.partners.get(from)?;
+    let listed: f64 = partners.listed.iter().map(|(sku, _)| share(sku)).sum();
+    let unlisted = (1.0 - share(from) - listed).max(share(by));
+    let weight = partners.rest * share(by) / unlisted;
+    Some(Taken { mean: weight * response.cross_price.mean, se: weight * response.cross_price.se })
 }
 
 /// Expected units of all rows, scaled per series to what it sold and per SKU and period to the common shock.
@@ -177,79 +186,91 @@ fn expected(fitted: &Fitted, prepared: &Prepared) -> Expected {
     let per_sku: Vec<Vec<RowExpectation>> = (0..panel.skus().len())
         .into_par_iter()
         .map(|sku| {
-            let nothing = |row| RowExpectation { row, mean: 0.0, unsure: 0.0 };
+            let nothing = |row| RowExpectation { row, mean: 0.0, unsure: 0.0, unmended: 1.0 };
             match fitted.item(&panel.skus()[sku].sku) {
                 Some(item) => expected_of(fitted, prepared, sku, item),
                 None => panel.rows_of(sku).map(nothing).collect(),
             }
         })
         .collect();
-    let (mean, unsure) = per_sku.into_iter().flatten().map(|row| (row.mean, row.unsure)).unzip();
-    Expected { mean, unsure }
+    let rows = per_sku.concat();
+    Expected {
+        mean: rows.iter().map(|row| row.mean).collect(),
+        unsure: rows.iter().map(|row| row.unsure).collect(),
+        unmended: rows.iter().map(|row| row.unmended).collect(),
+    }
 }
 
-fn expected_of(fitted: &Fitted, prepared: &Prepared, sku: usize, item: &crate::fit::FittedItem) -> Vec<RowExpectation> {
+fn expected_of(fitted: &Fitted, prepared: &Prepared, sku: usize, item: &FittedItem) -> Vec<RowExpectation> {
     let terms = LiftTerms::of(&item.effects);
     let mut rows = Vec::with_capacity(prepared.panel.rows_of(sku).len());
     let mut line = vec![0.0; prepared.frame.columns()];
     for series in prepared.panel.series_of(sku) {
-        let begin = rows.len();
         prepared.household_stock(series, terms, fitted.lift.dip_carry, 0.0, |row, stock| {
             prepared.write_row(row, &mut line);
             line[DIP] = stock;
-            rows.push(RowExpectation { row, mean: log_expected(&line, &item.effects).exp(), unsure: 0.0 });
+            let mean = log_expected(&line, &item.effects).exp();
+            rows.push(RowExpectation { row, mean, unsure: 0.0, unmended: 1.0 });
         });
-        let series = &mut rows[begin..];
-        for _ in 0..3 {
-            scale_to_demand(prepared, item, series);
-        }
     }
-    move_by_shocks(prepared, item, &mut rows);
+    settle(prepared, item, &mut rows);
     rows
 }
 
-/// Units wanted in a row, completed where stock ran out, and its weight in relative terms; nothing when it says nothing.
-fn wanted(prepared: &Prepared, item: &crate::fit::FittedItem, row: &RowExpectation) -> Option<(f64, f64)> {
+/// Units wanted in a row at a shock of its period, completed where stock ran out; nothing when it says nothing.
+fn wanted(prepared: &Prepared, item: &FittedItem, row: &RowExpectation, shock: f64) -> Option<f64> {
     let units = prepared.panel.columns().units[row.row];
-    let exposed = row.mean * prepared.exposure[row.row];
     match prepared.evidence[row.row] {
         Evidence::Nothing => None,
-        Evidence::Counted => Some((units, exposed)),
+        Evidence::Counted => Some(units),
         Evidence::Censored => {
-            let variance = item.dispersion.variance(exposed).max(exposed);
-            Some((given_at_least(exposed, variance, units).0, exposed))
+            let mean = row.mean * shock;
+            Some(given_at_least(mean, item.dispersion.variance_in_period(mean).max(mean), units).0)
         }
     }
 }
 
-/// Brings the expectations of one series to the level of what was wanted.
-fn scale_to_demand(prepared: &Prepared, item: &crate::fit::FittedItem, series: &mut [RowExpectation]) {
-    let mut sums = (0.0, 0.0);
-    for (units, exposed) in series.iter().filter_map(|row| wanted(prepared, item, row)) {
-        let weight = 1.0 / (item.dispersion.counting + (item.dispersion.cells + item.dispersion.shock) * exposed);
-        sums.0 += weight * units;
-        sums.1 += weight * exposed;
-    }
-    let ratio = if sums.1 > 0.0 { sums.0 / sums.1 } else { 0.0 };
-    series.iter_mut().for_each(|row| row.mean *= ratio);
-}
-
-/// Moves the expectations of each period by the best guess of the shock that all its places shared.
-fn move_by_shocks(prepared: &Prepared, item: &crate::fit::FittedItem, rows: &mut [RowExpectation]) {
+/// Brings expectations to what was wanted: each series to its own level, each period to its common shock, in turn,
+/// since one says how much more was wanted than the shelves held and moves the other.
+fn settle(prepared: &Prepared, item: &FittedItem, rows: &mut [RowExpectation]) {
     let c = prepared.panel.columns();
+    let none = 1.0 / item.dispersion.shock.max(1e-9);
     let mut shocks: BTreeMap<i32, (f64, f64)> = BTreeMap::new();
-    for row in rows.iter().filter(|row| row.mean > 0.0) {
-        if let Some((units, exposed)) = wanted(prepared, item, row) {
-            let shock = shocks.entry(c.period[row.row].0).or_insert((0.0, 1.0 / item.dispersion.shock.max(1e-9)));
-            shock.0 += item.dispersion.weight(exposed) * (units / exposed - 1.0);
-            shock.1 += item.dispersion.weight(exposed);
+    let shock = |shocks: &BTreeMap<i32, (f64, f64)>, row: usize| {
+        let (pull, weight) = shocks.get(&c.period[row].0).copied().unwrap_or((0.0, none));
+        ((1.0 + pull / weight).max(0.1), 1.0 / weight)
+    };
+    for _ in 0..ROUNDS {
+        for series in rows.chunk_by_mut(|a, b| c.place[a.row] == c.place[b.row]) {
+            let mut sums = (0.0, 0.0);
+            for row in series.iter() {
+                let (factor, _) = shock(&shocks, row.row);
+                if let Some(units) = wanted(prepared, item, row, factor) {
+                    let exposed = row.mean * prepared.exposure[row.row] * factor;
+                    let weight = 1.0 / (item.dispersion.counting + item.dispersion.cells * exposed);
+                    sums.0 += weight * units;
+                    sums.1 += weight * exposed;
+                }
+            }
+            let ratio = if sums.1 > 0.0 { sums.0 / sums.1 } else { 0.0 };
+            series.iter_mut().for_each(|row| row.mean *= ratio);
         }
+        let mut next: BTreeMap<i32, (f64, f64)> = BTreeMap::new();
+        for row in rows.iter().filter(|row| row.mean > 0.0) {
+            if let Some(units) = wanted(prepared, item, row, shock(&shocks, row.row).0) {
+                let exposed = row.mean * prepared.exposure[row.row];
+                let sum = next.entry(c.period[row.row].0).or_insert((0.0, none));
+                sum.0 += item.dispersion.weight(exposed) * (units / exposed - 1.0);
+                sum.1 += item.dispersion.weight(exposed);
+            }
+        }
+        shocks = next;
     }
     for row in rows {
-        let (pull, weight) =
-            shocks.get(&c.period[row.row].0).copied().unwrap_or((0.0, 1.0 / item.dispersion.shock.max(1e-9)));
-        row.mean *= (1.0 + pull / weight).max(0.1);
-        row.unsure = 1.0 / weight;
+        let (factor, unsure) = shock(&shocks, row.row);
+        row.mean *= factor;
+        row.unsure = unsure;
+        row.unmended = none * unsure;
     }
 }
 
@@ -258,20 +279,16 @@ fn event(
     fitted: &Fitted,
     prepared: &Prepared,
     expected: &Expected,
-    members: &[Vec<usize>],
-    cells: &(impl Fn(usize, u32, i32) -> Option<usize> + Sync),
+    others: &[usize],
     sku: usize,
     run: &Run,
 ) -> Option<PromotionEvent> {
     let panel = prepared.panel;
     let item = fitted.item(&panel.skus()[sku].sku)?;
     let (own, baseline) = own_units(prepared, expected, item, &run.rows);
-    let cannibalised = cannibalised_units(fitted, prepared, expected, &members[sku], cells, sku, &run.rows);
+    let cannibalised = cannibalised_units(fitted, prepared, expected, others, sku, &run.rows);
     let pulled = pulled_forward_units(fitted, prepared, expected, item, &run.rows);
-    let net = Sum {
-        units: own.units + cannibalised.units + pulled.units,
-        variance: own.variance + cannibalised.variance + pulled.variance,
-    };
+    let net = own.plus(&cannibalised).plus(&pulled);
     let depth = run.rows.iter().map(|&row| 1.0 - prepared.own[row].exp()).fold(0.0, f64::max);
     let mut places: Vec<u32> = run.rows.iter().map(|&row| panel.columns().place[row]).collect();
     places.sort_unstable();
@@ -283,40 +300,69 @@ fn event(
         depth: Depth::from_share(depth.clamp(0.0, 0.9999)).unwrap_or(Depth::ZERO),
         places: places.len(),
         baseline,
-        own: own.split(),
-        cannibalised: cannibalised.split(),
-        pulled_forward: pulled.split(),
-        net: net.split(),
+        own: own.split(item),
+        cannibalised: cannibalised.split(item),
+        pulled_forward: pulled.split(item),
+        net: net.split(item),
         naive: naive(prepared, run),
     })
 }
 
 impl Sum {
-    fn split(&self) -> Split {
-        let half = 1.959_964 * self.variance.sqrt();
+    fn plus(&self, other: &Self) -> Self {
+        Self {
+            units: self.units + other.units,
+            slopes: std::array::from_fn(|at| self.slopes[at] + other.slopes[at]),
+            others: self.others + other.others,
+        }
+    }
+
+    /// Variance that errors of the item's effects cause, and all others.
+    fn variance(&self, item: &FittedItem) -> f64 {
+        let parts: [f64; 4] = std::array::from_fn(|at| self.slopes[at] * item.variances[TERMS[at]].sqrt());
+        let [price, feature, display] = item.related;
+        let together = price * parts[0] * parts[1] + display * parts[1] * parts[2] + feature * parts[0] * parts[2];
+        (parts.iter().map(|part| part * part).sum::<f64>() + 2.0 * together).max(0.0) + self.others
+    }
+
+    fn split(&self, item: &FittedItem) -> Split {
+        let half = Z95 * self.variance(item).sqrt();
         Split { units: self.units, lo95: self.units - half, hi95: self.units + half }
     }
 }
 
-/// Units that price, advert and display added, and the units that there would have been without them.
-fn own_units(prepared: &Prepared, expected: &Expected, item: &crate::fit::FittedItem, rows: &[usize]) -> (Sum, f64) {
-    let c = prepared.panel.columns();
-    let (mut sum, mut baseline, mut slopes) = (Sum::default(), 0.0, [0.0; 3]);
-    let mut by_period: BTreeMap<i32, (f64, f64)> = BTreeMap::new();
-    for &row in rows {
-        let x = [prepared.own[row], c.feature[row], c.display[row]];
-        let lift: f64 = [OWN, FEATURE, DISPLAY].iter().zip(x).map(|(&at, x)| item.effects[at] * x).sum();
-        let without = expected.mean[row] * (-lift).exp();
-        sum.units += expected.mean[row] - without;
-        baseline += without;
-        let period = by_period.entry(c.period[row].0).or_default();
-        period.0 += expected.mean[row] - without;
-        period.1 = expected.unsure[row];
-        slopes.iter_mut().zip(x).for_each(|(slope, x)| *slope += x * without);
+/// Units by period, for what the shock of a period moves together.
+#[derive(Default)]
+struct ByPeriod(BTreeMap<i32, (f64, f64)>);
+
+impl ByPeriod {
+    fn add(&mut self, period: i32, units: f64, unsure: f64) {
+        let entry = self.0.entry(period).or_default();
+        entry.0 += units;
+        entry.1 = unsure;
     }
-    sum.variance =
-        [OWN, FEATURE, DISPLAY].iter().zip(slopes).map(|(&at, slope)| slope * slope * item.variances[at]).sum::<f64>()
-            + by_period.values().map(|(units, unsure)| units * units * unsure).sum::<f64>();
+
+    fn variance(&self) -> f64 {
+        self.0.values().map(|(units, unsure)| units * units * unsure).sum()
+    }
+}
+
+/// Units that price, advert and display added, and the units that there would have been without them.
+fn own_units(prepared: &Prepared, expected: &Expected, item: &FittedItem, rows: &[usize]) -> (Sum, f64) {
+    let c = prepared.panel.columns();
+    let (mut sum, mut baseline, mut by_period) = (Sum::default(), 0.0, ByPeriod::default());
+    for &row in rows {
+        let x = prepared.support(row);
+        let lift: f64 = TERMS.iter().zip(x).map(|(&at, x)| item.effects[at] * x).sum();
+        let without = expected.mean[row] * (-lift).exp();
+        let gained = expected.mean[row] - without;
+        sum.units += gained;
+        baseline += without;
+        by_period.add(c.period[row].0, gained, expected.unsure[row]);
+        let unmended = expected.unmended[row] * gained;
+        sum.slopes.iter_mut().zip(x).for_each(|(slope, x)| *slope += x * (without + unmended));
+    }
+    sum.others = by_period.variance();
     (sum, baseline)
 }
 
@@ -326,33 +372,24 @@ fn cannibalised_units(
     prepared: &Prepared,
     expected: &Expected,
     others: &[usize],
-    cells: &impl Fn(usize, u32, i32) -> Option<usize>,
     sku: usize,
     rows: &[usize],
 ) -> Sum {
     let panel = prepared.panel;
     let c = panel.columns();
-    let share = |sku: usize| fitted.frame.shares.get(&panel.skus()[sku].sku).copied().unwrap_or(0.0).max(1e-9);
     let mut sum = Sum::default();
-    let mut slopes = vec![0.0; others.len()];
-    let mut lost = vec![0.0; others.len()];
-    for &row in rows {
-        let present: Vec<Option<usize>> =
-            others.iter().map(|&other| cells(other, c.place[row], c.period[row].0)).collect();
-        let total: f64 =
-            others.iter().zip(&present).filter(|(_, row)| row.is_some()).map(|(&other, _)| share(other)).sum();
-        for (at, (&other, found)) in others.iter().zip(&present).enumerate() {
-            let (Some(found), Some(item)) = (*found, fitted.item(&panel.skus()[other].sku)) else { continue };
-            let moved = share(sku) / (total - share(other) + share(sku)) * prepared.own[row];
-            let without = expected.mean[found] * (-item.effects[CROSS] * moved).exp();
-            sum.units += expected.mean[found] - without;
-            slopes[at] += moved * without;
-            lost[at] += expected.mean[found] - without;
+    for &other in others {
+        let Some(taken) = taken(fitted, panel, other, sku) else { continue };
+        let (mut slope, mut by_period) = (0.0, ByPeriod::default());
+        for &row in rows {
+            let Some(found) = row_at(panel, other, c.place[row], c.period[row].0) else { continue };
+            let without = expected.mean[found] * (-taken.mean * prepared.own[row]).exp();
+            let lost = expected.mean[found] - without;
+            sum.units += lost;
+            slope += prepared.own[row] * without;
+            by_period.add(c.period[row].0, lost, expected.unsure[found]);
         }
-    }
-    for ((&other, slope), lost) in others.iter().zip(slopes).zip(lost) {
-        let variance = fitted.item(&panel.skus()[other].sku).map_or(0.0, |item| item.variances[CROSS]);
-        sum.variance += slope * slope * variance + (PAIRS_DIFFER * lost).powi(2);
+        sum.others += slope * slope * taken.se * taken.se + by_period.variance();
     }
     sum
 }
@@ -362,34 +399,39 @@ fn pulled_forward_units(
     fitted: &Fitted,
     prepared: &Prepared,
     expected: &Expected,
-    item: &crate::fit::FittedItem,
+    item: &FittedItem,
     rows: &[usize],
 ) -> Sum {
     let c = prepared.panel.columns();
     let (carry, dip) = (fitted.lift.dip_carry, item.effects[DIP]);
     let terms = LiftTerms::of(&item.effects);
-    let mut added: BTreeMap<usize, f64> = BTreeMap::new();
+    // Household stock of each later row, and what it holds of price, advert and display.
+    let mut added: BTreeMap<usize, (f64, [f64; 4])> = BTreeMap::new();
     for &row in rows {
-        let mut stock = prepared.log_lift(row, terms);
+        let (lift, mut left) = (prepared.log_lift(row, terms), 1.0);
         let mut last = c.period[row].0;
         let same = |next: usize| next < c.sku.len() && c.sku[next] == c.sku[row] && c.place[next] == c.place[row];
         for next in (row + 1..).take_while(|&next| same(next)) {
-            stock *= carry.powi(c.period[next].0 - last - 1);
-            if stock < STOCK_LEFT {
+            left *= carry.powi(c.period[next].0 - last - 1);
+            if left * lift < STOCK_LEFT {
                 break;
             }
-            *added.entry(next).or_default() += stock;
-            stock *= carry;
+            let stock = added.entry(next).or_default();
+            stock.0 += left * lift;
+            stock.1.iter_mut().zip(prepared.support(row)).for_each(|(sum, x)| *sum += left * x);
+            left *= carry;
             last = c.period[next].0;
         }
     }
-    let (mut sum, mut slope) = (Sum::default(), 0.0);
-    for (row, stock) in added {
+    let (mut sum, mut by_period) = (Sum::default(), ByPeriod::default());
+    for (row, (stock, support)) in added {
         let without = expected.mean[row] * (-dip * stock).exp();
         sum.units += expected.mean[row] - without;
-        slope += stock * without;
+        by_period.add(c.period[row].0, expected.mean[row] - without, expected.unsure[row]);
+        sum.slopes.iter_mut().zip(support).for_each(|(slope, x)| *slope += dip * x * without);
+        sum.slopes[3] += stock * without;
     }
-    sum.variance = slope * slope * item.variances[DIP];
+    sum.others = by_period.variance();
     sum
 }
 

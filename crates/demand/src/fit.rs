@@ -1,15 +1,20 @@
 //! `fit`: from a panel to everything that is known about its demand.
 
-use crate::columns::{CROSS, DIP, DISPLAY, FEATURE, OWN};
+use crate::columns::{CROSS, DIP, DISPLAY, FEATURE, OWN, SIGNAL};
+use crate::curve;
 use crate::dispersion::Dispersion;
 use crate::effects::{Effects, PASSES, estimate_effects};
 use crate::error::DemandError;
 use crate::level::Memory;
 use crate::prepare::Frame;
 use crate::recalibrate::Recalibration;
-use endcap_model::{AsOf, LiftModel, Panel, Response, Sku, SnapshotId, Span};
+use crate::sensitivity::Exposure;
+use endcap_model::{AsOf, Estimate, LiftModel, Panel, PartnerEffect, Response, Sku, SnapshotId, Span};
 use serde::{Deserialize, Serialize};
 use std::sync::atomic::{AtomicUsize, Ordering};
+
+/// 97.5 % quantile of the standard normal distribution.
+pub(crate) const Z95: f64 = 1.959_964;
 
 /// Where a fit comes from; nothing in it changes the estimates.
 #[derive(Clone, Debug, Default)]
@@ -50,6 +55,8 @@ pub struct FittedItem {
     pub effects: Vec<f64>,
     /// Variances of the pooled effects.
     pub variances: Vec<f64>,
+    /// Correlations of the effects of own price with advert, own price with display, advert with display.
+    pub related: [f64; 3],
     /// Spread of its demand.
     pub dispersion: Dispersion,
 }
@@ -95,13 +102,22 @@ pub(crate) fn fit_uncalibrated(
     if panel.is_empty() {
         return None;
     }
-    let frame = Frame::learn(panel, span);
+    let mut frame = Frame::learn(panel, span);
+    let constant = frame.prepare(panel);
+    let mut effects = estimate_effects(&constant, step);
+    let curves = curve::learn(&constant, &effects);
+    let bent = !curves.is_empty();
+    frame.curves = curves;
     let prepared = frame.prepare(panel);
-    let effects = estimate_effects(&prepared, step);
+    if bent {
+        effects = estimate_effects(&prepared, &|| ());
+    }
+    let exposure = Exposure::of(&prepared, &effects);
     let mut order: Vec<usize> = (0..panel.skus().len()).collect();
     order.sort_by(|&a, &b| panel.skus()[a].sku.cmp(&panel.skus()[b].sku));
     let items = order.iter().map(|&sku| item(panel, &effects, sku)).collect();
-    let responses = order.iter().map(|&sku| response(panel, &frame, &effects, sku)).collect();
+    let responses = order.iter().map(|&sku| response(panel, &frame, &effects, &exposure, sku)).collect();
+    weigh_partners(panel, &mut frame, &effects);
     let lift = LiftModel {
         snapshot: settings.snapshot.clone(),
         as_of: settings.as_of,
@@ -122,19 +138,30 @@ fn item(panel: &Panel, effects: &Effects, sku: usize) -> FittedItem {
         sku: panel.skus()[sku].sku.clone(),
         effects: effects.pooled[sku].iter().map(|p| p.mean).collect(),
         variances: effects.pooled[sku].iter().map(|p| p.variance).collect(),
+        related: effects.related(sku),
         dispersion: effects.dispersion[sku],
     }
 }
 
-fn response(panel: &Panel, frame: &Frame, effects: &Effects, sku: usize) -> Response {
+fn response(panel: &Panel, frame: &Frame, effects: &Effects, exposure: &Exposure, sku: usize) -> Response {
     let entry = &panel.skus()[sku];
-    let estimate = |column| effects.estimate(sku, column, frame);
+    let estimate = |column| Estimate {
+        sensitivity: Some(exposure.sensitivity(effects, sku, column)),
+        ..effects.estimate(sku, column, frame)
+    };
+    let listed = frame.partners.get(&entry.sku).map_or(&[][..], |partners| &partners.listed);
+    let partner = |(at, (partner, _)): (usize, &(Sku, f64))| PartnerEffect {
+        partner: partner.clone(),
+        effect: effects.partner(sku, at),
+    };
     Response {
         sku: entry.sku.clone(),
         group: entry.group.clone(),
         share_in_group: frame.shares.get(&entry.sku).copied().unwrap_or(0.0),
         own_price: estimate(OWN),
+        curve: frame.curves.get(&entry.sku).cloned(),
         cross_price: estimate(CROSS),
+        partners: listed.iter().enumerate().map(partner).collect(),
         feature: estimate(FEATURE),
         display: estimate(DISPLAY),
         dip: estimate(DIP),
@@ -142,12 +169,24 @@ fn response(panel: &Panel, frame: &Frame, effects: &Effects, sku: usize) -> Resp
     }
 }
 
+/// Weighs the substitutes in every item's price index by what they were found to take.
+fn weigh_partners(panel: &Panel, frame: &mut Frame, effects: &Effects) {
+    for (sku, entry) in panel.skus().iter().enumerate() {
+        if let Some(partners) = frame.partners.get_mut(&entry.sku) {
+            let pairs: Vec<f64> = effects.pairs[sku].iter().map(|pair| pair.mean).collect();
+            partners.weigh(&pairs, effects.pooled[sku][CROSS].mean - pairs.iter().sum::<f64>());
+        }
+    }
+}
+
 impl FittedItem {
-    /// Returns the effects that forecasts use: all but the linear trend, whose part the levels follow. The trend guards
-    /// the other effects against drift; carried forward, it is the worse guess.
+    /// Returns the effects that forecasts use: all but the linear trend, whose part the levels follow, and what demand
+    /// did unseen when promotions were set. The trend guards the other effects against drift; carried forward, it is
+    /// the worse guess. A promotion that is only being weighed does not bring unseen demand with it.
     pub(crate) fn forecast_effects(&self, frame: &Frame) -> Vec<f64> {
         let mut effects = self.effects.clone();
         effects[frame.trend()] = 0.0;
+        effects[SIGNAL] = 0.0;
         effects
     }
 }

@@ -2,12 +2,14 @@
 //!
 //! Never reads a store: it is handed a panel cut at the moment that it may know. Never gives a confident number
 //! where the data cannot tell: every effect carries its interval and its status. Methods and sources are named in the
-//! modules; the order of work is `prepare` -> `response` (each SKU) -> `pool` (all SKUs) -> `level` -> `forecast`.
+//! modules; the order of work is `prepare` -> `response` (each SKU) -> `signal`, `pool`, `pairs` (all SKUs) -> `curve` ->
+//! `sensitivity` -> `level` -> `forecast`.
 
 mod backtest;
 pub mod booster;
 pub mod coefficients;
 mod columns;
+mod curve;
 mod dispersion;
 mod distribution;
 pub mod dml;
@@ -21,12 +23,16 @@ mod identify;
 mod level;
 mod linear;
 pub mod overrides;
+mod pairs;
+mod partners;
 mod pool;
 mod prepare;
 mod recalibrate;
 mod reference;
 mod response;
 mod season;
+mod sensitivity;
+mod signal;
 
 pub use backtest::{Backtest, BacktestSettings, Score, backtest};
 pub use dispersion::Dispersion;
@@ -35,6 +41,7 @@ pub use events::{PromotionEvent, Split, events};
 pub use fit::{FitSettings, Fitted, FittedItem, fit};
 pub use forecast::forecast;
 pub use level::Memory;
+pub use partners::Partners;
 pub use prepare::{ControlScale, Frame, PROMOTED_RATIO};
 pub use recalibrate::Recalibration;
 pub use season::Season;

@@ -29,7 +29,7 @@ pub(crate) struct Own {
     pub(crate) estimate: f64,
     /// Sampling variance; infinite without information.
     pub(crate) variance: f64,
-    /// How much wider than normal the interval of the own estimate is.
+    /// How much wider than normal the interval of the own estimate is; counts as far as the estimate does.
     pub(crate) widening: f64,
     pub(crate) group: u32,
     pub(crate) tier: u32,
@@ -46,6 +46,12 @@ pub(crate) struct Pooled {
 
 /// Combines own estimates with what they have in common.
 pub(crate) fn pool(own: &[Own], groups: usize, tiers: usize, prior: Prior) -> Vec<Pooled> {
+    pool_with_evidence(own, groups, tiers, prior).0
+}
+
+/// Combines own estimates with what they have in common; the second value is the log likelihood of the own estimates
+/// given all that is assumed, up to a constant.
+pub(crate) fn pool_with_evidence(own: &[Own], groups: usize, tiers: usize, prior: Prior) -> (Vec<Pooled>, f64) {
     let informative: Vec<Own> = own.iter().copied().filter(|o| is_informative(o, prior)).collect();
     let weights_of = |levels: usize| if levels > 1 { &ABOVE[..] } else { &ABOVE[..1] };
     let mut sums = vec![[0.0f64; 4]; own.len()];
@@ -77,13 +83,15 @@ pub(crate) fn pool(own: &[Own], groups: usize, tiers: usize, prior: Prior) -> Ve
             }
         }
     }
-    sums.iter()
+    let pooled = sums
+        .iter()
         .map(|&[mean, variance, square, own_weight]| {
             let mean = mean / total;
             let spread = (square / total - mean * mean).max(0.0);
             Pooled { mean, variance: variance / total + spread, own_weight: own_weight / total }
         })
-        .collect()
+        .collect();
+    (pooled, best + total.ln())
 }
 
 /// Whether an own estimate says anything.
@@ -160,7 +168,8 @@ impl Fitted {
         let borrowed = own.variance / (own.variance + spread);
         Pooled {
             mean: (1.0 - borrowed) * own.estimate + borrowed * centre,
-            variance: (1.0 - borrowed) * own.variance * own.widening.powi(2) + borrowed * borrowed * centre_variance,
+            variance: (1.0 - borrowed) * own.variance * own.widening.powf(2.0 * (1.0 - borrowed))
+                + borrowed * borrowed * centre_variance,
             own_weight: 1.0 - borrowed,
         }
     }

@@ -8,8 +8,9 @@
 //! out in the period: their units are a lower bound of demand (censored). Rows out of stock with nothing sold, or on
 //! sale for less than [`ON_SALE_MIN`], say nothing and get no weight.
 
+use crate::partners::{Partners, members, positions, row_at};
 use crate::season::Season;
-use endcap_model::{Calendar, Panel, Sku, Span};
+use endcap_model::{Calendar, DepthCurve, Panel, Sku, Span};
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -56,6 +57,10 @@ pub struct Frame {
     pub shares: BTreeMap<Sku, f64>,
     /// Per SKU: mean log of the price without promotion, from which its moves are measured.
     pub regular: BTreeMap<Sku, f64>,
+    /// Per SKU whose elasticity changes with depth: how.
+    pub curves: BTreeMap<Sku, DepthCurve>,
+    /// Per SKU: the substitutes that have an effect of their own on it.
+    pub partners: BTreeMap<Sku, Partners>,
 }
 
 /// One panel with its derived columns, one value per row.
@@ -64,12 +69,16 @@ pub(crate) struct Prepared<'a> {
     pub(crate) frame: &'a Frame,
     /// Log of price over price without promotion.
     pub(crate) own: Vec<f64>,
+    /// The same as demand answers to it: times the factor of the SKU's curve at this depth.
+    pub(crate) answered: Vec<f64>,
     /// Log of the price without promotion over its mean in the history.
     pub(crate) regular: Vec<f64>,
-    /// Share-weighted mean of `own` over the group's other SKUs at the same place and period.
+    /// Mean of `own` over the group's other SKUs at the same place and period, by the weights of the partners.
     pub(crate) cross: Vec<f64>,
     /// Share-weighted mean of `regular` over the same.
     pub(crate) cross_regular: Vec<f64>,
+    /// Share of the SKU's places in the same region and period where it is promoted.
+    pub(crate) promoted_share: Vec<f64>,
     /// Share of the selling time on sale; 1 for censored rows.
     pub(crate) exposure: Vec<f64>,
     pub(crate) evidence: Vec<Evidence>,
@@ -103,7 +112,9 @@ impl Frame {
             panel.skus().iter().enumerate().map(|(at, entry)| (entry.sku.clone(), value(at))).collect()
         };
         let season = Season::of(panel, span);
-        Self { span, season, controls, shares: by_sku(&share), regular: by_sku(&regular) }
+        let shares = by_sku(&share);
+        let partners = Partners::choose(panel, &shares);
+        Self { span, season, controls, shares, regular: by_sku(&regular), curves: BTreeMap::new(), partners }
     }
 
     /// Returns the calendar of the periods.
@@ -122,11 +133,36 @@ impl Frame {
             own.push(c.price[row].ln() - base);
             regular.push(base - reference.copied().unwrap_or(base));
         }
-        let (cross, cross_regular) = cross_prices(panel, &self.shares, &own, &regular);
+        let answered = (0..panel.len()).map(|row| self.answered(panel, row, own[row])).collect();
         let (evidence, exposure) = (0..panel.len()).map(|row| evidence(c.units[row], c.stockout_share[row])).unzip();
         let column = |name: &str| c.controls.iter().position(|control| control.name == name);
         let control_columns = self.controls.iter().map(|control| column(&control.name)).collect();
-        Prepared { panel, frame: self, own, regular, cross, cross_regular, exposure, evidence, control_columns }
+        let promoted_share = promoted_shares(panel, &own);
+        let (cross, cross_regular) = cross_prices(panel, self, &own, &regular);
+        Prepared {
+            panel,
+            frame: self,
+            own,
+            answered,
+            regular,
+            cross,
+            cross_regular,
+            promoted_share,
+            exposure,
+            evidence,
+            control_columns,
+        }
+    }
+}
+
+impl Frame {
+    /// Log price ratio of a row as demand answers to it.
+    fn answered(&self, panel: &Panel, row: usize, own: f64) -> f64 {
+        if self.curves.is_empty() {
+            return own;
+        }
+        let curve = self.curves.get(&panel.skus()[panel.columns().sku[row] as usize].sku);
+        curve.map_or(own, |curve| own * curve.factor((1.0 - own.exp()).max(0.0)))
     }
 }
 
@@ -146,32 +182,71 @@ fn scale(name: &str, values: &[f64]) -> ControlScale {
     ControlScale { name: name.to_owned(), mean, deviation }
 }
 
-/// Computes the two price indices of the substitutes, group by group.
-fn cross_prices(panel: &Panel, shares: &BTreeMap<Sku, f64>, own: &[f64], regular: &[f64]) -> (Vec<f64>, Vec<f64>) {
+/// Share of the places of each row's SKU, region and period that are promoted.
+fn promoted_shares(panel: &Panel, own: &[f64]) -> Vec<f64> {
     let c = panel.columns();
-    let mut members: BTreeMap<&endcap_model::Group, Vec<usize>> = BTreeMap::new();
-    panel.skus().iter().enumerate().for_each(|(at, entry)| members.entry(&entry.group).or_default().push(at));
-    let share = |sku: usize| shares.get(&panel.skus()[sku].sku).copied().unwrap_or(0.0).max(1e-9);
-    let groups: Vec<Vec<usize>> = members.into_values().filter(|skus| skus.len() > 1).collect();
+    let shares: Vec<Vec<f64>> = (0..panel.skus().len())
+        .into_par_iter()
+        .map(|sku| {
+            let cell = |row: usize| (panel.places()[c.place[row] as usize].region.as_str(), c.period[row].0);
+            let mut counts: BTreeMap<(&str, i32), (f64, f64)> = BTreeMap::new();
+            for row in panel.rows_of(sku) {
+                let count = counts.entry(cell(row)).or_default();
+                count.0 += f64::from(u8::from(is_promotion(own[row])));
+                count.1 += 1.0;
+            }
+            panel.rows_of(sku).map(|row| counts[&cell(row)]).map(|(promoted, all)| promoted / all).collect()
+        })
+        .collect();
+    shares.concat()
+}
+
+/// Whether a log price ratio is at least 5 % off.
+fn is_promotion(own: f64) -> bool {
+    own <= PROMOTED_RATIO.ln() + 1e-9
+}
+
+/// Computes the two price indices of the substitutes, group by group.
+fn cross_prices(panel: &Panel, frame: &Frame, own: &[f64], regular: &[f64]) -> (Vec<f64>, Vec<f64>) {
+    let c = panel.columns();
+    let positions = positions(panel);
+    let share = |sku: usize| frame.shares.get(&panel.skus()[sku].sku).copied().unwrap_or(0.0).max(1e-9);
+    let groups: Vec<Vec<usize>> = members(panel).into_values().filter(|skus| skus.len() > 1).collect();
     let indices: Vec<Vec<(usize, f64, f64)>> = groups
         .par_iter()
         .map(|skus| {
             let mut cells: BTreeMap<(u32, i32), [f64; 3]> = BTreeMap::new();
-            let rows = || skus.iter().flat_map(|&sku| panel.rows_of(sku).map(move |row| (sku, row)));
-            for (sku, row) in rows() {
-                let s = share(sku);
+            for row in skus.iter().flat_map(|&sku| panel.rows_of(sku)) {
+                let s = share(c.sku[row] as usize);
                 let cell = cells.entry((c.place[row], c.period[row].0)).or_default();
                 [s, s * own[row], s * regular[row]].iter().zip(cell).for_each(|(add, sum)| *sum += add);
             }
-            rows()
-                .filter_map(|(sku, row)| {
+            let mut found = Vec::new();
+            for &sku in skus {
+                let partners = frame.partners.get(&panel.skus()[sku].sku);
+                let listed: Vec<(usize, f64)> = partners.map_or_else(Vec::new, |p| p.positions(&positions));
+                let spread = partners.map_or(1.0, |p| p.rest);
+                for row in panel.rows_of(sku) {
                     let s = share(sku);
                     let [weight, sum_own, sum_regular] = cells[&(c.place[row], c.period[row].0)];
-                    let others = weight - s;
-                    (others > 1e-12)
-                        .then(|| (row, (sum_own - s * own[row]) / others, (sum_regular - s * regular[row]) / others))
-                })
-                .collect()
+                    let (others, mut rest, mut rest_own) = (weight - s, weight - s, sum_own - s * own[row]);
+                    let mut price = 0.0;
+                    for &(partner, weight) in &listed {
+                        if let Some(at) = row_at(panel, partner, c.place[row], c.period[row].0) {
+                            price += weight * own[at];
+                            rest -= share(partner);
+                            rest_own -= share(partner) * own[at];
+                        }
+                    }
+                    if rest > 1e-12 {
+                        price += spread * rest_own / rest;
+                    }
+                    if others > 1e-12 {
+                        found.push((row, price, (sum_regular - s * regular[row]) / others));
+                    }
+                }
+            }
+            found
         })
         .collect();
     let (mut cross, mut cross_regular) = (vec![0.0; panel.len()], vec![0.0; panel.len()]);
@@ -185,7 +260,7 @@ fn cross_prices(panel: &Panel, shares: &BTreeMap<Sku, f64>, own: &[f64], regular
 impl Prepared<'_> {
     /// Returns whether a row's own price is at least 5 % under the price without promotion.
     pub(crate) fn is_promoted(&self, row: usize) -> bool {
-        self.own[row] <= PROMOTED_RATIO.ln() + 1e-9
+        is_promotion(self.own[row])
     }
 
     /// Returns a control's value on the common scale; its mean, 0, where the panel does not have it.

@@ -13,16 +13,21 @@
 //! quasi-likelihood; MacKinnon, Nielsen and Webb (2023, CV3) and Carter, Schnepel and Steigerwald (2017) for few clusters; Driscoll
 //! and Kraay (1998) for lasting shocks; Dempster, Laird and Rubin (1977) and Louis (1982) for censored rows.
 
-use crate::columns::{DIP, LiftTerms};
+use crate::columns::{CROSS, DIP, DISPLAY, FEATURE, LiftTerms, OWN, SIGNAL};
 use crate::dispersion::{Dispersion, Moments};
 use crate::distribution::given_at_least;
 use crate::linear::{Cells, Parts, Reduced, Ridges};
+use crate::partners::{positions, row_at};
 use crate::prepare::{Evidence, Prepared};
+use crate::signal::Unseen;
 use std::collections::BTreeMap;
+use std::ops::Range;
 
 /// Precision of the normal prior on every effect: so weak (standard deviation 10 in log units) that it only keeps a
 /// column without any variation from being infinite.
 const FAINT: f64 = 0.01;
+/// Variance of the prior on an effect that is taken as known.
+const SURE: f64 = 1e-8;
 /// Precision of the prior on the level of a place.
 const LEVEL: f64 = 1e-8;
 /// Newton steps at most.
@@ -33,6 +38,8 @@ const SETTLED: f64 = 1e-4;
 const STRIDE: f64 = 1.5;
 /// Degrees of freedom that the variance implied by the working model is worth beside the sandwich.
 const MODEL_FREEDOM: f64 = 3.0;
+/// Largest common shock, in log units, that a censored row is completed with.
+const SHOCK_MAX: f64 = 1.0;
 /// Least share of a censored row's information that is taken to be left.
 const INFORMATION_MIN: f64 = 0.02;
 
@@ -40,7 +47,14 @@ const INFORMATION_MIN: f64 = 0.02;
 pub(crate) struct SkuRows {
     /// Rows of the panel.
     pub(crate) rows: Vec<usize>,
+    /// Regressors: those of the frame, one per listed substitute, and what [`Unseen::Apart`] adds.
     pub(crate) columns: usize,
+    /// Positions of the listed substitutes' prices.
+    pub(crate) partners: Range<usize>,
+    /// Whether the price index holds substitutes that are not listed.
+    rest: bool,
+    /// Mean and precision of the normal prior on every effect.
+    priors: Vec<(f64, f64)>,
     /// Regressors, row by row.
     pub(crate) x: Vec<f64>,
     pub(crate) units: Vec<f64>,
@@ -55,10 +69,18 @@ pub(crate) struct SkuRows {
 /// What the data of one SKU say by themselves.
 #[derive(Clone, Debug)]
 pub(crate) struct SkuEstimate {
-    /// Estimates, in the order of the columns.
+    /// Estimates, in the order of the columns; the price index holds the substitutes that are not listed.
     pub(crate) effects: Vec<f64>,
-    /// Sampling variances of the estimates.
+    /// Effect of all substitutes together.
+    pub(crate) cross: f64,
+    /// Sampling variances of the estimates, at the price index of [`Self::cross`].
     pub(crate) sampling: Vec<Sampling>,
+    /// By how much each estimate would move if demand in promoted periods were higher by one log unit unseen.
+    pub(crate) leverage: Vec<f64>,
+    /// Correlations of own price with advert, own price with display, advert with display.
+    pub(crate) related: [f64; 3],
+    /// Positions of the listed substitutes' effects.
+    pub(crate) partners: Range<usize>,
     /// Log level per place of the rows.
     pub(crate) levels: Vec<f64>,
     /// Sums behind the variance of the counts.
@@ -74,25 +96,65 @@ pub(crate) struct Sampling {
 }
 
 /// Expectation, completed demand and weight of every row at one set of effects.
-struct Working {
-    mean: Vec<f64>,
+pub(crate) struct Working {
+    pub(crate) mean: Vec<f64>,
     /// Relative residual `(units - mean) / mean`, scaled up by the information that censoring left.
     residual: Vec<f64>,
-    weight: Vec<f64>,
+    pub(crate) weight: Vec<f64>,
     /// Completed demand less its expectation.
-    difference: Vec<f64>,
+    pub(crate) difference: Vec<f64>,
     /// Variance that censoring hides, added to the squared difference.
-    hidden: Vec<f64>,
+    pub(crate) hidden: Vec<f64>,
+    /// By how much completed demand would rise with the period's common shock: what all hidden demand shares.
+    pub(crate) slack: Vec<f64>,
+}
+
+/// The substitutes of one SKU as its regressors read them.
+struct Substitutes {
+    listed: Vec<(usize, f64)>,
+    rest: f64,
+}
+
+impl Substitutes {
+    fn of(prepared: &Prepared, sku: usize) -> Self {
+        let partners = prepared.frame.partners.get(&prepared.panel.skus()[sku].sku);
+        let positions = positions(prepared.panel);
+        Self {
+            listed: partners.map_or_else(Vec::new, |partners| partners.positions(&positions)),
+            rest: partners.map_or(1.0, |partners| partners.rest),
+        }
+    }
+
+    /// Writes the log price ratios of the listed substitutes and returns the index of the others.
+    fn write(&self, prepared: &Prepared, row: usize, out: &mut [f64]) -> f64 {
+        let c = prepared.panel.columns();
+        let mut others = prepared.cross[row];
+        for (&(partner, weight), x) in self.listed.iter().zip(out) {
+            *x = row_at(prepared.panel, partner, c.place[row], c.period[row].0).map_or(0.0, |at| prepared.own[at]);
+            others -= weight * *x;
+        }
+        if self.rest > 0.0 { others / self.rest } else { 0.0 }
+    }
 }
 
 impl SkuRows {
     /// Picks the rows that say something, without the series that never sold.
-    pub(crate) fn of(prepared: &Prepared, sku: usize) -> Self {
+    pub(crate) fn of(prepared: &Prepared, sku: usize, unseen: Unseen) -> Self {
         let c = prepared.panel.columns();
-        let columns = prepared.frame.columns();
+        let substitutes = Substitutes::of(prepared, sku);
+        let frame_columns = prepared.frame.columns();
+        let partners = frame_columns..frame_columns + substitutes.listed.len();
+        let columns = partners.end + usize::from(unseen == Unseen::Apart);
+        let mut priors = vec![(0.0, FAINT); columns];
+        if let Unseen::Known { mean, variance } = unseen {
+            priors[SIGNAL] = (mean, 1.0 / variance.max(SURE));
+        }
         let mut picked = Self {
             rows: Vec::new(),
             columns,
+            partners: partners.clone(),
+            rest: substitutes.rest > 0.0 || substitutes.listed.is_empty(),
+            priors,
             x: Vec::new(),
             units: Vec::new(),
             log_exposure: Vec::new(),
@@ -110,7 +172,14 @@ impl SkuRows {
                 continue;
             }
             for row in usable {
-                prepared.write_row(row, &mut line);
+                prepared.write_row(row, &mut line[..frame_columns]);
+                line[CROSS] = substitutes.write(prepared, row, &mut line[partners.clone()]);
+                if unseen == Unseen::Apart && prepared.is_promoted(row) {
+                    line[columns - 1] = line[SIGNAL];
+                    line[SIGNAL] = 0.0;
+                } else if unseen == Unseen::Apart {
+                    line[columns - 1] = 0.0;
+                }
                 picked.x.extend_from_slice(&line);
                 picked.rows.push(row);
                 picked.units.push(c.units[row]);
@@ -133,6 +202,19 @@ impl SkuRows {
 
     pub(crate) fn line(&self, at: usize) -> &[f64] {
         &self.x[at * self.columns..(at + 1) * self.columns]
+    }
+
+    /// Adds regressors; `write` gets a row of the panel and its line with the new ones at its end.
+    pub(crate) fn widen(&mut self, more: usize, write: impl Fn(usize, &mut [f64])) {
+        let columns = self.columns + more;
+        let mut x = vec![0.0; self.rows.len() * columns];
+        for (at, line) in x.chunks_mut(columns).enumerate() {
+            line[..self.columns].copy_from_slice(self.line(at));
+            write(self.rows[at], line);
+        }
+        self.x = x;
+        self.columns = columns;
+        self.priors.resize(columns, (0.0, FAINT));
     }
 
     /// Fills the dip column with the household stock that these lift terms leave.
@@ -178,7 +260,8 @@ impl SkuRows {
         (levels[self.place[at] as usize] + dot + self.log_exposure[at]).clamp(-20.0, 20.0)
     }
 
-    fn working(&self, levels: &[f64], effects: &[f64], dispersion: &Dispersion) -> Working {
+    /// `shocks` are what is known of each period's common shock: it says how much more was wanted than a shelf held.
+    fn working(&self, levels: &[f64], effects: &[f64], dispersion: &Dispersion, shocks: &[f64]) -> Working {
         let n = self.rows.len();
         let mut working = Working {
             mean: Vec::with_capacity(n),
@@ -186,6 +269,7 @@ impl SkuRows {
             weight: Vec::with_capacity(n),
             difference: Vec::with_capacity(n),
             hidden: vec![0.0; n],
+            slack: vec![0.0; n],
         };
         for at in 0..n {
             let mean = self.log_mean(at, levels, effects).exp();
@@ -193,13 +277,15 @@ impl SkuRows {
             let mut difference = self.units[at] - mean;
             let mut residual = difference / mean;
             if self.censored[at] {
-                let variance = dispersion.variance(mean).max(mean);
-                let (expected, left) = given_at_least(mean, variance, self.units[at]);
+                let shocked = mean * shocks[self.time[at] as usize].clamp(-SHOCK_MAX, SHOCK_MAX).exp();
+                let variance = dispersion.variance_in_period(shocked).max(shocked);
+                let (expected, left) = given_at_least(shocked, variance, self.units[at]);
                 let information = (1.0 - left / variance).clamp(INFORMATION_MIN, 1.0);
                 difference = expected - mean;
-                residual = difference / mean / information;
+                residual = (shocked - mean + (expected - shocked) / information) / mean;
                 weight *= information;
                 working.hidden[at] = left;
+                working.slack[at] = shocked * (left / variance).min(1.0);
             }
             working.mean.push(mean);
             working.weight.push(weight);
@@ -211,7 +297,8 @@ impl SkuRows {
 
     fn right_side(&self, working: &Working, effects: &[f64]) -> (Vec<f64>, Vec<f64>, Vec<f64>) {
         let (mut time, mut place) = (vec![0.0; self.times], vec![0.0; self.places]);
-        let mut columns: Vec<f64> = effects.iter().map(|b| -FAINT * b).collect();
+        let pulls = self.priors.iter().zip(effects);
+        let mut columns: Vec<f64> = pulls.map(|((mean, precision), b)| precision * (mean - b)).collect();
         for at in 0..self.rows.len() {
             let pull = working.weight[at] * working.residual[at];
             time[self.time[at] as usize] += pull;
@@ -233,7 +320,7 @@ impl Equations {
         let by_time = rows.places <= rows.times;
         let shock = 1.0 / dispersion.shock.max(1e-9);
         let (eliminated, kept) = if by_time { (shock, LEVEL) } else { (LEVEL, shock) };
-        let columns = vec![FAINT; rows.columns];
+        let columns: Vec<f64> = rows.priors.iter().map(|(_, precision)| *precision).collect();
         let reduced = Reduced::new(&rows.cells(by_time), weights, &Ridges { eliminated, kept, columns: &columns });
         Self { by_time, reduced }
     }
@@ -249,8 +336,9 @@ impl Equations {
 /// Estimates the effects of one SKU from its own rows, from a start that is kept where there is one.
 pub(crate) fn estimate(rows: &SkuRows, dispersion: &Dispersion, start: Option<&SkuEstimate>) -> SkuEstimate {
     let mut levels = start.map_or_else(|| rows.plain_levels(), |s| s.levels.clone());
-    let mut effects = start.map_or_else(|| vec![0.0; rows.columns], |s| s.effects.clone());
-    let mut working = rows.working(&levels, &effects, dispersion);
+    let mut effects = start.map_or_else(Vec::new, |s| s.effects.clone());
+    effects.resize(rows.columns, 0.0);
+    let mut working = rows.working(&levels, &effects, dispersion, &vec![0.0; rows.times]);
     let mut equations = Equations::new(rows, &working.weight, dispersion);
     for _ in 0..STEPS_MAX {
         let (time, place, columns) = rows.right_side(&working, &effects);
@@ -267,21 +355,24 @@ pub(crate) fn estimate(rows: &SkuRows, dispersion: &Dispersion, start: Option<&S
         let stride = (STRIDE / change.max(1e-12)).min(1.0);
         levels.iter_mut().zip(&level_step).for_each(|(level, step)| *level += stride * step);
         effects.iter_mut().zip(&effect_step).for_each(|(effect, step)| *effect += stride * step);
-        working = rows.working(&levels, &effects, dispersion);
+        working = rows.working(&levels, &effects, dispersion, &shocks(rows, &working, dispersion));
         if change < SETTLED {
             break;
         }
         equations = Equations::new(rows, &working.weight, dispersion);
     }
-    let sampling = sampling(rows, &working, &equations, dispersion);
-    let moments = Moments::of(rows, &working.mean, &working.difference, &working.hidden, dispersion);
-    SkuEstimate { effects, sampling, levels, moments }
+    let directions = Directions::of(rows, &equations);
+    let sampling = sampling(rows, &working, &directions, dispersion);
+    let moments = Moments::of(rows, &working, dispersion);
+    let cross = directions.units[CROSS].iter().zip(&effects).map(|(unit, b)| unit * b).sum();
+    let (leverage, related) = (directions.leverage(), directions.related());
+    SkuEstimate { effects, cross, sampling, leverage, related, partners: rows.partners.clone(), levels, moments }
 }
 
 /// By how much the household stock at each carry would raise the quasi-likelihood: the score statistic of the dip
 /// (Rao 1948), negative where it would say that promotions raise later sales.
 pub(crate) fn dip_gain(rows: &SkuRows, at: &SkuEstimate, dispersion: &Dispersion) -> f64 {
-    let working = rows.working(&at.levels, &at.effects, dispersion);
+    let working = rows.working(&at.levels, &at.effects, dispersion, &vec![0.0; rows.times]);
     let equations = Equations::new(rows, &working.weight, dispersion);
     let (time, place, columns) = rows.right_side(&working, &at.effects);
     let shocks = shocks(rows, &working, dispersion);
@@ -304,17 +395,54 @@ fn shocks(rows: &SkuRows, working: &Working, dispersion: &Dispersion) -> Vec<f64
     sums.iter().map(|&(pull, weight)| pull / weight).collect()
 }
 
-/// Sampling variances of all effects; see the module.
-fn sampling(rows: &SkuRows, working: &Working, equations: &Equations, dispersion: &Dispersion) -> Vec<Sampling> {
+/// What each estimate is made of: the combination of effects that it is, and the row of the inverse that yields it.
+struct Directions {
+    units: Vec<Vec<f64>>,
+    /// Levels and effects.
+    inverse: Vec<(Vec<f64>, Vec<f64>)>,
+    /// Prior precision of the unseen signal.
+    precision: f64,
+}
+
+impl Directions {
+    fn of(rows: &SkuRows, equations: &Equations) -> Self {
+        let units: Vec<Vec<f64>> = (0..rows.columns)
+            .map(|j| {
+                let mut unit = vec![0.0; rows.columns];
+                unit[j] = 1.0;
+                if j == CROSS {
+                    unit[CROSS] = f64::from(u8::from(rows.rest));
+                    unit[rows.partners.clone()].fill(1.0);
+                }
+                unit
+            })
+            .collect();
+        let solve = |unit: &Vec<f64>| equations.solve(vec![0.0; rows.times], vec![0.0; rows.places], unit.clone());
+        let inverse = units.iter().map(solve).collect();
+        Self { units, inverse, precision: rows.priors[SIGNAL].1 }
+    }
+
+    fn covariance(&self, a: usize, b: usize) -> f64 {
+        self.units[a].iter().zip(&self.inverse[b].1).map(|(unit, d)| unit * d).sum()
+    }
+
+    fn leverage(&self) -> Vec<f64> {
+        let own = self.covariance(SIGNAL, SIGNAL);
+        (0..self.units.len()).map(|j| if own > 0.0 { self.covariance(j, SIGNAL) / own } else { 0.0 }).collect()
+    }
+
+    fn related(&self) -> [f64; 3] {
+        [(OWN, FEATURE), (OWN, DISPLAY), (FEATURE, DISPLAY)].map(|(a, b)| {
+            let scale = (self.covariance(a, a) * self.covariance(b, b)).sqrt();
+            if scale > 0.0 { (self.covariance(a, b) / scale).clamp(-1.0, 1.0) } else { 0.0 }
+        })
+    }
+}
+
+/// Sampling variances of all effects; see the module. What is not known of the unseen signal adds to them.
+fn sampling(rows: &SkuRows, working: &Working, directions: &Directions, dispersion: &Dispersion) -> Vec<Sampling> {
     let k = rows.columns;
     let shocks = shocks(rows, working, dispersion);
-    let directions: Vec<(Vec<f64>, Vec<f64>)> = (0..k)
-        .map(|j| {
-            let mut unit = vec![0.0; k];
-            unit[j] = 1.0;
-            equations.solve(vec![0.0; rows.times], vec![0.0; rows.places], unit)
-        })
-        .collect();
     let mut weight_sums = vec![1.0 / dispersion.shock.max(1e-9); rows.times];
     (0..rows.rows.len()).for_each(|at| weight_sums[rows.time[at] as usize] += working.weight[at]);
     // Per period and effect: influence, sum of w a^2, sum of w a.
@@ -323,7 +451,7 @@ fn sampling(rows: &SkuRows, working: &Working, equations: &Equations, dispersion
         let (t, place) = (rows.time[at] as usize, rows.place[at] as usize);
         let (w, line) = (working.weight[at], rows.line(at));
         let surprise = working.residual[at] - shocks[t];
-        for (j, (levels, effects)) in directions.iter().enumerate() {
+        for (j, (levels, effects)) in directions.inverse.iter().enumerate() {
             let a = levels[place] + line.iter().zip(effects).map(|(x, d)| x * d).sum::<f64>();
             let cell = &mut influence[t * k + j];
             cell[0] += w * a * surprise;
@@ -331,7 +459,13 @@ fn sampling(rows: &SkuRows, working: &Working, equations: &Equations, dispersion
             cell[2] += w * a;
         }
     }
-    (0..k).map(|j| clustered(|t| influence[t * k + j], &weight_sums, directions[j].1[j])).collect()
+    (0..k)
+        .map(|j| {
+            let mut found = clustered(|t| influence[t * k + j], &weight_sums, directions.covariance(j, j));
+            found.variance += directions.precision * directions.covariance(j, SIGNAL).powi(2);
+            found
+        })
+        .collect()
 }
 
 /// Variance of one effect from its influence by period, and its degrees of freedom.

@@ -31,7 +31,10 @@ pub use goal::{Goal, Outcomes, Preset, Weights};
 pub use hash::{ContentHash, Hasher, canonical_json, hash_bytes, hash_json};
 pub use ids::{Channel, Group, Place, PlanId, Sku, SnapshotId, Supplier};
 pub use item::{Item, PlaceFact};
-pub use lift::{EffectKind, EffectStatus, Estimate, LiftModel, Response};
+pub use lift::{
+    CurveForm, DepthCurve, EffectKind, EffectStatus, Estimate, LiftModel, PartnerEffect, Response, Sensitivity,
+    UnseenDemand,
+};
 pub use market::{CrossEffect, Funding, Market, ReplanTerms, RunOut, WearOut};
 pub use money::{Currency, Money, MoneyError, Value};
 pub use offer::{Mechanic, Offer, Support};

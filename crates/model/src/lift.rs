@@ -49,6 +49,80 @@ pub struct Estimate {
     /// How far it can be trusted.
     #[serde(flatten)]
     pub status: EffectStatus,
+    /// What demand that promotions follow unseen would do to it; nothing where promotions play no part.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sensitivity: Option<Sensitivity>,
+}
+
+/// Whether places that did not run a promotion sold more than usual in its periods: the trace of demand that whoever
+/// set the promotion saw and the data do not show.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum UnseenDemand {
+    /// They did not, more likely than not.
+    NotFound,
+    /// They sold more, and the estimate is corrected for it.
+    Found,
+    /// They sold less: promotions were set when demand was weak, or shoppers changed places. Not corrected for.
+    Negative,
+    /// Every place ran every promotion, or too few did not: the data cannot tell.
+    NotTestable,
+}
+
+impl UnseenDemand {
+    /// Returns the name in files.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::NotFound => "not_found",
+            Self::Found => "found",
+            Self::Negative => "negative",
+            Self::NotTestable => "not_testable",
+        }
+    }
+}
+
+/// How an estimate stands if promotions follow demand that the data do not show.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Sensitivity {
+    /// Lower end of an interval that holds in 95 % of cases under such a signal, too.
+    pub lo95: f64,
+    /// Upper end of that interval.
+    pub hi95: f64,
+    /// What the places that did not run the promotions say.
+    pub unseen: UnseenDemand,
+    /// Log units by which demand in promoted periods would have to be higher for unseen reasons to let the interval
+    /// contain 0, or 0 where it does already; nothing where no such signal would move the estimate.
+    pub overturned_by: Option<f64>,
+}
+
+/// Shape of the answer to depth, chosen by the evidence.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum CurveForm {
+    /// Concave: deeper cuts bring ever less, and beyond a threshold only.
+    Threshold,
+    /// An elasticity that rises or falls evenly with the log of the price.
+    Quadratic,
+    /// Each class of depths by itself.
+    Steps,
+}
+
+/// How the elasticity changes with depth.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct DepthCurve {
+    /// Its shape.
+    pub form: CurveForm,
+    /// Depths, rising, with the factor on the own-price elasticity at each: straight between them, level beyond.
+    pub factors: Vec<(Depth, f64)>,
+}
+
+/// Effect of one substitute's price on an item.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct PartnerEffect {
+    /// The substitute.
+    pub partner: Sku,
+    /// Log units of the item per log of the substitute's price over its list price: usually positive.
+    pub effect: Estimate,
 }
 
 /// Everything that is known about how one SKU answers to offers.
@@ -62,8 +136,14 @@ pub struct Response {
     pub share_in_group: f64,
     /// Elasticity of own price.
     pub own_price: Estimate,
-    /// Elasticity to the price index of the group's other items.
+    /// How that elasticity changes with depth; nothing where a constant one explains the history as well.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub curve: Option<DepthCurve>,
+    /// Elasticity to the prices of the group's other items together.
     pub cross_price: Estimate,
+    /// Elasticities to the prices of single substitutes, the largest ones that were ever promoted.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub partners: Vec<PartnerEffect>,
     /// Log lift when advertised.
     pub feature: Estimate,
     /// Log lift when displayed.
@@ -139,10 +219,27 @@ impl Response {
     /// Effects are taken as independent. `exp` of the first is the median lift, which decisions use: the mean of a
     /// lognormal grows with its own uncertainty and would favour the items known least.
     pub fn log_lift(&self, depth: Depth, feature: f64, display: f64) -> (f64, f64) {
-        let terms = [(&self.own_price, depth.price_ratio().ln()), (&self.feature, feature), (&self.display, display)];
+        let factor = self.curve.as_ref().map_or(1.0, |curve| curve.factor(depth.share()));
+        let terms =
+            [(&self.own_price, factor * depth.price_ratio().ln()), (&self.feature, feature), (&self.display, display)];
         let mean = terms.iter().map(|(effect, x)| effect.mean * x).sum();
         let variance: f64 = terms.iter().map(|(effect, x)| (effect.se * x).powi(2)).sum();
         (mean, variance.sqrt())
+    }
+}
+
+impl DepthCurve {
+    /// Returns the factor on the elasticity at a depth, a share of the price.
+    pub fn factor(&self, depth: f64) -> f64 {
+        let next = self.factors.partition_point(|(at, _)| at.share() < depth);
+        match (next.checked_sub(1).map(|before| self.factors[before]), self.factors.get(next)) {
+            (None, None) => 1.0,
+            (Some((_, only)), None) => only,
+            (None, Some((_, only))) => *only,
+            (Some((low, from)), Some((high, to))) => {
+                from + (to - from) * (depth - low.share()) / (high.share() - low.share())
+            }
+        }
     }
 }
 

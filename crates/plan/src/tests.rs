@@ -60,7 +60,15 @@ fn settings() -> solve::Settings {
 
 fn estimate(mean: f64, se: f64) -> Estimate {
     let status = EffectStatus::Estimated;
-    Estimate { mean, se, lo95: mean - 1.96 * se, hi95: mean + 1.96 * se, periods_promoted: 9, status }
+    Estimate {
+        mean,
+        se,
+        lo95: mean - 1.96 * se,
+        hi95: mean + 1.96 * se,
+        periods_promoted: 9,
+        status,
+        sensitivity: None,
+    }
 }
 
 fn shop() -> Shop {
@@ -70,7 +78,9 @@ fn shop() -> Shop {
         group: Group::new(format!("g{}", at / 3)),
         share_in_group: 1.0 / 3.0,
         own_price: estimate(-2.5 - 0.3 * at as f64, 0.2),
+        curve: None,
         cross_price: estimate(0.3, 0.1),
+        partners: vec![],
         feature: estimate(0.2, 0.1),
         display: estimate(0.1, 0.1),
         dip: estimate(-0.1, 0.05),

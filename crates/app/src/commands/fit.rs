@@ -128,6 +128,11 @@ struct EffectRow {
     n_periods_promoted: usize,
     status: &'static str,
     reason: String,
+    /// What places that did not run a promotion say of demand that only the planner saw.
+    unseen_demand: &'static str,
+    sensitivity_lo95: Option<f64>,
+    sensitivity_hi95: Option<f64>,
+    overturned_by: Option<f64>,
 }
 
 /// Sums over all past promotions.
@@ -165,28 +170,36 @@ pub fn run(args: &Args, console: &Console) -> anyhow::Result<Ending> {
     Ok(Ending::Done)
 }
 
+/// Rows of one item: its effects, the cross effect on all substitutes together without a partner, then one by one.
 fn effect_rows(response: &Response) -> impl Iterator<Item = EffectRow> + '_ {
-    EffectKind::ALL.into_iter().map(|kind| {
-        let Estimate { mean, se, lo95, hi95, periods_promoted, status } = response.effect(kind).clone();
-        let (status, reason) = match status {
-            EffectStatus::Estimated => ("estimated", String::new()),
-            EffectStatus::Borrowed(reason) => ("borrowed", reason),
-            EffectStatus::NotIdentified(reason) => ("not_identified", reason),
-        };
-        let partner = if kind == EffectKind::CrossPrice { response.group.to_string() } else { String::new() };
-        EffectRow {
-            unit_id: response.sku.to_string(),
-            effect: kind.name(),
-            partner_id: partner,
-            estimate: mean,
-            se,
-            lo95,
-            hi95,
-            n_periods_promoted: periods_promoted,
-            status,
-            reason,
-        }
-    })
+    let effects = EffectKind::ALL.into_iter().map(|kind| effect_row(response, kind, "", response.effect(kind)));
+    let partners = response.partners.iter();
+    effects.chain(partners.map(|p| effect_row(response, EffectKind::CrossPrice, p.partner.as_str(), &p.effect)))
+}
+
+fn effect_row(response: &Response, kind: EffectKind, partner: &str, estimate: &Estimate) -> EffectRow {
+    let (status, reason) = match &estimate.status {
+        EffectStatus::Estimated => ("estimated", ""),
+        EffectStatus::Borrowed(reason) => ("borrowed", reason.as_str()),
+        EffectStatus::NotIdentified(reason) => ("not_identified", reason.as_str()),
+    };
+    let sensitivity = estimate.sensitivity;
+    EffectRow {
+        unit_id: response.sku.to_string(),
+        effect: kind.name(),
+        partner_id: partner.to_owned(),
+        estimate: estimate.mean,
+        se: estimate.se,
+        lo95: estimate.lo95,
+        hi95: estimate.hi95,
+        n_periods_promoted: estimate.periods_promoted,
+        status,
+        reason: reason.to_owned(),
+        unseen_demand: sensitivity.map_or("", |s| s.unseen.name()),
+        sensitivity_lo95: sensitivity.map(|s| s.lo95),
+        sensitivity_hi95: sensitivity.map(|s| s.hi95),
+        overturned_by: sensitivity.and_then(|s| s.overturned_by),
+    }
 }
 
 fn totals(events: &[PromotionEvent]) -> EventTotals {
@@ -229,6 +242,10 @@ fn effect_columns(rows: &[EffectRow]) -> Vec<(&'static str, Column)> {
         ("n_periods_promoted", Column::Whole(rows.iter().map(|row| row.n_periods_promoted as i64).collect())),
         ("status", text(&|row| row.status)),
         ("reason", text(&|row| &row.reason)),
+        ("unseen_demand", text(&|row| row.unseen_demand)),
+        ("sensitivity_lo95", number(&|row| row.sensitivity_lo95.unwrap_or(f64::NAN))),
+        ("sensitivity_hi95", number(&|row| row.sensitivity_hi95.unwrap_or(f64::NAN))),
+        ("overturned_by", number(&|row| row.overturned_by.unwrap_or(f64::NAN))),
     ]
 }
 
@@ -263,7 +280,8 @@ fn event_columns(events: &[PromotionEvent], calendar: Calendar) -> Vec<(&'static
 fn show(summary: &Summary) -> String {
     let mut effects = table(&["Effect", "Median", "Middle half", "Own data", "Borrowed", "Not identified"]);
     for kind in EffectKind::ALL {
-        let of_kind: Vec<&EffectRow> = summary.effects.iter().filter(|row| row.effect == kind.name()).collect();
+        let whole = |row: &&EffectRow| row.effect == kind.name() && row.partner_id.is_empty();
+        let of_kind: Vec<&EffectRow> = summary.effects.iter().filter(whole).collect();
         let count = |status: &str| of_kind.iter().filter(|row| row.status == status).count().to_string();
         let mut values: Vec<f64> = of_kind.iter().map(|row| row.estimate).collect();
         values.sort_by(f64::total_cmp);

@@ -332,6 +332,7 @@ fn response(index: usize, sku: Sku, numbers: &mut Numbers) -> Response {
         hi95: mean + 1.96 * se,
         periods_promoted: index % 30,
         status,
+        sensitivity: None,
     };
     let status = match index % 5 {
         3 => EffectStatus::Borrowed("promoted in 4 periods only".into()),
@@ -344,7 +345,9 @@ fn response(index: usize, sku: Sku, numbers: &mut Numbers) -> Response {
         group: Group::new(CATEGORIES[index % 5]),
         share_in_group: 0.1,
         own_price: estimate(-numbers.between(1.0, 3.0), se, status),
+        curve: None,
         cross_price: estimate(0.2, 0.1, EffectStatus::Estimated),
+        partners: vec![],
         feature: estimate(0.15, 0.05, EffectStatus::Estimated),
         display: estimate(0.0, 0.5, EffectStatus::NotIdentified("never on a display".into())),
         dip: estimate(-0.06, 0.02, EffectStatus::Borrowed("from the category".into())),
