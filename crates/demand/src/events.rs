@@ -13,7 +13,7 @@ use crate::columns::{DIP, DISPLAY, FEATURE, LiftTerms, OWN};
 use crate::distribution::given_at_least;
 use crate::fit::{Fitted, FittedItem, Z95};
 use crate::level::log_expected;
-use crate::partners::{members, row_at};
+use crate::partners::members;
 use crate::prepare::{Evidence, Prepared};
 use endcap_model::{Depth, Panel, Sku, Span};
 use rayon::prelude::*;
@@ -382,7 +382,7 @@ fn cannibalised_units(
         let Some(taken) = taken(fitted, panel, other, sku) else { continue };
         let (mut slope, mut by_period) = (0.0, ByPeriod::default());
         for &row in rows {
-            let Some(found) = row_at(panel, other, c.place[row], c.period[row].0) else { continue };
+            let Some(found) = panel.row_of(other, c.place[row], c.period[row]) else { continue };
             let without = expected.mean[found] * (-taken.mean * prepared.own[row]).exp();
             let lost = expected.mean[found] - without;
             sum.units += lost;

@@ -1,14 +1,18 @@
 //! `fit`: from a panel to everything that is known about its demand.
 
+use crate::boosted::Boosted;
 use crate::columns::{CROSS, DIP, DISPLAY, FEATURE, OWN, SIGNAL};
 use crate::curve;
 use crate::dispersion::Dispersion;
 use crate::effects::{Effects, PASSES, estimate_effects};
 use crate::error::DemandError;
 use crate::level::Memory;
+use crate::newcomers::Newcomers;
 use crate::prepare::Frame;
 use crate::recalibrate::Recalibration;
 use crate::sensitivity::Exposure;
+use crate::sums::Together;
+use crate::tail::{self, Learnt};
 use endcap_model::{AsOf, Estimate, LiftModel, Panel, PartnerEffect, Response, Sku, SnapshotId, Span};
 use serde::{Deserialize, Serialize};
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -42,6 +46,12 @@ pub struct Fitted {
     pub dispersion: Dispersion,
     /// How quickly levels forget.
     pub memory: Memory,
+    /// A second opinion that forecasts are averaged with, where there is enough to learn it from.
+    pub boosted: Option<Boosted>,
+    /// What forecasts items that were never sold, where there are enough like them.
+    pub newcomers: Option<Newcomers>,
+    /// How far cells err together.
+    pub together: Together,
     /// What turns model quantiles into quantiles that hold.
     pub recalibration: Recalibration,
 }
@@ -74,20 +84,21 @@ pub fn fit(
     progress: &(dyn Fn(usize, usize) + Sync),
 ) -> Result<Fitted, DemandError> {
     let span = panel.span().ok_or(DemandError::Empty)?;
-    let held_out = Recalibration::held_out(span);
+    let held_out = tail::held_out(span);
     let passes = if held_out.is_some() { 2 * PASSES } else { PASSES };
     let (done, total) = (AtomicUsize::new(0), passes * panel.skus().len());
     let step = || progress(done.fetch_add(1, Ordering::Relaxed) + 1, total);
-    let recalibrated = held_out.and_then(|tail| {
+    let learnt = held_out.and_then(|tail| {
         let before = panel.within(Span { start: span.start, end: tail.start });
-        let trial = fit_uncalibrated(&before, Span { start: span.start, end: tail.start }, settings, &step)?;
-        Some(Recalibration::learn(&trial, panel, tail))
+        let mut trial = fit_uncalibrated(&before, Span { start: span.start, end: tail.start }, settings, &step)?;
+        Some(tail::learn(&mut trial, panel, tail))
     });
     let mut fitted = fit_uncalibrated(panel, span, settings, &step).ok_or(DemandError::Empty)?;
-    if let Some((recalibration, memory)) = recalibrated {
-        fitted.recalibration = recalibration;
-        fitted.memory = memory;
+    if let Some(Learnt { memory, tried, recalibration, together }) = learnt {
+        fitted.boosted = fitted.boosted.map(|boosted| boosted.with_shares(&tried));
+        (fitted.memory, fitted.recalibration, fitted.together) = (memory, recalibration, together);
     }
+    fitted.newcomers = Newcomers::learn(&fitted.frame.prepare(panel), &fitted.items_of(panel), settings.seed);
     progress(total, total);
     Ok(fitted)
 }
@@ -115,9 +126,13 @@ pub(crate) fn fit_uncalibrated(
     let exposure = Exposure::of(&prepared, &effects);
     let mut order: Vec<usize> = (0..panel.skus().len()).collect();
     order.sort_by(|&a, &b| panel.skus()[a].sku.cmp(&panel.skus()[b].sku));
-    let items = order.iter().map(|&sku| item(panel, &effects, sku)).collect();
+    let own: Vec<FittedItem> = (0..order.len()).map(|sku| item(panel, &effects, sku)).collect();
+    let items = order.iter().map(|&sku| own[sku].clone()).collect();
     let responses = order.iter().map(|&sku| response(panel, &frame, &effects, &exposure, sku)).collect();
     weigh_partners(panel, &mut frame, &effects);
+    let prepared = frame.prepare(panel);
+    let known: Vec<Option<&FittedItem>> = own.iter().map(Some).collect();
+    let boosted = Boosted::learn(&prepared, &known, span, settings.seed);
     let lift = LiftModel {
         snapshot: settings.snapshot.clone(),
         as_of: settings.as_of,
@@ -130,7 +145,18 @@ pub(crate) fn fit_uncalibrated(
     };
     let dispersion = effects.pooled_dispersion;
     let memory = Memory::usual(span);
-    Some(Fitted { lift, frame, items, dispersion, memory, recalibration: Recalibration::default() })
+    let recalibration = Recalibration::default();
+    Some(Fitted {
+        lift,
+        frame,
+        items,
+        dispersion,
+        memory,
+        boosted,
+        newcomers: None,
+        together: Together::default(),
+        recalibration,
+    })
 }
 
 fn item(panel: &Panel, effects: &Effects, sku: usize) -> FittedItem {
@@ -192,6 +218,11 @@ impl FittedItem {
 }
 
 impl Fitted {
+    /// What forecasts need about each SKU of a panel.
+    pub(crate) fn items_of(&self, panel: &Panel) -> Vec<Option<&FittedItem>> {
+        panel.skus().iter().map(|entry| self.item(&entry.sku)).collect()
+    }
+
     /// Finds what forecasts need about a SKU.
     pub(crate) fn item(&self, sku: &Sku) -> Option<&FittedItem> {
         let at = self.items.binary_search_by(|item| item.sku.cmp(sku)).ok()?;

@@ -6,11 +6,13 @@
 //! Means multiply levels with `exp` of pooled effects. Spread is counting noise, noise of cells, shocks of periods and
 //! what is not known of level and lift; quantiles go through the recalibration learnt on the held-out tail.
 
+use crate::boosted::{Boosted, Joined, Said, blend};
 use crate::columns::{DIP, DISPLAY, FEATURE, LiftTerms, OWN};
 use crate::distribution::quantile;
 use crate::error::DemandError;
 use crate::fit::{Fitted, FittedItem};
 use crate::level::{Level, Memory, SkuBase, log_expected};
+use crate::newcomers;
 use crate::prepare::Prepared;
 use endcap_model::{Forecast, ForecastRow, Panel, Place, Sku};
 use rayon::prelude::*;
@@ -49,6 +51,7 @@ pub fn forecast(fitted: &Fitted, history: &Panel, future: &Panel, levels: &[f64]
     let histories = histories(fitted, &past);
     let all: Vec<Vec<Level>> = histories.par_iter().map(|h| h.base.levels(&fitted.memory, origin)).collect();
     let usual = UsualLevels::of(history, &all);
+    let second = fitted.boosted.as_ref().map(|boosted| SecondOpinion::of(boosted, fitted, history, future));
     let cells: Vec<Vec<CellForecast>> = (0..future.skus().len())
         .into_par_iter()
         .map(|sku| {
@@ -62,13 +65,77 @@ pub fn forecast(fitted: &Fitted, history: &Panel, future: &Panel, levels: &[f64]
                 let closing = known.zip(place).and_then(|(sku, place)| histories[sku].closing.get(&place).copied());
                 (level, closing)
             };
-            sku_cells(&ahead, sku, item, fitted.lift.dip_carry, find)
+            let mut cells = sku_cells(&ahead, sku, item, fitted.lift.dip_carry, find);
+            if let Some(second) = &second {
+                cells.iter_mut().for_each(|cell| second.blend(&ahead, cell, item));
+            }
+            cells
         })
         .collect();
     let mut rows: Vec<ForecastRow> =
         cells.par_iter().flatten_iter().map(|cell| forecast_row(fitted, &ahead, cell, levels)).collect();
+    rows.extend(newcomers(fitted, &ahead).iter().map(|cell| forecast_row(fitted, &ahead, cell, levels)));
     rows.sort_by(|a, b| (&a.sku, &a.place, a.period).cmp(&(&b.sku, &b.place, b.period)));
     Ok(Forecast { calendar: future.calendar(), levels: levels.to_vec(), rows })
+}
+
+/// Forecasts the cells of items that the model does not know.
+fn newcomers(fitted: &Fitted, ahead: &Prepared) -> Vec<CellForecast> {
+    let unknown = |sku: &usize| fitted.item(&ahead.panel.skus()[*sku].sku).is_none();
+    let rows: Vec<usize> =
+        (0..ahead.panel.skus().len()).filter(unknown).flat_map(|sku| ahead.panel.rows_of(sku)).collect();
+    let Some(newcomers) = fitted.newcomers.as_ref().filter(|_| !rows.is_empty()) else { return Vec::new() };
+    let expected = newcomers.expect(ahead, &rows);
+    rows.into_iter()
+        .zip(expected)
+        .filter_map(|(row, expected)| {
+            let newcomers::Expected { mean, baseline, variance } = expected?;
+            Some(CellForecast { row, mean, baseline, variance })
+        })
+        .collect()
+}
+
+/// What the boosted trees say of the cells to forecast, by row.
+struct SecondOpinion<'a> {
+    boosted: &'a Boosted,
+    said: Vec<Said>,
+    origin: i32,
+}
+
+impl<'a> SecondOpinion<'a> {
+    fn of(boosted: &'a Boosted, fitted: &Fitted, history: &Panel, future: &Panel) -> Self {
+        let joined = Joined::of(history, future, &fitted.frame);
+        let prepared = fitted.frame.prepare(&joined.panel);
+        let said = boosted.means(&prepared, &fitted.items_of(&joined.panel), joined.origin);
+        let said = joined.rows.iter().map(|row| row.map_or(Said::NOTHING, |row| said[row])).collect();
+        Self { boosted, said, origin: joined.origin }
+    }
+
+    fn blend(&self, ahead: &Prepared, cell: &mut CellForecast, item: &FittedItem) {
+        let period = ahead.panel.columns().period[cell.row].0;
+        cell.blend(self.boosted, self.said[cell.row], (ahead, period - self.origin + 1), item);
+    }
+}
+
+impl CellForecast {
+    /// Takes the mean with what the trees say of a cell so many periods after the origin, with and without its promotion.
+    pub(crate) fn blend(
+        &mut self,
+        boosted: &Boosted,
+        said: Said,
+        (prepared, ahead): (&Prepared, i32),
+        item: &FittedItem,
+    ) {
+        if !(self.mean > 0.0 && self.baseline > 0.0 && said.planned > 0.0 && said.bare > 0.0) {
+            return;
+        }
+        let mean = blend(self.mean, said.planned, boosted.share(prepared.is_promoted(self.row), ahead));
+        let times = mean / self.mean;
+        let unsure = self.variance - item.dispersion.variance(self.mean);
+        self.variance = item.dispersion.variance(mean) + unsure * times * times;
+        self.baseline = blend(self.baseline, said.bare, boosted.share(false, ahead));
+        self.mean = mean;
+    }
 }
 
 fn check(fitted: &Fitted, history: &Panel, future: &Panel, levels: &[f64]) -> Result<(), DemandError> {
@@ -84,7 +151,7 @@ fn check(fitted: &Fitted, history: &Panel, future: &Panel, levels: &[f64]) -> Re
     let unknown = (0..future.skus().len())
         .filter(|&sku| !future.rows_of(sku).is_empty())
         .map(|sku| &future.skus()[sku].sku)
-        .find(|sku| fitted.item(sku).is_none());
+        .find(|sku| fitted.item(sku).is_none() && fitted.newcomers.is_none());
     unknown.map_or(Ok(()), |sku| Err(DemandError::UnknownSku(sku.clone())))
 }
 

@@ -3,9 +3,10 @@
 //! Never reads a store: it is handed a panel cut at the moment that it may know. Never gives a confident number
 //! where the data cannot tell: every effect carries its interval and its status. Methods and sources are named in the
 //! modules; the order of work is `prepare` -> `response` (each SKU) -> `signal`, `pool`, `pairs` (all SKUs) -> `curve` ->
-//! `sensitivity` -> `level` -> `forecast`.
+//! `sensitivity` -> `level`, `boosted`, `newcomers` -> `tail` (what held-out periods teach) -> `forecast` -> `sums`.
 
 mod backtest;
+mod boosted;
 pub mod booster;
 pub mod coefficients;
 mod columns;
@@ -22,6 +23,7 @@ mod forecast;
 mod identify;
 mod level;
 mod linear;
+mod newcomers;
 pub mod overrides;
 mod pairs;
 mod partners;
@@ -33,15 +35,20 @@ mod response;
 mod season;
 mod sensitivity;
 mod signal;
+mod sums;
+mod tail;
 
 pub use backtest::{Backtest, BacktestSettings, Score, backtest};
+pub use boosted::Boosted;
 pub use dispersion::Dispersion;
 pub use error::DemandError;
 pub use events::{PromotionEvent, Split, events};
 pub use fit::{FitSettings, Fitted, FittedItem, fit};
 pub use forecast::forecast;
 pub use level::Memory;
+pub use newcomers::Newcomers;
 pub use partners::Partners;
 pub use prepare::{ControlScale, Frame, PROMOTED_RATIO};
 pub use recalibrate::Recalibration;
 pub use season::Season;
+pub use sums::{Together, Total, totals};

@@ -4,12 +4,16 @@
 //! histories can tell. So the largest substitutes that were ever promoted get an effect each, pulled towards what all
 //! pairs have in common (see `effects`), and the others share one.
 
-use endcap_model::{Group, Panel, Period, Sku};
+use endcap_model::{Group, Panel, Sku};
+use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 
-/// Most substitutes of one item that get an effect of their own.
+/// Most substitutes of one item that get an effect of their own, and how many periods of history each takes.
 const LISTED_MAX: usize = 8;
+const PERIODS_EACH: usize = 12;
+/// Correlation of price cuts from which two items are promoted together, so that nothing tells their effects apart.
+const TOGETHER: f64 = 0.7;
 /// Fewest periods in which a substitute must have been promoted.
 const PERIODS_MIN: usize = 3;
 
@@ -25,17 +29,20 @@ pub struct Partners {
 impl Partners {
     /// Chooses the substitutes of every item of a history, weighted by their shares.
     pub(crate) fn choose(panel: &Panel, shares: &BTreeMap<Sku, f64>) -> BTreeMap<Sku, Self> {
-        let promoted: Vec<usize> = (0..panel.skus().len()).map(|sku| periods_promoted(panel, sku)).collect();
+        let cuts: Vec<Cuts> = (0..panel.skus().len()).into_par_iter().map(|sku| Cuts::of(panel, sku)).collect();
+        let most = LISTED_MAX.min(panel.span().map_or(0, |span| span.len()) / PERIODS_EACH);
         let share = |sku: usize| shares.get(&panel.skus()[sku].sku).copied().unwrap_or(0.0).max(1e-9);
         let mut all = BTreeMap::new();
         for skus in members(panel).into_values() {
-            let mut moving: Vec<usize> = skus.iter().copied().filter(|&sku| promoted[sku] >= PERIODS_MIN).collect();
+            let mut moving: Vec<usize> =
+                skus.iter().copied().filter(|&sku| cuts[sku].promoted >= PERIODS_MIN).collect();
             let name = |sku: usize| &panel.skus()[sku].sku;
             moving.sort_by(|&a, &b| share(b).total_cmp(&share(a)).then_with(|| name(a).cmp(name(b))));
             let total: f64 = skus.iter().map(|&sku| share(sku)).sum();
             for &sku in &skus {
                 let others = total - share(sku);
-                let partners = moving.iter().copied().filter(|&other| other != sku).take(LISTED_MAX);
+                let apart = |other: &usize| *other != sku && cuts[sku].correlation(&cuts[*other]) < TOGETHER;
+                let partners = moving.iter().copied().filter(apart).take(most);
                 let listed: Vec<(Sku, f64)> =
                     partners.map(|other| (name(other).clone(), share(other) / others.max(1e-9))).collect();
                 let rest = 1.0 - listed.iter().map(|(_, weight)| weight).sum::<f64>();
@@ -74,24 +81,40 @@ pub(crate) fn members(panel: &Panel) -> BTreeMap<&Group, Vec<usize>> {
     members
 }
 
-/// Finds the row of an item at a place in a period.
-pub(crate) fn row_at(panel: &Panel, sku: usize, place: u32, period: i32) -> Option<usize> {
-    let c = panel.columns();
-    let rows = panel.rows_of(sku);
-    let (mut low, mut high) = (rows.start, rows.end);
-    while low < high {
-        let middle = (low + high) / 2;
-        if (c.place[middle], c.period[middle].0) < (place, period) {
-            low = middle + 1;
-        } else {
-            high = middle;
-        }
-    }
-    (low < rows.end && (c.place[low], c.period[low]) == (place, Period(period))).then_some(low)
+/// Mean log price ratio of an item by period, over its places.
+struct Cuts {
+    by_period: BTreeMap<i32, f64>,
+    /// Periods in which it was promoted anywhere.
+    promoted: usize,
 }
 
-fn periods_promoted(panel: &Panel, sku: usize) -> usize {
-    let c = panel.columns();
-    let promoted = panel.rows_of(sku).filter(|&row| crate::reference::is_promoted(panel, row));
-    promoted.map(|row| c.period[row]).collect::<BTreeSet<_>>().len()
+impl Cuts {
+    fn of(panel: &Panel, sku: usize) -> Self {
+        let c = panel.columns();
+        let mut sums: BTreeMap<i32, (f64, f64)> = BTreeMap::new();
+        for row in panel.rows_of(sku) {
+            let sum = sums.entry(c.period[row].0).or_default();
+            sum.0 += (c.price[row] / c.base_price[row]).ln();
+            sum.1 += 1.0;
+        }
+        let promoted = panel.rows_of(sku).filter(|&row| crate::reference::is_promoted(panel, row));
+        let promoted = promoted.map(|row| c.period[row]).collect::<BTreeSet<_>>().len();
+        Self { by_period: sums.into_iter().map(|(period, (sum, n))| (period, sum / n)).collect(), promoted }
+    }
+
+    /// Correlation over the periods that both have; 0 where one never moved.
+    fn correlation(&self, other: &Self) -> f64 {
+        let both: Vec<(f64, f64)> = self
+            .by_period
+            .iter()
+            .filter_map(|(period, own)| other.by_period.get(period).map(|theirs| (*own, *theirs)))
+            .collect();
+        let n = both.len().max(1) as f64;
+        let (a, b) = (both.iter().map(|p| p.0).sum::<f64>() / n, both.iter().map(|p| p.1).sum::<f64>() / n);
+        let sums = both.iter().fold([0.0; 3], |[xy, xx, yy], (x, y)| {
+            [xy + (x - a) * (y - b), xx + (x - a).powi(2), yy + (y - b).powi(2)]
+        });
+        let scale = (sums[1] * sums[2]).sqrt();
+        if scale > 0.0 { sums[0] / scale } else { 0.0 }
+    }
 }

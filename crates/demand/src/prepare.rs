@@ -8,7 +8,7 @@
 //! out in the period: their units are a lower bound of demand (censored). Rows out of stock with nothing sold, or on
 //! sale for less than [`ON_SALE_MIN`], say nothing and get no weight.
 
-use crate::partners::{Partners, members, positions, row_at};
+use crate::partners::{Partners, members, positions};
 use crate::season::Season;
 use endcap_model::{Calendar, DepthCurve, Panel, Sku, Span};
 use rayon::prelude::*;
@@ -232,7 +232,7 @@ fn cross_prices(panel: &Panel, frame: &Frame, own: &[f64], regular: &[f64]) -> (
                     let (others, mut rest, mut rest_own) = (weight - s, weight - s, sum_own - s * own[row]);
                     let mut price = 0.0;
                     for &(partner, weight) in &listed {
-                        if let Some(at) = row_at(panel, partner, c.place[row], c.period[row].0) {
+                        if let Some(at) = panel.row_of(partner, c.place[row], c.period[row]) {
                             price += weight * own[at];
                             rest -= share(partner);
                             rest_own -= share(partner) * own[at];

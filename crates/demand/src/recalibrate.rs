@@ -10,30 +10,17 @@
 //! and Meier (1958) for the product-limit estimate.
 
 use crate::distribution::middle_rank;
-use crate::fit::Fitted;
-use crate::forecast::{CellForecast, SkuHistory, histories, sku_cells};
-use crate::level::{Level, Memory};
+use crate::forecast::CellForecast;
 use crate::prepare::{Evidence, Prepared};
-use endcap_model::{Panel, Span};
-use rayon::prelude::*;
+use crate::tail::{HeldOut, shows_all_demand};
 use serde::{Deserialize, Serialize};
 
-/// Fewest periods of history before a tail can be held out.
-const HISTORY_MIN: usize = 24;
-/// Origins inside the tail.
-const ORIGINS: i32 = 3;
-/// Least relative variance that the choice of a memory reckons with, so that single large cells do not decide it.
-const SPREAD_MIN: f64 = 0.1;
-/// SKUs on which the memory of levels is chosen.
-const SKUS_SAMPLED: usize = 150;
 /// Expected units that part the volume classes.
 const VOLUMES: [f64; 4] = [1.0, 3.0, 8.0, 20.0];
 /// Levels at which the map is kept.
 const KNOTS: [f64; 15] = [0.005, 0.01, 0.025, 0.05, 0.1, 0.2, 0.35, 0.5, 0.65, 0.8, 0.9, 0.95, 0.975, 0.99, 0.995];
 /// Observations that the identity map is worth in a class.
 const IDENTITY_WORTH: f64 = 60.0;
-/// Share of the time on sale from which sales show all demand.
-const ALL_DAY: f64 = 0.97;
 
 /// Rank of what a cell sold in its forecast distribution; a lower bound of its demand's rank where stock ran out.
 #[derive(Clone, Copy, Debug)]
@@ -54,38 +41,15 @@ pub struct Recalibration {
 }
 
 impl Recalibration {
-    /// Returns the tail to hold out, or nothing where the history is too short: a quarter, at most 42 periods.
-    pub(crate) fn held_out(span: Span) -> Option<Span> {
-        let periods = span.len();
-        let tail = (periods / 4).min(42) as i32;
-        (periods >= HISTORY_MIN).then(|| Span { start: span.end.plus(-tail), end: span.end })
-    }
-
-    /// Learns the map, and the memory of levels that forecasts the tail best, from a fit on what came before it.
-    pub(crate) fn learn(trial: &Fitted, panel: &Panel, tail: Span) -> (Self, Memory) {
-        let known = panel.within(Span { start: trial.lift.span.start, end: tail.end });
-        let prepared = trial.frame.prepare(&known);
-        let histories = histories(trial, &prepared);
-        let stride = (tail.len() as i32 / ORIGINS).max(1);
-        let origins: Vec<Span> = (0..ORIGINS)
-            .map(|at| Span {
-                start: tail.start.plus(at * stride),
-                end: tail.start.plus((at + 2) * stride).min(tail.end),
-            })
-            .filter(|span| !span.is_empty())
-            .collect();
-        let futures: Vec<Panel> = origins.iter().map(|&span| known.within(span)).collect();
-        let ahead: Vec<Prepared> = futures.iter().map(|future| trial.frame.prepare(future)).collect();
-        let memory = best_memory(trial, &histories, &ahead, &origins);
+    /// Learns the map from held-out cells.
+    pub(crate) fn learn(ahead: &[Prepared], cells: &[Vec<HeldOut>]) -> Self {
         let mut ranks: Vec<Vec<Rank>> = vec![Vec::new(); classes()];
-        for (at, span) in origins.iter().enumerate() {
-            let found: Vec<Vec<(usize, Rank)>> = (0..panel.skus().len())
-                .into_par_iter()
-                .map(|sku| sku_ranks(trial, &ahead[at], sku, &histories[sku].levels(&memory, span.start.0)))
-                .collect();
-            found.into_iter().flatten().for_each(|(class, rank)| ranks[class].push(rank));
+        for (prepared, cells) in ahead.iter().zip(cells) {
+            for (class, rank) in cells.iter().filter_map(|held| rank(prepared, &held.cell)) {
+                ranks[class].push(rank);
+            }
         }
-        (Self::of_ranks(ranks), memory)
+        Self::of_ranks(ranks)
     }
 
     fn of_ranks(mut ranks: Vec<Vec<Rank>>) -> Self {
@@ -145,71 +109,14 @@ fn inverse(steps: &[(f64, f64)], level: f64) -> f64 {
     if y1 > y0 { x0 + (x1 - x0) * (level - y0) / (y1 - y0) } else { x1 }
 }
 
-/// Chooses the memory of levels that forecasts the tail best, on an even sample of the SKUs.
-fn best_memory(trial: &Fitted, histories: &[SkuHistory], ahead: &[Prepared], origins: &[Span]) -> Memory {
-    let candidates = Memory::candidates(trial.lift.span);
-    let stride = histories.len().div_ceil(SKUS_SAMPLED).max(1);
-    let sample: Vec<usize> = (0..histories.len()).step_by(stride).collect();
-    let losses: Vec<Vec<f64>> = sample
-        .into_par_iter()
-        .map(|sku| {
-            let mut sums = vec![0.0; candidates.len()];
-            let spread = (trial.dispersion.cells + trial.dispersion.shock).max(SPREAD_MIN);
-            for (prepared, span) in ahead.iter().zip(origins) {
-                let cells = relative_cells(trial, prepared, sku);
-                let long = histories[sku].base.long_levels(span.start.0);
-                for (sum, memory) in sums.iter_mut().zip(&candidates) {
-                    let levels = histories[sku].base.recent_levels(memory, span.start.0, &long);
-                    *sum += cells.iter().map(|cell| loss(prepared, cell, spread, &levels)).sum::<f64>();
-                }
-            }
-            sums
-        })
-        .collect();
-    let total = |at: usize| losses.iter().map(|sums| sums[at]).sum::<f64>();
-    let best = (0..candidates.len()).min_by(|&a, &b| total(a).total_cmp(&total(b)));
-    best.map_or(trial.memory, |at| candidates[at])
-}
-
-/// Forecasts at level 1 of all cells of one SKU.
-fn relative_cells(trial: &Fitted, ahead: &Prepared, sku: usize) -> Vec<CellForecast> {
-    let unit = Level { place: 0, level: 1.0, variance: 0.0 };
-    let item = trial.item(&ahead.panel.skus()[sku].sku);
-    item.map_or_else(Vec::new, |item| sku_cells(ahead, sku, item, trial.lift.dip_carry, |_| (unit, None)))
-}
-
-/// Negative-binomial log loss of one cell's mean, without the part that no level changes.
-fn loss(ahead: &Prepared, cell: &CellForecast, spread: f64, levels: &[Level]) -> f64 {
-    let c = ahead.panel.columns();
-    let Some(level) = level_of(levels, c.place[cell.row]) else { return 0.0 };
-    if ahead.evidence[cell.row] != Evidence::Counted {
-        return 0.0;
+/// Class and rank of an observed cell; nothing where nothing can be said.
+fn rank(ahead: &Prepared, cell: &CellForecast) -> Option<(usize, Rank)> {
+    if cell.mean <= 0.0 || ahead.evidence[cell.row] == Evidence::Nothing {
+        return None;
     }
-    let mean = (level.level * cell.mean * ahead.exposure[cell.row]).max(1e-6);
-    let units = c.units[cell.row];
-    (units + 1.0 / spread) * (mean + 1.0 / spread).ln() - units * mean.ln()
-}
-
-fn level_of(levels: &[Level], place: u32) -> Option<Level> {
-    levels.iter().find(|level| level.place == place).copied()
-}
-
-/// Class and rank of every observed cell of one SKU.
-fn sku_ranks(trial: &Fitted, ahead: &Prepared, sku: usize, levels: &[Level]) -> Vec<(usize, Rank)> {
-    let c = ahead.panel.columns();
-    let Some(item) = trial.item(&ahead.panel.skus()[sku].sku) else { return Vec::new() };
-    let nothing = Level { place: u32::MAX, level: 0.0, variance: 0.0 };
-    let cells =
-        sku_cells(ahead, sku, item, trial.lift.dip_carry, |place| (level_of(levels, place).unwrap_or(nothing), None));
-    cells
-        .iter()
-        .filter(|cell| cell.mean > 0.0 && ahead.evidence[cell.row] != Evidence::Nothing)
-        .map(|cell| {
-            let in_stock = ahead.evidence[cell.row] == Evidence::Counted && ahead.exposure[cell.row] >= ALL_DAY;
-            let value = middle_rank(cell.mean, cell.variance, c.units[cell.row]);
-            (class(ahead.is_promoted(cell.row), cell.mean), Rank { value, in_stock })
-        })
-        .collect()
+    let value = middle_rank(cell.mean, cell.variance, ahead.panel.columns().units[cell.row]);
+    let rank = Rank { value, in_stock: shows_all_demand(ahead, cell.row) };
+    Some((class(ahead.is_promoted(cell.row), cell.mean), rank))
 }
 
 #[cfg(test)]

@@ -17,7 +17,7 @@ use crate::columns::{CROSS, DIP, DISPLAY, FEATURE, LiftTerms, OWN, SIGNAL};
 use crate::dispersion::{Dispersion, Moments};
 use crate::distribution::given_at_least;
 use crate::linear::{Cells, Parts, Reduced, Ridges};
-use crate::partners::{positions, row_at};
+use crate::partners::positions;
 use crate::prepare::{Evidence, Prepared};
 use crate::signal::Unseen;
 use std::collections::BTreeMap;
@@ -130,7 +130,7 @@ impl Substitutes {
         let c = prepared.panel.columns();
         let mut others = prepared.cross[row];
         for (&(partner, weight), x) in self.listed.iter().zip(out) {
-            *x = row_at(prepared.panel, partner, c.place[row], c.period[row].0).map_or(0.0, |at| prepared.own[at]);
+            *x = prepared.panel.row_of(partner, c.place[row], c.period[row]).map_or(0.0, |at| prepared.own[at]);
             others -= weight * *x;
         }
         if self.rest > 0.0 { others / self.rest } else { 0.0 }

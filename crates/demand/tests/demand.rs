@@ -4,7 +4,7 @@
 //! obeys, demand that follows a season which promotions follow too, shocks common to all stores of a week, gamma noise
 //! per cell, cupboards that fill up, and shelves that run empty.
 
-use endcap_demand::{BacktestSettings, DemandError, FitSettings, Fitted, backtest, events, fit, forecast};
+use endcap_demand::{BacktestSettings, DemandError, FitSettings, Fitted, backtest, events, fit, forecast, totals};
 use endcap_model::{
     Calendar, Control, EffectKind, EffectStatus, Panel, PanelColumns, Period, PlaceEntry, SkuEntry, Span,
 };
@@ -375,4 +375,77 @@ fn a_promotion_ahead_lifts_its_periods_and_lowers_the_ones_after() {
     assert!(promoted[2].mean > 1.3 * plain[2].mean);
     assert!((promoted[2].baseline / plain[2].mean - 1.0).abs() < 1e-9);
     assert!(promoted[3].mean < plain[3].mean && promoted[1].mean == plain[1].mean);
+}
+
+/// The rows of a panel for which a condition holds.
+fn rows_where(panel: &Panel, keep: impl Fn(usize) -> bool) -> Panel {
+    let c = panel.columns();
+    let rows: Vec<usize> = (0..panel.len()).filter(|&row| keep(row)).collect();
+    let pick = |values: &[f64]| rows.iter().map(|&row| values[row]).collect::<Vec<f64>>();
+    let columns = PanelColumns {
+        sku: rows.iter().map(|&row| c.sku[row]).collect(),
+        place: rows.iter().map(|&row| c.place[row]).collect(),
+        period: rows.iter().map(|&row| c.period[row]).collect(),
+        units: pick(&c.units),
+        price: pick(&c.price),
+        base_price: pick(&c.base_price),
+        feature: pick(&c.feature),
+        display: pick(&c.display),
+        stockout_share: pick(&c.stockout_share),
+        controls: c.controls.iter().map(|k| Control { name: k.name.clone(), values: pick(&k.values) }).collect(),
+    };
+    Panel::new(panel.calendar(), panel.skus().to_vec(), panel.places().to_vec(), columns).unwrap()
+}
+
+#[test]
+fn an_item_without_history_is_forecast_from_its_likes() {
+    let (panel, _) = world(81, &World { skus: 16, ..SMALL });
+    let c = panel.columns();
+    let known = rows_where(&panel, |row| c.sku[row] != 0);
+    let mut others = known.skus().to_vec();
+    others.remove(0);
+    let mut columns = known.columns().clone();
+    columns.sku.iter_mut().for_each(|sku| *sku -= 1);
+    let known = Panel::new(known.calendar(), others, known.places().to_vec(), columns).unwrap();
+    let model = fitted(&known);
+    let new = rows_where(&panel, |row| c.sku[row] == 0 && c.period[row].0 >= 60);
+    let rows = forecast(&model, &known, &new, &[0.05, 0.95]).unwrap().rows;
+    assert_eq!(rows.len(), new.len());
+    let sold: f64 = new.columns().units.iter().sum();
+    let expected: f64 = rows.iter().map(|row| row.mean).sum();
+    assert!((0.4..2.5).contains(&(expected / sold)), "{expected} for {sold}");
+    let inside = rows
+        .iter()
+        .zip(&new.columns().units)
+        .filter(|(row, units)| (row.quantiles[0]..=row.quantiles[1]).contains(*units));
+    assert!(inside.count() * 10 > 7 * rows.len());
+    let lift = |promoted: bool| {
+        let of = rows.iter().zip(&new.columns().price).filter(|(_, price)| (**price < 1.9) == promoted);
+        let (sum, n) = of.fold((0.0, 0.0), |(sum, n), (row, _)| (sum + row.mean, n + 1.0));
+        sum / n
+    };
+    assert!(lift(true) > 1.2 * lift(false));
+}
+
+#[test]
+fn sums_of_cells_are_covered_where_their_own_spreads_would_be_too_narrow() {
+    let (mut inside, mut narrow, mut periods) = (0, 0, 0);
+    for seed in 91..95 {
+        let (panel, _) = world(seed, &World { skus: 8, places: 6, weeks: 96, dip: 0.2, supply: None });
+        let c = panel.columns();
+        let past = rows_where(&panel, |row| c.period[row].0 < 88);
+        let ahead = rows_where(&panel, |row| c.period[row].0 >= 88);
+        let model = fitted(&past);
+        let told = forecast(&model, &past, &ahead, &[0.05, 0.95]).unwrap();
+        let group = |sku: &endcap_model::Sku| panel.skus().iter().find(|e| e.sku == *sku).map(|e| e.group.clone());
+        for (period, total) in totals(&model, &told, group, |row| Some(row.period), &[0.05, 0.95]) {
+            let of = ahead.columns().period.iter().zip(&ahead.columns().units).filter(|(at, _)| **at == period);
+            let sold: f64 = of.map(|(_, units)| units).sum();
+            let alone: f64 = told.rows.iter().filter(|r| r.period == period).map(|r| r.mean * r.dispersion).sum();
+            inside += usize::from((total.quantiles[0]..=total.quantiles[1]).contains(&sold));
+            narrow += usize::from((sold - total.mean).abs() <= 1.645 * alone.sqrt());
+            periods += 1;
+        }
+    }
+    assert!(inside * 100 >= 75 * periods && narrow < inside, "{inside} and {narrow} of {periods}");
 }

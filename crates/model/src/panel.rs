@@ -6,11 +6,11 @@
 //! being the share of the selling time without stock.
 
 use crate::{Calendar, Group, Period, Place, Sku, Span};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use std::ops::Range;
 
 /// An item of the panel with what it belongs to.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SkuEntry {
     /// The item.
     pub sku: Sku,
@@ -182,6 +182,18 @@ impl Panel {
             start = run.end;
             Some(run)
         })
+    }
+
+    /// Returns the row of a SKU at a place in a period, if there is one.
+    pub fn row_of(&self, sku: usize, place: u32, period: Period) -> Option<usize> {
+        let (rows, c) = (self.rows_of(sku), &self.columns);
+        let cell = |row: usize| (c.place[row], c.period[row]);
+        let (mut low, mut high) = (rows.start, rows.end);
+        while low < high {
+            let middle = low + (high - low) / 2;
+            if cell(middle) < (place, period) { low = middle + 1 } else { high = middle }
+        }
+        (low < rows.end && cell(low) == (place, period)).then_some(low)
     }
 
     /// Returns the span from the first to past the last period, or nothing without rows.

@@ -6,7 +6,7 @@ use anyhow::{Context, bail};
 use endcap_adapters::tables::{self, Column, Table};
 use endcap_demand::Fitted;
 use endcap_model::{
-    Calendar, Control, Forecast, ForecastRow, Panel, PanelColumns, Period, Place, PlaceEntry, Sku, SkuEntry,
+    Calendar, Control, Forecast, ForecastRow, Group, Panel, PanelColumns, Period, Place, PlaceEntry, Sku, SkuEntry,
 };
 use serde::Serialize;
 use std::collections::BTreeMap;
@@ -16,7 +16,8 @@ use std::path::{Path, PathBuf};
 ///
 /// The plan is CSV or Parquet with unit_id, place_id, period, price, and if there are any base_price (else the last
 /// known), feature, display and the controls that are known ahead, such as holiday. Controls that it lacks, such as
-/// weather, are taken at their mean.
+/// weather, are taken at their mean. An item that was never sold is forecast from items like it: give its group_id
+/// and, if there is one, its tier_id.
 #[derive(clap::Args)]
 #[command(
     after_help = "Examples:\n  endcap forecast --panel history.parquet --plan april.csv --controls holiday --out forecast.parquet\n  endcap forecast shop --plan april.csv --quantiles 0.1,0.5,0.9\n\nWrites forecast.parquet."
@@ -59,6 +60,9 @@ struct PeriodTotal {
     period: String,
     units: f64,
     baseline: f64,
+    /// Quantiles of the period's sum: what cells share makes it spread more than they do one by one.
+    #[serde(flatten)]
+    quantiles: BTreeMap<String, f64>,
 }
 
 /// Runs the command.
@@ -77,7 +81,7 @@ pub fn run(args: &Args, console: &Console) -> anyhow::Result<Ending> {
         std::fs::create_dir_all(folder).with_context(|| format!("could not make the folder {}", folder.display()))?;
     }
     write(&file, &forecast)?;
-    console.result(&summary(&forecast, file), show)?;
+    console.result(&summary(&fitted, &forecast, &groups(&future), file), show)?;
     Ok(Ending::Done)
 }
 
@@ -104,6 +108,8 @@ fn future(plan: &Table, history: &Panel, controls: &[String]) -> anyhow::Result<
         (0..n).map(|row| stated[row].or_else(|| known.find(&skus[row], &places[row])).unwrap_or(price[row]));
     let (sku_list, sku) = listed(&skus);
     let (place_list, place) = listed(&places);
+    let mut first_rows = vec![0; sku_list.len()];
+    (0..n).rev().for_each(|row| first_rows[sku[row] as usize] = row);
     let columns = PanelColumns {
         sku,
         place,
@@ -120,11 +126,17 @@ fn future(plan: &Table, history: &Panel, controls: &[String]) -> anyhow::Result<
             .map(|name| Ok(Control { name: name.clone(), values: plan.numbers(name)? }))
             .collect::<anyhow::Result<_>>()?,
     };
-    let groups: BTreeMap<&Sku, &SkuEntry> = history.skus().iter().map(|entry| (&entry.sku, entry)).collect();
-    let entry = |name: &str| {
+    let known: BTreeMap<&Sku, &SkuEntry> = history.skus().iter().map(|entry| (&entry.sku, entry)).collect();
+    let column = |name: &str| if plan.has(name) { plan.text(name) } else { Ok(vec![String::new(); n]) };
+    let (groups, tiers) = (column("group_id")?, column("tier_id")?);
+    let entry = |at: usize, name: &str| {
         let sku = Sku::new(name);
-        groups.get(&sku).map_or_else(
-            || SkuEntry { sku: sku.clone(), group: "".into(), tier: String::new() },
+        known.get(&sku).map_or_else(
+            || {
+                // An item that was never sold is what the plan says of it.
+                let row = first_rows[at];
+                SkuEntry { sku: sku.clone(), group: groups[row].as_str().into(), tier: tiers[row].clone() }
+            },
             |entry| (*entry).clone(),
         )
     };
@@ -136,7 +148,7 @@ fn future(plan: &Table, history: &Panel, controls: &[String]) -> anyhow::Result<
     };
     Panel::new(
         history.calendar(),
-        sku_list.iter().map(|name| entry(name)).collect(),
+        sku_list.iter().enumerate().map(|(at, name)| entry(at, name)).collect(),
         place_list.iter().map(|name| place_entry(name)).collect(),
         columns,
     )
@@ -223,35 +235,45 @@ fn quantile_name(level: f64) -> String {
     }
 }
 
-fn summary(forecast: &Forecast, file: PathBuf) -> Summary {
-    let mut periods: BTreeMap<Period, (f64, f64)> = BTreeMap::new();
-    for row in &forecast.rows {
-        let total = periods.entry(row.period).or_default();
-        total.0 += row.mean;
-        total.1 += row.baseline;
-    }
-    let first = periods.keys().next().copied().unwrap_or(Period(0));
-    let last = periods.keys().next_back().copied().unwrap_or(first);
+fn groups(panel: &Panel) -> BTreeMap<Sku, Group> {
+    panel.skus().iter().map(|entry| (entry.sku.clone(), entry.group.clone())).collect()
+}
+
+fn summary(fitted: &Fitted, forecast: &Forecast, groups: &BTreeMap<Sku, Group>, file: PathBuf) -> Summary {
+    let group = |sku: &Sku| groups.get(sku).cloned();
+    let totals = endcap_demand::totals(fitted, forecast, group, |row| Some(row.period), &forecast.levels);
+    let first = totals.keys().next().copied().unwrap_or(Period(0));
+    let last = totals.keys().next_back().copied().unwrap_or(first);
     let name = |period: Period| forecast.calendar.format(period);
     Summary {
         cells: forecast.rows.len(),
         first_period: name(first),
         last_period: name(last),
-        units: periods.values().map(|total| total.0).sum(),
-        baseline: periods.values().map(|total| total.1).sum(),
+        units: totals.values().map(|total| total.mean).sum(),
+        baseline: totals.values().map(|total| total.baseline).sum(),
         levels: forecast.levels.clone(),
         file,
-        periods: periods
+        periods: totals
             .iter()
-            .map(|(&period, &(units, baseline))| PeriodTotal { period: name(period), units, baseline })
+            .map(|(&period, total)| PeriodTotal {
+                period: name(period),
+                units: total.mean,
+                baseline: total.baseline,
+                quantiles: forecast.levels.iter().map(|&l| quantile_name(l)).zip(total.quantiles.clone()).collect(),
+            })
             .collect(),
     }
 }
 
 fn show(summary: &Summary) -> String {
-    let mut periods = table(&["Period", "Units", "Without promotions"]);
+    let levels = summary.levels.iter().map(|&level| quantile_name(level));
+    let head: Vec<String> =
+        ["Period", "Units", "Without promotions"].map(str::to_owned).into_iter().chain(levels).collect();
+    let mut periods = table(&head.iter().map(String::as_str).collect::<Vec<_>>());
     for total in &summary.periods {
-        periods.add_row([total.period.clone(), format!("{:.0}", total.units), format!("{:.0}", total.baseline)]);
+        let quantiles = summary.levels.iter().map(|&level| total.quantiles[&quantile_name(level)]);
+        let numbers = [total.units, total.baseline].into_iter().chain(quantiles).map(|units| format!("{units:.0}"));
+        periods.add_row([total.period.clone()].into_iter().chain(numbers));
     }
     format!(
         "{} cells, {} to {}: {:.0} units, {:.0} without promotions\n{periods}\nWritten: {}",

@@ -3,8 +3,8 @@
 pub mod ask;
 pub mod backtest;
 pub mod check;
-pub mod compare;
 pub mod coefficients;
+pub mod compare;
 pub mod completions;
 pub mod demo;
 pub mod diff;

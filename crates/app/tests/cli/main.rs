@@ -6,9 +6,9 @@ mod browser;
 mod commands;
 mod compare;
 mod demo;
+mod experiments;
 mod explain;
 mod replan;
-mod experiments;
 
 use assert_cmd::Command;
 

@@ -84,6 +84,10 @@ fn applied_item(edit: &Edit, lift: &LiftModel, response: &mut Response, in_use: 
     let contradicts = edit.draft.hi95 < estimated.lo95 || estimated.hi95 < edit.draft.lo95;
     if in_use {
         *used = as_estimate(edit, estimated.periods_promoted);
+        if edit.draft.effect == EffectKind::OwnPrice {
+            // What a person sets holds at every depth.
+            response.curve = None;
+        }
     }
     AppliedItem { sku, estimated, in_use, contradicts }
 }
@@ -99,6 +103,7 @@ fn as_estimate(edit: &Edit, periods_promoted: usize) -> Estimate {
         hi95: draft.hi95,
         periods_promoted,
         status: EffectStatus::Borrowed(reason),
+        sensitivity: None,
     }
 }
 
@@ -137,6 +142,7 @@ mod tests {
             hi95: mean + 0.4,
             periods_promoted: 9,
             status: EffectStatus::Estimated,
+            sensitivity: None,
         };
         Response {
             sku: sku.into(),
@@ -147,6 +153,8 @@ mod tests {
             feature: estimate(0.2),
             display: estimate(0.2),
             dip: estimate(-0.1),
+            partners: vec![],
+            curve: None,
             depth_seen_max: Depth::ZERO,
         }
     }

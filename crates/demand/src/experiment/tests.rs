@@ -135,12 +135,22 @@ impl World {
 }
 
 fn estimate(mean: f64, se: f64, status: EffectStatus) -> Estimate {
-    Estimate { mean, se, lo95: mean - 1.96 * se, hi95: mean + 1.96 * se, periods_promoted: 1, status }
+    Estimate {
+        mean,
+        se,
+        lo95: mean - 1.96 * se,
+        hi95: mean + 1.96 * se,
+        periods_promoted: 1,
+        status,
+        sensitivity: None,
+    }
 }
 
 fn model() -> LiftModel {
     let unknown = || EffectStatus::NotIdentified("promoted in only 1 periods, 3 are needed".into());
     let response = |sku: &str| Response {
+        partners: vec![],
+        curve: None,
         sku: sku.into(),
         group: "g".into(),
         share_in_group: 0.5,

@@ -1,0 +1,157 @@
+//! What one series sold before an origin, in the few figures that a forecaster would look at.
+
+use super::features::Horizon;
+use crate::distribution::given_at_least;
+use crate::prepare::{Evidence, Prepared};
+use std::ops::Range;
+
+/// Upper ends of the classes of depth, as shares off the price.
+const DEPTHS: [f64; 4] = [0.05, 0.15, 0.25, 0.35];
+/// Rows without promotion that make a base.
+const BASE_ROWS_MIN: usize = 3;
+/// Feature share from which a row counts as promoted without a price cut.
+const FEATURED: f64 = 0.25;
+/// Added to units before their logarithm is taken.
+const HALF: f64 = 0.5;
+
+/// One row of a series.
+struct Point {
+    period: i32,
+    /// Units that would have sold on a full shelf; nothing where the row says nothing.
+    sold: Option<f64>,
+    promoted: bool,
+    depth: usize,
+    log_price: f64,
+}
+
+/// A series as far as features need it.
+pub(crate) struct Series {
+    rows: Range<usize>,
+    points: Vec<Point>,
+}
+
+/// The figures at one origin.
+pub(crate) struct Past {
+    end: usize,
+    /// Usual units without promotion.
+    pub(crate) base: f64,
+    /// Log ratios of mean units to the base: recent windows, all promoted, the most.
+    pub(crate) recent: [f32; 4],
+    pub(crate) promoted: f32,
+    pub(crate) most: f32,
+    /// Share of promoted rows lately.
+    pub(crate) promoted_share: f32,
+    /// Log of the lowest price so far.
+    pub(crate) lowest: f64,
+}
+
+impl Series {
+    /// Reads a series; `lift` is the log lift of a row's promotion as estimated.
+    pub(crate) fn of(prepared: &Prepared, rows: Range<usize>, lift: impl Fn(usize) -> f64) -> Self {
+        let c = prepared.panel.columns();
+        let mut points: Vec<Point> = rows
+            .clone()
+            .map(|row| Point {
+                period: c.period[row].0,
+                sold: (prepared.evidence[row] == Evidence::Counted).then(|| c.units[row] / prepared.exposure[row]),
+                promoted: prepared.is_promoted(row) || c.feature[row] >= FEATURED,
+                depth: DEPTHS.partition_point(|&end| end <= 1.0 - prepared.own[row].exp()),
+                log_price: c.price[row].ln(),
+            })
+            .collect();
+        let known: Vec<f64> = points.iter().filter(|p| !p.promoted).filter_map(|p| p.sold).collect();
+        let usual = known.iter().sum::<f64>() / known.len().max(1) as f64;
+        for (point, row) in points.iter_mut().zip(rows.clone()) {
+            if prepared.evidence[row] == Evidence::Censored {
+                let mean = (usual * lift(row).exp()).max(HALF);
+                point.sold = Some(given_at_least(mean, 2.0 * mean, c.units[row]).0);
+            }
+        }
+        Self { rows, points }
+    }
+
+    /// Rows of the panel with the place in the series.
+    pub(crate) fn rows(&self) -> impl Iterator<Item = (usize, usize)> + '_ {
+        self.rows.clone().enumerate()
+    }
+
+    /// Period of a row.
+    pub(crate) fn period(&self, at: usize) -> i32 {
+        self.points[at].period
+    }
+
+    /// Demand of a row, where it is known.
+    pub(crate) fn sold(&self, at: usize) -> Option<f64> {
+        self.points[at].sold
+    }
+
+    /// The figures at an origin: nothing when nothing was known by then.
+    pub(crate) fn past(&self, origin: i32, horizon: &Horizon) -> Option<Past> {
+        let end = self.points.partition_point(|point| point.period < origin);
+        let known = |from: i32| {
+            let points = self.points[..end].iter().filter(move |point| point.period >= from);
+            points.filter_map(|point| point.sold.map(|sold| (point, sold)))
+        };
+        let base = [horizon.base, 2 * horizon.base, i32::MAX >> 1].into_iter().find_map(|window| {
+            let usual = known(origin - window).filter(|(point, _)| !point.promoted).map(|(_, sold)| sold);
+            mean(usual, BASE_ROWS_MIN)
+        });
+        let base = base.or_else(|| mean(known(i32::MIN >> 1).map(|(_, sold)| sold), 1))?;
+        let ratio = |units: Option<f64>| units.map_or(f32::NAN, |units| log_ratio(units, base));
+        let lately = || self.points[..end].iter().filter(|point| point.period >= origin - horizon.base);
+        Some(Past {
+            end,
+            base,
+            recent: horizon.recent.map(|window| ratio(mean(known(origin - window).map(|(_, sold)| sold), 1))),
+            promoted: ratio(mean(
+                known(origin - 2 * horizon.base).filter(|(point, _)| point.promoted).map(|(_, sold)| sold),
+                1,
+            )),
+            most: ratio(known(i32::MIN >> 1).map(|(_, sold)| sold).reduce(f64::max)),
+            promoted_share: lately().filter(|point| point.promoted).count() as f32 / lately().count().max(1) as f32,
+            lowest: self.points[..end].iter().map(|point| point.log_price).fold(f64::INFINITY, f64::min),
+        })
+    }
+
+    /// Log ratios to the base of what sold at the depth of a row, and of the last row that was promoted alike; or as if
+    /// the row were not promoted.
+    pub(crate) fn alike(&self, past: &Past, at: usize, bare: bool, horizon: &Horizon) -> [f32; 2] {
+        let here = &self.points[at];
+        let (depth, promoted) = if bare { (0, false) } else { (here.depth, here.promoted) };
+        let from = here.period - 3 * horizon.base;
+        let before = &self.points[..past.end];
+        let alike = before.iter().filter(|point| point.period >= from && point.depth == depth);
+        let depth = mean(alike.filter_map(|point| point.sold), 1);
+        let last = before.iter().rev().filter(|point| point.promoted == promoted).find_map(|point| point.sold);
+        [depth, last].map(|units| units.map_or(f32::NAN, |units| log_ratio(units, past.base)))
+    }
+
+    /// The row so many periods before another, if there is one.
+    pub(crate) fn before(&self, at: usize, periods: i32) -> Option<usize> {
+        let wanted = self.points[at].period - periods;
+        let other = at.checked_sub(periods as usize)?;
+        (self.points[other].period == wanted).then_some(self.rows.start + other)
+    }
+
+    /// Periods since the row before was promoted last, at most so many.
+    pub(crate) fn since_promoted(&self, at: usize, most: i32) -> f32 {
+        let here = self.points[at].period;
+        let last = self.points[..at].iter().rev().find(|point| point.promoted || here - point.period > most);
+        last.map_or(most, |point| (here - point.period).min(most)) as f32
+    }
+}
+
+fn mean(values: impl Iterator<Item = f64>, least: usize) -> Option<f64> {
+    let (sum, n) = values.fold((0.0, 0usize), |(sum, n), value| (sum + value, n + 1));
+    (n >= least).then(|| sum / n as f64)
+}
+
+/// Log of units over a base.
+fn log_ratio(units: f64, base: f64) -> f32 {
+    ((units + HALF) / (base + HALF)).ln() as f32
+}
+
+/// Log of a base.
+pub(crate) fn log_base(base: f64) -> f32 {
+    (base + HALF).ln() as f32
+}
