@@ -17,7 +17,10 @@ pub enum DemandError {
         future: Calendar,
     },
     /// A cell to forecast names an item that the model was not fitted with.
-    #[error("item {0} is not in the fitted model: fit again on a panel that lists it")]
+    #[error(
+        "item {0} is not in the fitted model, and too few items are known to forecast it from its likes: fit again on a \
+         panel that lists it, or with more items"
+    )]
     UnknownSku(Sku),
     /// Levels of quantiles that are none.
     #[error("quantile levels {0:?}: expected rising numbers between 0 and 1, such as 0.05, 0.5, 0.95")]

@@ -7,7 +7,6 @@ use crate::dispersion::Dispersion;
 use crate::effects::{Effects, PASSES, estimate_effects};
 use crate::error::DemandError;
 use crate::level::Memory;
-use crate::newcomers::Newcomers;
 use crate::prepare::Frame;
 use crate::recalibrate::Recalibration;
 use crate::sensitivity::Exposure;
@@ -48,8 +47,6 @@ pub struct Fitted {
     pub memory: Memory,
     /// A second opinion that forecasts are averaged with, where there is enough to learn it from.
     pub boosted: Option<Boosted>,
-    /// What forecasts items that were never sold, where there are enough like them.
-    pub newcomers: Option<Newcomers>,
     /// How far cells err together.
     pub together: Together,
     /// What turns model quantiles into quantiles that hold.
@@ -98,7 +95,6 @@ pub fn fit(
         fitted.boosted = fitted.boosted.map(|boosted| boosted.with_shares(&tried));
         (fitted.memory, fitted.recalibration, fitted.together) = (memory, recalibration, together);
     }
-    fitted.newcomers = Newcomers::learn(&fitted.frame.prepare(panel), &fitted.items_of(panel), settings.seed);
     progress(total, total);
     Ok(fitted)
 }
@@ -146,17 +142,7 @@ pub(crate) fn fit_uncalibrated(
     let dispersion = effects.pooled_dispersion;
     let memory = Memory::usual(span);
     let recalibration = Recalibration::default();
-    Some(Fitted {
-        lift,
-        frame,
-        items,
-        dispersion,
-        memory,
-        boosted,
-        newcomers: None,
-        together: Together::default(),
-        recalibration,
-    })
+    Some(Fitted { lift, frame, items, dispersion, memory, boosted, together: Together::default(), recalibration })
 }
 
 fn item(panel: &Panel, effects: &Effects, sku: usize) -> FittedItem {

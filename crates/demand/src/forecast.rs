@@ -12,7 +12,7 @@ use crate::distribution::quantile;
 use crate::error::DemandError;
 use crate::fit::{Fitted, FittedItem};
 use crate::level::{Level, Memory, SkuBase, log_expected};
-use crate::newcomers;
+use crate::newcomers::{Expected, Newcomers};
 use crate::prepare::Prepared;
 use endcap_model::{Forecast, ForecastRow, Panel, Place, Sku};
 use rayon::prelude::*;
@@ -74,25 +74,26 @@ pub fn forecast(fitted: &Fitted, history: &Panel, future: &Panel, levels: &[f64]
         .collect();
     let mut rows: Vec<ForecastRow> =
         cells.par_iter().flatten_iter().map(|cell| forecast_row(fitted, &ahead, cell, levels)).collect();
-    rows.extend(newcomers(fitted, &ahead).iter().map(|cell| forecast_row(fitted, &ahead, cell, levels)));
+    rows.extend(newcomers(fitted, &past, &ahead)?.iter().map(|cell| forecast_row(fitted, &ahead, cell, levels)));
     rows.sort_by(|a, b| (&a.sku, &a.place, a.period).cmp(&(&b.sku, &b.place, b.period)));
     Ok(Forecast { calendar: future.calendar(), levels: levels.to_vec(), rows })
 }
 
 /// Forecasts the cells of items that the model does not know.
-fn newcomers(fitted: &Fitted, ahead: &Prepared) -> Vec<CellForecast> {
-    let unknown = |sku: &usize| fitted.item(&ahead.panel.skus()[*sku].sku).is_none();
-    let rows: Vec<usize> =
-        (0..ahead.panel.skus().len()).filter(unknown).flat_map(|sku| ahead.panel.rows_of(sku)).collect();
-    let Some(newcomers) = fitted.newcomers.as_ref().filter(|_| !rows.is_empty()) else { return Vec::new() };
-    let expected = newcomers.expect(ahead, &rows);
-    rows.into_iter()
+fn newcomers(fitted: &Fitted, past: &Prepared, ahead: &Prepared) -> Result<Vec<CellForecast>, DemandError> {
+    let skus = ahead.panel.skus();
+    let unknown = |sku: &usize| fitted.item(&skus[*sku].sku).is_none();
+    let rows: Vec<usize> = (0..skus.len()).filter(unknown).flat_map(|sku| ahead.panel.rows_of(sku)).collect();
+    let Some(&first) = rows.first() else { return Ok(Vec::new()) };
+    let newcomers = Newcomers::learn(past, &fitted.items_of(past.panel), fitted.lift.seed);
+    let expected = newcomers.and_then(|newcomers| newcomers.expect(ahead, &rows));
+    let sku = ahead.panel.columns().sku[first] as usize;
+    let expected = expected.ok_or_else(|| DemandError::UnknownSku(skus[sku].sku.clone()))?;
+    Ok(rows
+        .into_iter()
         .zip(expected)
-        .filter_map(|(row, expected)| {
-            let newcomers::Expected { mean, baseline, variance } = expected?;
-            Some(CellForecast { row, mean, baseline, variance })
-        })
-        .collect()
+        .map(|(row, Expected { mean, baseline, variance })| CellForecast { row, mean, baseline, variance })
+        .collect())
 }
 
 /// What the boosted trees say of the cells to forecast, by row.
@@ -148,11 +149,7 @@ fn check(fitted: &Fitted, history: &Panel, future: &Panel, levels: &[f64]) -> Re
     if !inside || levels.windows(2).any(|pair| pair[0] >= pair[1]) {
         return Err(DemandError::Levels(levels.to_vec()));
     }
-    let unknown = (0..future.skus().len())
-        .filter(|&sku| !future.rows_of(sku).is_empty())
-        .map(|sku| &future.skus()[sku].sku)
-        .find(|sku| fitted.item(sku).is_none() && fitted.newcomers.is_none());
-    unknown.map_or(Ok(()), |sku| Err(DemandError::UnknownSku(sku.clone())))
+    Ok(())
 }
 
 /// Collects every SKU's history.

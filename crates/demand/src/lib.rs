@@ -46,7 +46,6 @@ pub use events::{PromotionEvent, Split, events};
 pub use fit::{FitSettings, Fitted, FittedItem, fit};
 pub use forecast::forecast;
 pub use level::Memory;
-pub use newcomers::Newcomers;
 pub use partners::Partners;
 pub use prepare::{ControlScale, Frame, PROMOTED_RATIO};
 pub use recalibrate::Recalibration;

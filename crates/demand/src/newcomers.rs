@@ -14,7 +14,6 @@ use crate::prepare::{Evidence, Prepared};
 use endcap_model::{Group, Panel, SkuEntry};
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
-use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
 /// Items nearest in price that are asked.
@@ -39,8 +38,7 @@ const SETTINGS: Settings = Settings {
 };
 
 /// What is known about items alike.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Newcomers {
+pub(crate) struct Newcomers {
     booster: Booster,
     /// Variance of units over squared mean, beside counting noise.
     relative: f64,
@@ -48,7 +46,6 @@ pub struct Newcomers {
 }
 
 /// Known items and what is usual among them.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 struct Likes {
     known: Vec<Known>,
     groups: Vec<Group>,
@@ -58,7 +55,6 @@ struct Likes {
 }
 
 /// A known item as others see it.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 struct Known {
     entry: SkuEntry,
     log_price: f64,
@@ -115,21 +111,15 @@ impl Newcomers {
     }
 
     /// Expects the units of rows of a panel, as if their items had never been sold.
-    pub(crate) fn expect(&self, prepared: &Prepared, rows: &[usize]) -> Vec<Option<Expected>> {
-        let scores = self.likes.cells(prepared, rows).and_then(|cells| {
-            let scores = self.booster.predict(&cells.table()).ok()?;
-            Some(scores.iter().zip(&cells.offset).map(|(score, offset)| f64::from(score + offset)).collect::<Vec<_>>())
-        });
-        let Some(scores) = scores else { return vec![None; rows.len()] };
+    pub(crate) fn expect(&self, prepared: &Prepared, rows: &[usize]) -> Option<Vec<Expected>> {
+        let cells = self.likes.cells(prepared, rows)?;
+        let scores = self.booster.predict(&cells.table()).ok()?;
         let lifts = rows.iter().map(|&row| self.likes.lift(prepared, row));
-        scores
-            .into_iter()
-            .zip(lifts)
-            .map(|(score, lift)| {
-                let mean = score.exp();
-                Some(Expected { mean, baseline: mean * (-lift).exp(), variance: mean + self.relative * mean * mean })
-            })
-            .collect()
+        let expected = scores.iter().zip(&cells.offset).zip(lifts).map(|((score, offset), lift)| {
+            let mean = f64::from(score + offset).exp();
+            Expected { mean, baseline: mean * (-lift).exp(), variance: mean + self.relative * mean * mean }
+        });
+        Some(expected.collect())
     }
 }
 

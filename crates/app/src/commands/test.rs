@@ -22,7 +22,7 @@ pub struct Args {
 
 #[derive(clap::Subcommand)]
 enum Command {
-    Design(design::Args),
+    Design(Box<design::Args>),
     Read(read::Args),
 }
 

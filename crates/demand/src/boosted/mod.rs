@@ -24,7 +24,9 @@ use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
 /// Cells to learn from, at most.
-const CELLS_MOST: usize = 100_000;
+const CELLS_MOST: usize = 80_000;
+/// Origins that cells are seen from, at most.
+const ORIGINS: usize = 60;
 /// Cells to learn from, at least: fewer say nothing that the effects do not.
 const CELLS_LEAST: usize = 500;
 /// Power of the Tweedie loss: counts that spread more than Poisson's.
@@ -32,9 +34,9 @@ const POWER: f32 = 1.3;
 /// Shares of the trees in a forecast that are tried.
 const SHARES: [f64; 5] = [0.2, 0.35, 0.5, 0.65, 0.8];
 const SETTINGS: Settings = Settings {
-    trees: 250,
+    trees: 200,
     leaves: 24,
-    learning_rate: 0.06,
+    learning_rate: 0.07,
     bins: 255,
     rows_min: 40,
     curvature_min: 1e-3,
@@ -104,9 +106,9 @@ impl Boosted {
                 .collect()
         };
         let each = prepared.panel.len() / span.len().max(1) * horizon.steps.len();
-        let wanted = (CELLS_MOST / each.max(1)).clamp(1, origins.len().max(1));
-        let chosen: Vec<i32> = (0..wanted.min(origins.len())).map(|at| origins[at * origins.len() / wanted]).collect();
-        let every = (each * chosen.len()).div_ceil(CELLS_MOST).max(1);
+        let wanted = ORIGINS.min(origins.len());
+        let chosen: Vec<i32> = (0..wanted).map(|at| origins[at * origins.len() / wanted]).collect();
+        let every = (each * wanted).div_ceil(CELLS_MOST).max(1);
         let parts = cells(&chosen, every);
         let count: usize = parts.iter().map(Cells::len).sum();
         if count < CELLS_LEAST {
