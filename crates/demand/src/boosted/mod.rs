@@ -128,21 +128,27 @@ impl Boosted {
     pub(crate) fn means(&self, prepared: &Prepared, items: &[Option<&FittedItem>], origin: i32) -> Vec<Said> {
         let mut means = vec![Said::NOTHING; prepared.panel.len()];
         for bare in [false, true] {
-            let parts: Vec<Cells> = (0..items.len())
+            let said: Vec<Vec<(usize, f64)>> = (0..items.len())
                 .into_par_iter()
-                .map(|sku| self.cells_ahead(prepared, items, sku, origin, bare))
+                .map(|sku| self.said(self.cells_ahead(prepared, items, sku, origin, bare)))
                 .collect();
-            if parts.iter().all(|part| part.len() == 0) {
-                continue;
-            }
-            let Ok(scores) = self.booster.predict(&Cells::columns(&parts).table()) else { continue };
-            let cells = parts.iter().flat_map(|part| part.rows.iter().zip(&part.base));
-            for ((&row, base), score) in cells.zip(scores) {
-                let mean = f64::from((base + score).exp());
+            for (row, mean) in said.into_iter().flatten() {
                 means[row] = if bare { Said { bare: mean, ..means[row] } } else { Said { planned: mean, bare: mean } };
             }
         }
         means
+    }
+
+    /// Rows and means of cells.
+    fn said(&self, cells: Cells) -> Vec<(usize, f64)> {
+        if cells.len() == 0 {
+            return Vec::new();
+        }
+        let parts = [cells];
+        let scores = self.booster.predict(&Cells::columns(&parts).table()).unwrap_or_default();
+        let [cells] = parts;
+        let means = cells.base.iter().zip(scores).map(|(base, score)| f64::from((base + score).exp()));
+        cells.rows.into_iter().zip(means).collect()
     }
 
     /// Cells of one SKU from an origin on; bare, only those that are promoted.
