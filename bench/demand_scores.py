@@ -25,8 +25,6 @@ COVERED_FROM_WEEK = 14
 INTERVAL_WEEKS = 8
 # z of a two-sided 95 % interval.
 Z95 = 1.959964
-# Columns of effects.csv that say that a plain interval cannot be trusted.
-FLAGS = ("hidden_signal", "flag", "warning")
 
 
 def told(value):
@@ -51,8 +49,11 @@ def effects(world, fit):
     truth = item_truth(pathlib.Path(world))
     given = effects_of(fit)
     figures = {}
-    for effect, column in (("own_price", "own_elasticity"), ("cross_price", "cross"), ("dip", "dip"),
-                           ("feature", "feature_log_lift"), ("display", "display_log_lift")):
+    of_pairs = given[(given.effect == "cross_price") & given.partner_id.notna()]
+    pairs = of_pairs.merge(pair_truth(pathlib.Path(world)), on=["unit_id", "partner_id"])
+    figures["cross_price"] = scored(pairs, "cross_elasticity")
+    for effect, column in (("own_price", "own_elasticity"), ("dip", "dip"), ("feature", "feature_log_lift"),
+                           ("display", "display_log_lift")):
         if column in truth:
             figures[effect] = scored(given[given.effect == effect].merge(truth, on="unit_id"), column)
     own = given[given.effect == "own_price"].merge(truth, on="unit_id")
@@ -69,28 +70,28 @@ def effects(world, fit):
 def item_truth(world):
     """What is true of the items, by unit_id; there is no dip per log lift in the twin's shoppers."""
     if (world / "truth_items.csv").exists():
-        truth = pd.read_csv(world / "truth_items.csv")
-        pairs = pd.read_csv(world / "truth_cross.csv").rename(columns=dict(unit_id="sku", other_id="other"))
-        names = dict(unit_id="sku", place_id="store", group_id="group", base_price="regular_price")
-        panel = pd.read_parquet(world / "panel.parquet").rename(columns=names)
-        panel["week"], panel["holiday"] = pd.factorize(panel.period, sort=True)[0], 0
-        truth["cross"] = truth.unit_id.map(cross_truth(panel, pairs))
-        return truth
+        return pd.read_csv(world / "truth_items.csv", dtype={"unit_id": str})
     truth = pd.read_parquet(world / "truth_sku.parquet")
     truth["unit_id"], truth["dip"] = truth.sku.astype(str), -truth.dip
-    pairs = pd.read_parquet(world / "truth_cross.parquet")
-    truth["cross"] = truth.sku.map(cross_truth(pd.read_parquet(world / "panel.parquet"), pairs))
     return truth
+
+
+def pair_truth(world):
+    """True effect of the price of each substitute (partner_id) on each item (unit_id)."""
+    if (world / "truth_cross.csv").exists():
+        pairs = pd.read_csv(world / "truth_cross.csv", dtype=str).rename(columns=dict(other_id="partner_id"))
+    else:
+        pairs = pd.read_parquet(world / "truth_cross.parquet").rename(columns=dict(sku="unit_id", other="partner_id"))
+    pairs[["unit_id", "partner_id"]] = pairs[["unit_id", "partner_id"]].astype(str)
+    return pairs.assign(cross_elasticity=pairs.cross_elasticity.astype(float))
 
 
 def flagged(own):
     """Share of intervals that are called unsafe for a demand signal that the panel does not show; null when the file
     has no place to say so."""
-    columns = [name for name in FLAGS if name in own]
-    if not columns:
+    if "unseen_demand" not in own:
         return None
-    says = own[columns].astype(str).apply(lambda column: column.str.lower().isin(["true", "1", "yes"]))
-    return told(says.any(axis=1).mean())
+    return told((own.unseen_demand == "found").mean())
 
 
 def scored(rows, truth):
@@ -103,30 +104,6 @@ def scored(rows, truth):
     return dict(n=len(rows), bias=told(off.mean()), rmse=told(np.sqrt((off**2).mean())),
                 coverage=told(inside.sum() / max(len(rows), 1)), width=told((given.hi95 - given.lo95).mean()),
                 clear=len(clear), sign_right=told((np.sign(clear.estimate) == np.sign(clear[truth])).mean()))
-
-
-def cross_truth(panel, pairs):
-    """What the effect of the group's price index (docs/model.md) is in truth: the true sum over the single items
-    projected on the index, within stores, given the own price, advert, display, holidays and season."""
-    panel["log_ratio"] = np.log(panel.price / panel.regular_price)
-    ratio = panel.pivot(index=["store", "week"], columns="sku", values="log_ratio")
-    units = panel.groupby("sku").units.sum()
-    group = panel.groupby("sku").group.first()
-    angle = 2 * np.pi * ratio.index.get_level_values("week").to_numpy() / 52
-    season = [f(k * angle) for k in (1, 2) for f in (np.sin, np.cos)]
-    holiday = panel.groupby(["store", "week"]).holiday.first().reindex(ratio.index)
-    within = lambda values: (pd.Series(values, index=ratio.index) -
-                             pd.Series(values, index=ratio.index).groupby(level="store").transform("mean")).to_numpy()
-    of_sku = {}
-    for sku, own in panel.groupby("sku"):
-        others = [other for other in group.index[group == group[sku]] if other != sku]
-        own = own.set_index(["store", "week"]).reindex(ratio.index)
-        theta = pairs[pairs.sku == sku].set_index("other").cross_elasticity.reindex(others).fillna(0)
-        index = ratio[others] @ (units[others] / units[others].sum())
-        terms = [index, ratio[sku], own.feature, own.display, holiday, *season]
-        design = np.column_stack([within(np.asarray(term, float)) for term in terms])
-        of_sku[sku] = np.linalg.lstsq(design, within((ratio[others] @ theta).to_numpy()), rcond=None)[0][0]
-    return of_sku
 
 
 def events(world, fit):

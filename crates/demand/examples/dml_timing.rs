@@ -1,4 +1,4 @@
-//! Times double machine learning: rows x 20 controls, 2 folds; prints CPU seconds, peak memory and the estimate.
+//! Times double machine learning: rows x 20 controls, 2 folds; prints CPU seconds, peak memory and the estimate as JSON.
 //!
 //! `dml_timing ROWS` makes data whose effect is known: elasticity -2 - 0.5 x, confounded through five of twenty
 //! controls. Set `RAYON_NUM_THREADS=1` to compare CPU seconds of one thread.
@@ -75,14 +75,20 @@ fn main() {
     );
     let seconds = cpu_seconds() - start;
     match found {
-        Ok(found) => println!(
-            "{rows} rows: {seconds:.1} CPU s, peak {:.2} GB, estimate {:.4} (se {:.4}), interval {:.4} to {:.4}, truth -2",
-            peak_gigabytes(),
-            found.overall.mean,
-            found.overall.standard_error,
-            found.overall.low,
-            found.overall.high
-        ),
-        Err(refusal) => println!("refused: {refusal}"),
+        Ok(found) => {
+            let found = found.overall;
+            println!(
+                r#"{{"rows":{rows},"cpu_s":{seconds},"peak_gb":{},"estimate":{},"se":{},"lo95":{},"hi95":{}}}"#,
+                peak_gigabytes(),
+                found.mean,
+                found.standard_error,
+                found.low,
+                found.high
+            );
+        }
+        Err(refusal) => {
+            eprintln!("refused: {refusal}");
+            std::process::exit(1);
+        }
     }
 }

@@ -38,10 +38,11 @@ pub(crate) struct SkuHistory {
 /// Forecasts the demand of the cells of `future` (its `units` are ignored) from the levels at the end of `history`.
 ///
 /// Rows come sorted by SKU, place and period. A place where the SKU was never sold gets the mean level of its
-/// places; an SKU without any sale gets the mean level of its group.
+/// places, an SKU without any sale that of its group; an SKU that the model does not know is forecast from its likes.
 ///
 /// # Errors
-/// [`DemandError`] when the calendars differ, a SKU is not in the model, or `levels` are not rising inside 0..1.
+/// [`DemandError`] when the calendars differ, a SKU is not in the model and too few are to forecast it from its likes, or
+/// `levels` are not rising inside 0..1.
 pub fn forecast(fitted: &Fitted, history: &Panel, future: &Panel, levels: &[f64]) -> Result<Forecast, DemandError> {
     check(fitted, history, future, levels)?;
     let past = fitted.frame.prepare(history);

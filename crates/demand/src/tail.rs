@@ -2,7 +2,7 @@
 //!
 //! Never part of an estimate of effects: those come from the whole history.
 
-use crate::boosted::{Said, Tried};
+use crate::boosted::{Boosted, Said, Tried};
 use crate::fit::Fitted;
 use crate::forecast::{CellForecast, SkuHistory, histories, sku_cells};
 use crate::level::{Level, Memory};
@@ -63,38 +63,53 @@ pub(crate) fn learn(trial: &mut Fitted, panel: &Panel, tail: Span) -> Learnt {
     let futures: Vec<Panel> = origins.iter().map(|&span| known.within(span)).collect();
     let ahead: Vec<Prepared> = futures.iter().map(|future| frame.prepare(future)).collect();
     let memory = best_memory(trial, &histories, &ahead, &origins);
-    let at_each = || origins.iter().zip(&ahead);
+    let at_each = origins.iter().zip(&ahead);
     let mut cells: Vec<Vec<HeldOut>> =
-        at_each().map(|(span, ahead)| held_out_cells(trial, ahead, &histories, &memory, span.start.0)).collect();
-    let mut tried = Tried::default();
-    if let Some(boosted) = trial.boosted.take() {
-        let items = trial.items_of(&known);
-        let said: Vec<Vec<Said>> = origins.iter().map(|span| boosted.means(&prepared, &items, span.start.0)).collect();
-        let trees = |at: usize, ahead: &Prepared, held: &HeldOut| {
-            let c = ahead.panel.columns();
-            let row = known.row_of(held.sku, c.place[held.cell.row], c.period[held.cell.row]);
-            row.map_or(Said::NOTHING, |row| said[at][row])
-        };
-        for (at, (_, ahead)) in at_each().enumerate() {
-            for held in cells[at].iter().filter(|held| shows_all_demand(ahead, held.cell.row)) {
-                let row = held.cell.row;
-                let units = ahead.panel.columns().units[row];
-                tried.add(ahead.is_promoted(row), units, (held.cell.mean, trees(at, ahead, held).planned));
-            }
-        }
-        let boosted = boosted.with_shares(&tried);
-        for (at, (span, ahead)) in at_each().enumerate() {
-            for held in &mut cells[at] {
-                let said = trees(at, ahead, held);
-                let period = ahead.panel.columns().period[held.cell.row].0;
-                let item = items[held.sku].expect("Invariant: only SKUs of the model are forecast");
-                held.cell.blend(&boosted, said, (ahead, period - span.start.0 + 1), item);
-            }
-        }
-    }
+        at_each.map(|(span, ahead)| held_out_cells(trial, ahead, &histories, &memory, span.start.0)).collect();
+    let tried = match trial.boosted.take() {
+        Some(boosted) => take_second_opinion(boosted, trial, &prepared, &origins, &ahead, &mut cells),
+        None => Tried::default(),
+    };
     let recalibration = Recalibration::learn(&ahead, &cells);
     let together = Together::learn(trial, &ahead, &cells);
     Learnt { memory, tried, recalibration, together }
+}
+
+/// Finds the shares of the trees that err least on the tail, and blends what they say into its cells.
+fn take_second_opinion(
+    boosted: Boosted,
+    trial: &Fitted,
+    known: &Prepared,
+    origins: &[Span],
+    ahead: &[Prepared],
+    cells: &mut [Vec<HeldOut>],
+) -> Tried {
+    let items = trial.items_of(known.panel);
+    let said: Vec<Vec<Said>> = origins.iter().map(|span| boosted.means(known, &items, span.start.0)).collect();
+    let trees = |at: usize, held: &HeldOut| {
+        let c = ahead[at].panel.columns();
+        let row = known.panel.row_of(held.sku, c.place[held.cell.row], c.period[held.cell.row]);
+        row.map_or(Said::NOTHING, |row| said[at][row])
+    };
+    let mut tried = Tried::default();
+    for (at, cells) in cells.iter().enumerate() {
+        for held in cells.iter().filter(|held| shows_all_demand(&ahead[at], held.cell.row)) {
+            let row = held.cell.row;
+            let expected = (held.cell.mean, trees(at, held).planned);
+            tried.add(ahead[at].is_promoted(row), ahead[at].panel.columns().units[row], expected);
+        }
+    }
+    let boosted = boosted.with_shares(&tried);
+    for (at, cells) in cells.iter_mut().enumerate() {
+        for held in cells {
+            let period = ahead[at].panel.columns().period[held.cell.row].0;
+            let seen = (&ahead[at], period - origins[at].start.0 + 1);
+            let said = trees(at, held);
+            let item = items[held.sku].expect("Invariant: only SKUs of the model are forecast");
+            held.cell.blend(&boosted, said, seen, item);
+        }
+    }
+    tried
 }
 
 /// Forecasts all cells of a future from the levels at its origin.

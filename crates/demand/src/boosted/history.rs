@@ -46,8 +46,8 @@ pub(crate) struct Past {
 }
 
 impl Series {
-    /// Reads a series; `lift` is the log lift of a row's promotion as estimated.
-    pub(crate) fn of(prepared: &Prepared, rows: Range<usize>, lift: impl Fn(usize) -> f64) -> Self {
+    /// Reads a series as known before `end`; `lift` is the log lift of a row's promotion as estimated.
+    pub(crate) fn of(prepared: &Prepared, rows: Range<usize>, end: i32, lift: impl Fn(usize) -> f64) -> Self {
         let c = prepared.panel.columns();
         let mut points: Vec<Point> = rows
             .clone()
@@ -59,7 +59,8 @@ impl Series {
                 log_price: c.price[row].ln(),
             })
             .collect();
-        let known: Vec<f64> = points.iter().filter(|p| !p.promoted).filter_map(|p| p.sold).collect();
+        let usual = points.iter().filter(|point| point.period < end && !point.promoted);
+        let known: Vec<f64> = usual.filter_map(|point| point.sold).collect();
         let usual = known.iter().sum::<f64>() / known.len().max(1) as f64;
         for (point, row) in points.iter_mut().zip(rows.clone()) {
             if prepared.evidence[row] == Evidence::Censored {

@@ -99,17 +99,14 @@ impl Boosted {
         let horizon = Horizon::of(prepared.frame.calendar());
         let codes = Codes::of(prepared.panel);
         let origins: Vec<i32> = (span.start.0 + horizon.history..span.end.0).collect();
-        let cells = |origins: &[i32], every: usize| -> Vec<Cells> {
-            (0..items.len())
-                .into_par_iter()
-                .map(|sku| sku_cells(prepared, items[sku], (&codes, sku), &horizon, origins, (span.end.0, every)))
-                .collect()
-        };
         let each = prepared.panel.len() / span.len().max(1) * horizon.steps.len();
         let wanted = ORIGINS.min(origins.len());
         let chosen: Vec<i32> = (0..wanted).map(|at| origins[at * origins.len() / wanted]).collect();
         let every = (each * wanted).div_ceil(CELLS_MOST).max(1);
-        let parts = cells(&chosen, every);
+        let parts: Vec<Cells> = (0..items.len())
+            .into_par_iter()
+            .map(|sku| sku_cells(prepared, items[sku], (&codes, sku), &horizon, &chosen, (span.end.0, every)))
+            .collect();
         let count: usize = parts.iter().map(Cells::len).sum();
         if count < CELLS_LEAST {
             return None;
@@ -165,7 +162,7 @@ impl Boosted {
         let promoted = |row: usize| prepared.own[row] != 0.0 || c.feature[row] > 0.0 || c.display[row] > 0.0;
         let mut cells = Cells::new();
         for rows in prepared.panel.series_of(sku) {
-            let series = Series::of(prepared, rows, |row| prepared.log_lift(row, terms));
+            let series = Series::of(prepared, rows, origin, |row| prepared.log_lift(row, terms));
             let Some(past) = series.past(origin, &self.horizon) else { continue };
             for (at, row) in series.rows().filter(|&(at, _)| series.period(at) >= origin) {
                 if !bare || promoted(row) {
@@ -205,7 +202,7 @@ fn sku_cells(
     let terms = item.map_or_else(LiftTerms::default, |item| LiftTerms::of(&item.effects));
     let mut cells = Cells::new();
     for (number, rows) in prepared.panel.series_of(sku).enumerate() {
-        let series = Series::of(prepared, rows, |row| prepared.log_lift(row, terms));
+        let series = Series::of(prepared, rows, end, |row| prepared.log_lift(row, terms));
         for &origin in origins {
             if !(number + sku + origin.unsigned_abs() as usize).is_multiple_of(every) {
                 continue;
