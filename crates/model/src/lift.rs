@@ -214,6 +214,19 @@ impl Response {
         }
     }
 
+    /// Returns the effect of one substitute's price, where it has one of its own.
+    pub fn partner(&self, partner: &Sku) -> Option<&Estimate> {
+        self.partners.iter().find(|known| known.partner == *partner).map(|known| &known.effect)
+    }
+
+    /// Elasticity to the prices of the substitutes without an effect of their own, together; 0 or more where some have.
+    pub fn cross_price_of_the_rest(&self) -> f64 {
+        if self.partners.is_empty() {
+            return self.cross_price.mean;
+        }
+        (self.cross_price.mean - self.partners.iter().map(|known| known.effect.mean.max(0.0)).sum::<f64>()).max(0.0)
+    }
+
     /// Log of promoted over baseline demand, and its standard error, for a depth and a support of 0..=1 each.
     ///
     /// Effects are taken as independent. `exp` of the first is the median lift, which decisions use: the mean of a

@@ -72,26 +72,35 @@ fn circles<'a>(lines: &[Line<'a>]) -> Circles<'a> {
     circles
 }
 
-/// What an offer of the line touches. As in the estimate, the price index that an item sees is that of the group's
-/// other items in the same store, weighted by their shares; stores with equal weights are added up.
+/// What an offer of the line touches: substitutes for which this item's price has an effect of its own by that effect
+/// (what they would gain is not credited); the others, as in the estimate, by its weight in the price index of what is
+/// left of the group in the same store. Stores with equal elasticities are added up.
 fn substitutes(input: &PlanInput, line: &Line, lines: &[Line], circles: &Circles) -> Vec<Substitute> {
     let circle = &circles[&(&line.response.group, line.region.clone())];
     let others = circle.members.iter().map(|&at| &lines[at]).filter(|other| other.sku != line.sku);
-    others.flat_map(|other| substitute(input, line, other, circle)).collect()
+    others.flat_map(|other| substitute(input, line, other, (lines, circle))).collect()
 }
 
-fn substitute(input: &PlanInput, line: &Line, other: &Line, circle: &Circle) -> Vec<Substitute> {
-    let mut by_weight: BTreeMap<u64, Substitute> = BTreeMap::new();
+fn substitute(input: &PlanInput, line: &Line, other: &Line, (lines, circle): (&[Line], &Circle)) -> Vec<Substitute> {
+    let own_effect = other.response.partner(line.sku).map(|effect| effect.mean.max(0.0));
+    let listed = circle.members.iter().map(|&at| &lines[at]);
+    let listed: Vec<&Line> = listed.filter(|known| other.response.partner(known.sku).is_some()).collect();
+    let shared = other.response.cross_price_of_the_rest();
+    let mut by_elasticity: BTreeMap<u64, Substitute> = BTreeMap::new();
     for cell in other.stores.iter().filter(|cell| line.sells_in(cell.store)) {
-        let rest = circle.shares[cell.store] - other.response.share_in_group;
-        let weight = if rest > 1e-9 { (line.response.share_in_group / rest).min(1.0) } else { 0.0 };
-        let sum = by_weight.entry(weight.to_bits()).or_insert_with(|| Substitute {
+        let elasticity = own_effect.unwrap_or_else(|| {
+            let listed = listed.iter().filter(|known| known.sells_in(cell.store));
+            let listed: f64 = listed.map(|known| known.response.share_in_group).sum();
+            let rest = circle.shares[cell.store] - other.response.share_in_group - listed;
+            if rest > 1e-9 { shared * (line.response.share_in_group / rest).min(1.0) } else { 0.0 }
+        });
+        let sum = by_elasticity.entry(elasticity.to_bits()).or_insert_with(|| Substitute {
             baseline: vec![0.0; input.span.len()],
             margin: other.margin(),
             list_price: other.item.list_price as f64,
-            elasticity: other.response.cross_price.mean * weight,
+            elasticity,
         });
         sum.baseline.iter_mut().zip(&cell.baseline).for_each(|(sum, baseline)| *sum += baseline);
     }
-    by_weight.into_values().collect()
+    by_elasticity.into_values().collect()
 }

@@ -288,6 +288,22 @@ fn each_part_of_the_profit_and_loss_is_what_its_formula_says() {
 }
 
 #[test]
+fn substitutes_lose_by_their_own_effect_where_they_have_one() {
+    let mut shop = shop();
+    shop.scenario.limits.locks = vec![lock("s1", Some("a"), Some("106"), 0.2)];
+    let partner = |name: &str, mean| PartnerEffect { partner: name.into(), effect: estimate(mean, 0.1) };
+    shop.lift.responses[0].partners = vec![partner("s1", 0.25)];
+    shop.lift.responses[2].partners = vec![partner("s0", 0.2)];
+    let proposal = shop.plan();
+    let locked = |e: &&Explanation| e.because == Because::Locked;
+    let e = proposal.report.offers.iter().find(locked).unwrap();
+    // The first by its own effect of s1; the second by what its effect of s0 leaves of the effect of all, 0.3 - 0.2.
+    let lost = |effect: f64| 1.0 - 0.8f64.powf(effect);
+    let expected = -(lost(0.25) * 550.0 * (21.0 + 24.0) + lost(0.1) * 590.0 * (31.0 + 34.0));
+    assert!((e.pnl.cannibalised as f64 - expected).abs() <= 1.0, "{} {expected}", e.pnl.cannibalised);
+}
+
+#[test]
 fn the_page_formula_charges_the_discount_on_the_lift_only() {
     let mut shop = shop();
     shop.scenario.objective = Objective::Page;

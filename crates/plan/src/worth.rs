@@ -8,7 +8,7 @@
 //! | discount on baseline | −d p b |
 //! | lift | (m − d p) b (r − 1) |
 //! | vendor funding | share · d p · promoted sales |
-//! | cannibalised | −Σ_j m_j b_j (1 − exp(ε_j s_i ln(1 − d))), j the group's other items in the region, ε_j their cross elasticity, s_i this item's weight in the price index that they see in a store |
+//! | cannibalised | −Σ_j m_j b_j (1 − exp(ε_ji ln(1 − d))), j the group's other items in the region, ε_ji their elasticity to this item's price: its own effect where it has one, else its weight in the price index of the rest times the effect of the rest |
 //! | pulled forward | −Σ_k m b_{t+k} (1 − exp(δ c^{k−1} log r)), δ the dip, c its carry, also past the horizon |
 //! | halo, taken elsewhere | see `outlets` |
 //! | leftover avoided | (cost − salvage) · pieces cleared, of items that are not ordered again |
