@@ -129,6 +129,8 @@ pub fn supply(
         service_level_min: (stockout < 1.0).then_some(1.0 - stockout),
         lead_time_periods: scenario.supply.lead_time_periods,
         review_periods: scenario.supply.review_periods,
+        transfer_cost: scenario.supply.transfer_cost.map(|cost| scenario.money(cost).minor as f64),
+        regions: one_region(&states),
         seed,
         ..SupplySettings::default()
     };
@@ -197,6 +199,11 @@ pub fn span_of(forecast: &Forecast) -> Span {
         (Some(start), Some(last)) => Span { start, end: last.plus(1) },
         _ => Span::of_length(endcap_model::Period(0), 0),
     }
+}
+
+/// All places in one region: pieces may move between any two.
+fn one_region(states: &[StockState]) -> BTreeMap<Place, Place> {
+    states.iter().map(|state| (state.place.clone(), Place::new("all"))).collect()
 }
 
 fn mean_by_cell(forecast: &Forecast) -> BTreeMap<(&Sku, &Place), f64> {

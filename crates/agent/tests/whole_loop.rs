@@ -156,6 +156,7 @@ fn scenario() -> Scenario {
             pools: vec![],
             rules: vec![],
             together: vec![],
+            clear: vec![],
         },
         supply: SupplyTerms {
             lead_time_periods: 1,
@@ -167,6 +168,7 @@ fn scenario() -> Scenario {
             holding_rate: 0.001,
             waste_rate: 0.0,
             shortage_rate: 0.0,
+            transfer_cost: None,
         },
         twin: TwinTerms {
             worlds: 4,

@@ -39,10 +39,12 @@ pub use market::{CrossEffect, Funding, Market, ReplanTerms, RunOut, WearOut};
 pub use money::{Currency, Money, MoneyError, Value};
 pub use offer::{Mechanic, Offer, Support};
 pub use panel::{Control, Panel, PanelColumns, PanelError, PlaceEntry, SkuEntry};
-pub use plan::{Because, Explanation, LimitPrice, Plan, PlanReport, ProfitAndLoss, RejectedOffer, SolveStatus};
+pub use plan::{
+    Because, Explanation, Instead, LimitPrice, Plan, PlanReport, ProfitAndLoss, RejectedOffer, SolveStatus,
+};
 pub use policy::{Autonomy, Breach, Decision, Policy, SignOff, Verdict};
 pub use quantity::{Depth, DepthError, Pieces, Units};
-pub use rules::{CalendarRule, Counts, OfferKind, Pool, Stretch, Together, Which, WindowRule};
+pub use rules::{CalendarRule, Clearance, Counts, OfferKind, Pool, Stretch, Together, Which, WindowRule};
 pub use scenario::{
     ItemTerms, Limits, Lock, Objective, OpeningStock, PriceTerms, Scenario, ScenarioError, SupplyTerms, TwinTerms,
 };

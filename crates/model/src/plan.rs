@@ -114,12 +114,46 @@ pub enum Because {
         depth: Depth,
     },
     /// Stock cannot cover it in time.
-    ShortSupply,
+    ShortSupply {
+        /// What would earn more than nothing instead.
+        instead: Option<Instead>,
+    },
     /// A rule forbids it: floor, blackout or a lock.
     Forbidden {
         /// The rule.
         rule: String,
     },
+}
+
+/// What serves where stock cannot cover an offer in time.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "answer", rename_all = "snake_case")]
+pub enum Instead {
+    /// The same offer later, when a delivery is there.
+    Wait {
+        /// When.
+        until: Period,
+        /// What it would then earn by itself, in minor units.
+        value: i64,
+    },
+    /// The same offer after moving stock that another region does not need before its own next delivery.
+    Move {
+        /// The region that gives.
+        from: Place,
+        /// Pieces.
+        pieces: i64,
+        /// What it would then earn by itself, less the cost of moving, in minor units.
+        value: i64,
+    },
+}
+
+impl Instead {
+    /// Returns what it would earn, in minor units.
+    pub fn value(&self) -> i64 {
+        match self {
+            Self::Wait { value, .. } | Self::Move { value, .. } => *value,
+        }
+    }
 }
 
 /// Why a chosen offer was chosen.

@@ -51,6 +51,8 @@ pub enum Counts {
     Pieces,
     /// Pieces beyond the baseline.
     ExtraPieces,
+    /// Money tied up in the pieces beyond the baseline, at unit cost.
+    OrderCost,
 }
 
 /// Something that offers share: a purse of a vendor, a category or a channel, a page, a least spend.
@@ -125,6 +127,25 @@ pub struct WindowRule {
 pub struct Together {
     /// The items.
     pub items: Which,
+}
+
+/// Items with more stock than they will need: offers are to sell the surplus within the horizon, at the least cost.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Clearance {
+    /// Name shown to people.
+    pub name: String,
+    /// The items; each in each region has its own surplus.
+    #[serde(default)]
+    pub items: Which,
+    /// Stock that may be left at the end of the horizon, in periods of mean baseline demand.
+    pub cover_periods: f64,
+}
+
+impl Clearance {
+    pub(crate) fn check(&self) -> Result<(), ScenarioError> {
+        in_range("limits.clear.cover_periods", self.cover_periods, 0.0, 1e6, "0 or more periods")
+    }
 }
 
 impl Pool {

@@ -1,8 +1,8 @@
 //! The scenario: what is decided, under which limits, and every assumption that the data do not state.
 
 use crate::{
-    CalendarRule, CrossEffect, Currency, Depth, Funding, Goal, Market, Money, Place, Pool, ReplanTerms, RunOut, Sku,
-    Together, WearOut,
+    CalendarRule, Clearance, CrossEffect, Currency, Depth, Funding, Goal, Market, Money, Place, Pool, ReplanTerms,
+    RunOut, Sku, Together, WearOut,
 };
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -135,6 +135,9 @@ pub struct Limits {
     /// Items that run together or not at all.
     #[serde(default)]
     pub together: Vec<Together>,
+    /// Surplus that offers are to clear.
+    #[serde(default)]
+    pub clear: Vec<Clearance>,
 }
 
 fn certain() -> f64 {
@@ -189,6 +192,9 @@ pub struct SupplyTerms {
     /// Cost of a lost sale beyond its margin, as a share of the list price.
     #[serde(default)]
     pub shortage_rate: f64,
+    /// Cost of moving one piece between places; stock stays where it is when absent.
+    #[serde(default)]
+    pub transfer_cost: Option<f64>,
 }
 
 fn every_period() -> usize {
@@ -305,6 +311,8 @@ impl Scenario {
         }
         self.limits.pools.iter().try_for_each(Pool::check)?;
         self.limits.rules.iter().try_for_each(CalendarRule::check)?;
+        self.limits.clear.iter().try_for_each(Clearance::check)?;
+        in_range("supply.transfer_cost", self.supply.transfer_cost.unwrap_or(0.0), 0.0, 1e9, "an amount of 0 or more")?;
         self.channels.values().chain(self.segments.values()).try_for_each(Market::check)?;
         self.effects.iter().try_for_each(CrossEffect::check)?;
         self.wear_out.check()?;

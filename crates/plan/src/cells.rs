@@ -53,11 +53,12 @@ impl Line<'_> {
         (mean * self.own_price_factor, error * self.own_price_factor)
     }
 
-    /// Pieces by period that have come and that no later period of the span needs for its baseline, never falling.
+    /// Pieces by period that have come and that no later one of these first periods needs for its baseline, never
+    /// falling.
     pub fn excess(&self, periods: usize) -> Vec<f64> {
         let mut excess = vec![0.0; periods];
         for cell in &self.stores {
-            let mut sold: f64 = cell.baseline.iter().sum();
+            let mut sold: f64 = cell.baseline[..periods].iter().sum();
             let mut least = f64::INFINITY;
             for at in (0..periods).rev() {
                 least = least.min(cell.supplied[at] - sold);
@@ -66,6 +67,14 @@ impl Line<'_> {
             }
         }
         excess
+    }
+
+    /// Pieces that neither the baseline of the span nor so many periods of it afterwards need.
+    pub fn surplus(&self, cover_periods: f64) -> f64 {
+        let needed =
+            |cell: &Cell| cell.baseline.iter().sum::<f64>() * (1.0 + cover_periods / cell.baseline.len().max(1) as f64);
+        let there = |cell: &Cell| cell.supplied.last().copied().unwrap_or(0.0);
+        self.stores.iter().map(|cell| (there(cell) - needed(cell)).max(0.0)).sum()
     }
 
     /// Number of periods of the span.

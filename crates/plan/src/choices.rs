@@ -3,6 +3,7 @@
 use crate::calendar::{all_of, blackouts, for_good, rules_of};
 use crate::cells::Line;
 use crate::locks::Locks;
+use crate::shelf::ShelfTerms;
 use crate::shop::Shop;
 use crate::solve::{Arrival, Rules};
 use crate::terms::{PlanError, PlanInput};
@@ -37,7 +38,8 @@ pub(crate) struct LineChoices {
     pub choices: Vec<Choice>,
     /// When offers may and, by lock, must run.
     pub rules: Rules,
-    /// Pieces that offers may take of stock that is not ordered again.
+    /// Pieces that offers may take of stock that cannot be ordered for: of items that are not ordered again, or before
+    /// the first delivery.
     pub stock: Option<Vec<Arrival>>,
 }
 
@@ -153,7 +155,25 @@ fn promotions(shop: &Shop, at: usize, locks: &Locks) -> Result<LineChoices, Plan
             offer(&mut list, &valuer, period, depth, blackout.clone().or(forbidden));
         }
     }
+    if line.run_out.is_none() {
+        share_first_stock(&mut list, line, ShelfTerms::of(line, input.scenario).first_arrival.min(input.span.len()));
+    }
     Ok(list)
+}
+
+/// Lets the offers before the first delivery share what is there until then. Each is valued as if alone: together they
+/// may take what the baseline leaves, or what one of them, or the locked ones, take by themselves.
+fn share_first_stock(list: &mut LineChoices, line: &Line, first_arrival: usize) {
+    let most = |period: usize| list.at(period).iter().map(|choice| choice.worth.stock).max().unwrap_or(0);
+    let most: Vec<i64> = (0..first_arrival).map(most).collect();
+    let locked: i64 = list.rules.required.iter().filter_map(|&period| most.get(period)).sum();
+    let alone = most.iter().copied().max().unwrap_or(0).max(locked);
+    let excess: Vec<f64> = line.excess(first_arrival).iter().map(|there| there.max(alone as f64)).collect();
+    if excess.first().is_none_or(|&there| most.iter().sum::<i64>() <= there as i64) {
+        return;
+    }
+    list.stock = Some(arrivals(&excess));
+    list.choices.iter_mut().filter(|choice| choice.period >= first_arrival).for_each(|choice| choice.worth.stock = 0);
 }
 
 /// A list for each depth to which the price may go down for good. The margin floor does not hold them: what is left

@@ -1,14 +1,14 @@
 //! The limits that offers share, and what each offer uses of them.
 //!
 //! Budget over the horizon; slots and capacity by region and period; the scenario's pools; the vendors' funds; the least
-//! sell-through; and for an item with markdowns one discount at a time and its stock. Markdowns take no slots.
+//! sell-through; surplus to clear; and for an item with markdowns one discount at a time and its stock. Markdowns take no slots.
 
 use crate::calendar::periods_of;
 use crate::choices::{Choice, Choices};
-use crate::solve::Limit;
+use crate::solve::{Builder, Limit, Settings, Solve, Unit, solve};
 use crate::terms::{PlanError, PlanInput};
 use crate::which::{Tags, fits_kind};
-use endcap_model::{Counts, Explanation, Goal, OfferKind, Pool, Which};
+use endcap_model::{Clearance, Counts, Explanation, Goal, OfferKind, Pool, Which};
 use std::collections::BTreeMap;
 use std::ops::Range;
 
@@ -26,6 +26,8 @@ pub(crate) struct Ledger {
     /// Stock that several units share, by line.
     stock: BTreeMap<usize, usize>,
     sell_through: Option<usize>,
+    /// Surplus to clear, by line.
+    surplus: BTreeMap<usize, usize>,
 }
 
 /// A pool with its members.
@@ -63,6 +65,7 @@ impl Ledger {
             one_discount: BTreeMap::new(),
             stock: BTreeMap::new(),
             sell_through: None,
+            surplus: BTreeMap::new(),
         };
         ledger.open(choices, published);
         let vendors = input.scenario.items.vendor_funding.iter().filter_map(|(vendor, funding)| {
@@ -77,6 +80,9 @@ impl Ledger {
         }
         ledger.marked_down(choices);
         ledger.sell_through(choices, goal)?;
+        for clearance in &input.scenario.limits.clear {
+            ledger.clear(choices, clearance)?;
+        }
         Ok(ledger)
     }
 
@@ -155,7 +161,7 @@ impl Ledger {
         let input = choices.input();
         let mut shared: BTreeMap<usize, bool> = BTreeMap::new();
         for unit in &choices.units {
-            for &list in unit.iter().filter(|&&list| choices.lists[list].stock.is_some()) {
+            for &list in unit.iter().filter(|&&list| choices.line(list).run_out.is_some()) {
                 let marked = choices.lists[list].kind == OfferKind::Markdown;
                 if marked || unit.len() > 1 {
                     *shared.entry(choices.lists[list].line).or_default() |= marked;
@@ -191,6 +197,26 @@ impl Ledger {
         Ok(())
     }
 
+    /// The surplus of each item and region, as far as offers can clear it at all.
+    fn clear(&mut self, choices: &Choices, clearance: &Clearance) -> Result<(), PlanError> {
+        let lines = choices.shop.lines.iter().enumerate();
+        let mut fitting = lines.filter(|(_, line)| line.tags.fit(&clearance.items)).peekable();
+        if fitting.peek().is_none() {
+            return Err(PlanError::IdleRule { rule: format!("clear '{}'", clearance.name) });
+        }
+        for (at, line) in fitting {
+            let surplus = line.surplus(clearance.cover_periods).floor() as i64;
+            if surplus > 0 && !self.surplus.contains_key(&at) {
+                let reachable = most_cleared(choices, at)?;
+                let name = format!("{}: {surplus} of {} in {}", clearance.name, line.sku, line.region);
+                let most = most_extra(choices, at).max(1);
+                self.surplus.insert(at, self.limits.len());
+                self.limit(name, surplus.min(reachable), most);
+            }
+        }
+        Ok(())
+    }
+
     /// Limits that an offer uses, with its use.
     pub fn uses(&self, choices: &Choices, list: usize, choice: &Choice) -> Vec<(usize, i64)> {
         let (of, region, period) = (&choices.lists[list], choices.region(list), choice.period);
@@ -200,11 +226,12 @@ impl Ledger {
         }
         uses.extend(self.capacity[region].map(|first| (first + period, choice.worth.extra)));
         for pool in self.pools.iter().filter(|pool| pool.members[list] && pool.periods.contains(&period)) {
-            uses.push((pool.at(region, period), counted(pool.counts, choice)));
+            uses.push((pool.at(region, period), counted(pool.counts, choice, choices.line(list).item.unit_cost)));
         }
         uses.extend(self.one_discount.get(&of.line).map(|first| (first + period, 1)));
         uses.extend(self.stock.get(&of.line).map(|&limit| (limit, choice.worth.stock)));
         uses.extend(self.sell_through.map(|limit| (limit, choice.worth.outcomes.cleared)));
+        uses.extend(self.surplus.get(&of.line).map(|&limit| (limit, choice.worth.own_extra)));
         uses
     }
 
@@ -233,20 +260,48 @@ impl LastStock {
     }
 }
 
-fn counted(counts: Counts, choice: &Choice) -> i64 {
+fn counted(counts: Counts, choice: &Choice, unit_cost: i64) -> i64 {
     match counts {
         Counts::Spend => choice.worth.budget,
         Counts::Funding => choice.worth.pnl.vendor_funding,
         Counts::Offers => 1,
         Counts::Pieces => choice.worth.promoted_units.ceil() as i64,
         Counts::ExtraPieces => choice.worth.extra,
+        Counts::OrderCost => choice.worth.extra * unit_cost,
     }
+}
+
+/// The most of its own stock that one line's offers can sell under its calendar rules alone.
+fn most_cleared(choices: &Choices, line: usize) -> Result<i64, PlanError> {
+    let mut most = 0;
+    for list in choices.lists.iter().filter(|list| list.line == line) {
+        let mut builder = Builder::new(choices.input().span.len());
+        builder.unit(Unit { rules: list.rules.clone(), stock: list.stock.clone() });
+        for period in 0..choices.input().span.len() {
+            for (option, choice) in list.at(period).iter().enumerate().filter(|(_, choice)| choice.forbidden.is_none())
+            {
+                let taken = if list.stock.is_some() { choice.worth.stock } else { 0 };
+                builder.column(period, option as u32, choice.worth.own_extra, taken, &[]);
+            }
+        }
+        let exact = Settings { gap: 0.0, ..Settings::default() };
+        if let Solve::Solved(best) = solve(&builder.build()?, &exact, &|| false) {
+            most = most.max(best.objective);
+        }
+    }
+    Ok(most)
+}
+
+/// What all offers of a line together come to.
+fn most_extra(choices: &Choices, line: usize) -> i64 {
+    let lists = choices.lists.iter().filter(|list| list.line == line);
+    lists.flat_map(|list| &list.choices).map(|choice| choice.worth.own_extra).sum()
 }
 
 /// Least and most of a pool in whole units of what it counts; where nothing is the most, what offers can come to.
 fn whole(input: &PlanInput, pool: &Pool, possible: i64) -> (i64, i64) {
     let whole = |amount: f64| match pool.counts {
-        Counts::Spend | Counts::Funding => input.scenario.money(amount).minor,
+        Counts::Spend | Counts::Funding | Counts::OrderCost => input.scenario.money(amount).minor,
         Counts::Offers | Counts::Pieces | Counts::ExtraPieces => amount.floor() as i64,
     };
     let least = whole(pool.least);
@@ -254,11 +309,12 @@ fn whole(input: &PlanInput, pool: &Pool, possible: i64) -> (i64, i64) {
 }
 
 fn most_used(choices: &Choices, purse: &Purse) -> i64 {
-    let lists = choices.lists.iter().zip(&purse.members).filter(|(_, member)| **member);
-    let most = |list: &crate::choices::LineChoices, period| {
-        list.at(period).iter().map(|choice| counted(purse.counts, choice)).max().unwrap_or(0)
+    let lists = (0..choices.lists.len()).filter(|&list| purse.members[list]);
+    let most = |list: usize, period| {
+        let cost = choices.line(list).item.unit_cost;
+        choices.lists[list].at(period).iter().map(|choice| counted(purse.counts, choice, cost)).max().unwrap_or(0)
     };
-    lists.map(|(list, _)| purse.periods.clone().map(|period| most(list, period)).sum::<i64>()).sum()
+    lists.map(|list| purse.periods.clone().map(|period| most(list, period)).sum::<i64>()).sum()
 }
 
 /// What published offers used of a pool.
@@ -271,12 +327,14 @@ fn used_before(choices: &Choices, pool: &Pool, region: Option<usize>, published:
             && fits_kind(&pool.items, e.kind)
             && pool.within.as_ref().is_none_or(|stretch| covers(input, stretch, e))
     };
+    let extra = |e: &Explanation| (e.promoted_units - e.baseline_units).max(0.0).ceil() as i64;
     let counted = |e: &Explanation| match pool.counts {
         Counts::Spend => e.budget_use,
         Counts::Funding => e.pnl.vendor_funding,
         Counts::Offers => e.offer.span.len() as i64,
         Counts::Pieces => e.promoted_units.ceil() as i64,
-        Counts::ExtraPieces => (e.promoted_units - e.baseline_units).max(0.0).ceil() as i64,
+        Counts::ExtraPieces => extra(e),
+        Counts::OrderCost => extra(e) * input.items.get(&e.offer.sku).map_or(0, |item| item.unit_cost),
     };
     published.iter().filter(inside).map(counted).sum()
 }

@@ -10,6 +10,7 @@ mod choices;
 mod columns;
 mod diff;
 pub mod formats;
+mod instead;
 mod ledger;
 pub mod lever;
 mod locks;

@@ -3,6 +3,7 @@
 use crate::calendar::keeps_apart;
 use crate::choices::{Choice, Choices, Picked};
 use crate::columns::Columns;
+use crate::instead::instead;
 use crate::ledger::LastStock;
 use crate::reference::offer;
 use crate::solve::Solution;
@@ -190,7 +191,7 @@ impl Reporter<'_> {
             return Because::Forbidden { rule: "too soon after what was published before the plan".to_owned() };
         }
         if value <= 0 && self.columns.scorer.is_profit() && value - choice.worth.pnl.supply > 0 {
-            return Because::ShortSupply;
+            return Because::ShortSupply { instead: instead(self.choices, &self.columns.scorer, list, choice) };
         }
         if value <= 0 {
             return Because::LosesMoney;

@@ -5,6 +5,7 @@ mod goals;
 mod random;
 mod replanned;
 mod small;
+mod supplied;
 
 use crate::*;
 use endcap_model::*;
@@ -172,6 +173,7 @@ fn scenario() -> Scenario {
             pools: vec![],
             rules: vec![],
             together: vec![],
+            clear: vec![],
         },
         supply: SupplyTerms {
             lead_time_periods: 3,
@@ -183,6 +185,7 @@ fn scenario() -> Scenario {
             holding_rate: 0.001,
             waste_rate: 0.0,
             shortage_rate: 0.0,
+            transfer_cost: None,
         },
         twin: TwinTerms {
             worlds: 1,
@@ -330,7 +333,15 @@ fn short_stock_before_the_first_delivery_keeps_offers_away() {
     let first_arrival = SPAN.start.plus(2);
     assert!(proposal.offers.iter().all(|offer| offer.span.start >= first_arrival), "{:?}", proposal.offers);
     assert!(!proposal.offers.is_empty());
-    assert!(proposal.report.rejected.iter().any(|r| r.because == Because::ShortSupply));
+    let short = |r: &&RejectedOffer| matches!(r.because, Because::ShortSupply { .. });
+    let rejected: Vec<_> = proposal.report.rejected.iter().filter(short).collect();
+    assert!(!rejected.is_empty());
+    for r in rejected {
+        let Because::ShortSupply { instead: Some(Instead::Wait { until, value }) } = &r.because else {
+            panic!("no better answer than {r:?}")
+        };
+        assert!(*until >= first_arrival && *value > 0);
+    }
 }
 
 #[test]

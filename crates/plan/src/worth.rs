@@ -40,8 +40,10 @@ pub(crate) struct Worth {
     pub spend: i64,
     /// Extra pieces that supply must carry.
     pub extra: i64,
-    /// Pieces that it takes from stock that is not ordered again.
+    /// Pieces beyond the baseline that it takes from stock in the period.
     pub stock: i64,
+    /// Own pieces sold more by the end, what is lost before and after it taken off.
+    pub own_extra: i64,
     pub baseline_units: f64,
     pub promoted_units: f64,
     /// Expected share of the region's stores that run out.
@@ -113,7 +115,8 @@ impl Valuer<'_> {
         let lost = self.cannibalised(period, depth);
         let pulled = self.pulled_forward(period, log_lift);
         let moved = self.moved(period, sold.promoted - baseline);
-        let cleared = self.line.run_out.map_or(0.0, |_| (sold.extra() + pulled).max(0.0));
+        let own_extra = (sold.extra() + pulled).max(0.0);
+        let cleared = if self.line.run_out.is_some() { own_extra } else { 0.0 };
         let later_discount = if cut.kind == OfferKind::Markdown { discount } else { 0.0 };
         let vendor = if cut.funded { self.line.funding.share * discount * sold.promoted } else { 0.0 };
         let pnl = ProfitAndLoss {
@@ -157,6 +160,7 @@ impl Valuer<'_> {
             spend,
             extra: (sold.promoted - baseline).max(0.0).ceil() as i64,
             stock: (sold.promoted - sold.plain).max(0.0).ceil() as i64,
+            own_extra: own_extra.floor() as i64,
             baseline_units: baseline,
             promoted_units: sold.promoted,
             stockout: sold.stockout,

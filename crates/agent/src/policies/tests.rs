@@ -52,6 +52,7 @@ fn supply() -> SupplyTerms {
         holding_rate: 0.001,
         waste_rate: 0.0,
         shortage_rate: 0.0,
+        transfer_cost: None,
     }
 }
 

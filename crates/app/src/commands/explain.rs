@@ -4,7 +4,7 @@ use crate::commands::ground::{Terms, last_published};
 use crate::console::{Console, Ending, table};
 use anyhow::{Context, bail, ensure};
 use endcap_adapters::tables::read_json;
-use endcap_model::{Because, Calendar, Explanation, Money, Period, Place, Plan, RejectedOffer, Sku};
+use endcap_model::{Because, Calendar, Explanation, Instead, Money, Period, Place, Plan, RejectedOffer, Sku};
 use endcap_plan::{LeftOut, NearestOffer, why_not};
 use serde::Serialize;
 use std::path::PathBuf;
@@ -209,7 +209,15 @@ fn cause(because: &Because, calendar: Calendar) -> String {
         Because::OtherChoiceBetter { period, depth } => {
             format!("{depth} off on {} is better, and the two may not both run", calendar.format(*period))
         }
-        Because::ShortSupply => "stock cannot cover it in time".to_owned(),
+        Because::ShortSupply { instead } => match instead {
+            None => "stock cannot cover it in time".to_owned(),
+            Some(Instead::Wait { until, .. }) => {
+                format!("stock cannot cover it in time: wait for the delivery, {}", calendar.format(*until))
+            }
+            Some(Instead::Move { from, pieces, .. }) => {
+                format!("stock cannot cover it in time: it would pay with {pieces} pieces moved from {from}")
+            }
+        },
         Because::Forbidden { rule } => rule.clone(),
     }
 }

@@ -1,6 +1,6 @@
 //! Sentences for causes, and which limits an offer uses.
 
-use endcap_model::{Because, Breach, Calendar, LimitPrice, Offer, Place, Span};
+use endcap_model::{Because, Breach, Calendar, Instead, LimitPrice, Offer, Place, Span};
 
 /// Says why an offer stands or falls.
 pub(super) fn sentence(because: &Because, calendar: Calendar) -> String {
@@ -14,7 +14,15 @@ pub(super) fn sentence(because: &Because, calendar: Calendar) -> String {
         Because::OtherChoiceBetter { period, depth } => {
             format!("Another choice for this item is better: {} at {depth} off.", calendar.format(*period))
         }
-        Because::ShortSupply => "Stock cannot cover it in time.".to_owned(),
+        Because::ShortSupply { instead } => match instead {
+            None => "Stock cannot cover it in time.".to_owned(),
+            Some(Instead::Wait { until, .. }) => {
+                format!("Stock cannot cover it in time: wait for the delivery, {}.", calendar.format(*until))
+            }
+            Some(Instead::Move { from, pieces, .. }) => {
+                format!("Stock cannot cover it in time: it would pay with {pieces} pieces moved from {from}.")
+            }
+        },
         Because::Forbidden { rule } => format!("A rule forbids it: {rule}."),
     }
 }

@@ -301,7 +301,7 @@ fn rejected(index: usize, span: Span, numbers: &mut Numbers) -> RejectedOffer {
         because: match index % 6 {
             0 => Because::LimitsWorthMoreElsewhere,
             1 => Because::OtherChoiceBetter { period: period.plus(2), depth: depth(0.2) },
-            2 => Because::ShortSupply,
+            2 => Because::ShortSupply { instead: None },
             3 => Because::Forbidden { rule: "margin after discount below 5 %".into() },
             4 => Because::LosesMoney,
             _ => Because::LimitsWorthMoreElsewhere,
@@ -609,6 +609,7 @@ fn scenario() -> Scenario {
             pools: vec![],
             rules: vec![],
             together: vec![],
+            clear: vec![],
         },
         supply: SupplyTerms {
             lead_time_periods: 1,
@@ -620,6 +621,7 @@ fn scenario() -> Scenario {
             holding_rate: 0.002,
             waste_rate: 0.05,
             shortage_rate: 0.1,
+            transfer_cost: None,
         },
         twin: TwinTerms {
             worlds: 20,

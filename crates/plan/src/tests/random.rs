@@ -1,5 +1,6 @@
 //! Random pools and rules: the plan is the best of all that an independent reading of the scenario allows.
 
+use super::Shop;
 use super::small::{Tried, best, small};
 use crate::*;
 use endcap_model::*;
@@ -23,6 +24,7 @@ fn pool() -> impl Strategy<Value = Pool> {
         (Just(Counts::Offers), 0..6u32, 0..3u32),
         (Just(Counts::Pieces), 0..500u32, 0..200u32),
         (Just(Counts::ExtraPieces), 0..300u32, 0..100u32),
+        (Just(Counts::OrderCost), 0..1500u32, 0..500u32),
     ];
     let most = |(counts, most, least): (Counts, u32, u32), capped: bool| {
         let least = f64::from(if capped { least.min(most) } else { least });
@@ -60,14 +62,15 @@ fn inside(stretch: &Stretch, period: usize) -> bool {
     stretch.from.parse::<i32>().unwrap() <= period && period <= stretch.to.parse::<i32>().unwrap()
 }
 
-fn keeps_pool(pool: &Pool, plan: &[Tried]) -> bool {
-    let minor = if matches!(pool.counts, Counts::Spend | Counts::Funding) { 100.0 } else { 1.0 };
+fn keeps_pool(shop: &Shop, pool: &Pool, plan: &[Tried]) -> bool {
+    let minor = if matches!(pool.counts, Counts::Spend | Counts::Funding | Counts::OrderCost) { 100.0 } else { 1.0 };
     let counted = |tried: &Tried| match pool.counts {
         Counts::Spend => tried.choice.worth.budget,
         Counts::Funding => tried.choice.worth.pnl.vendor_funding,
         Counts::Offers => 1,
         Counts::Pieces => tried.choice.worth.promoted_units.ceil() as i64,
         Counts::ExtraPieces => tried.choice.worth.extra,
+        Counts::OrderCost => tried.choice.worth.extra * shop.items[&tried.list.sku].unit_cost,
     };
     let periods: Vec<usize> = (0..3).filter(|&at| pool.within.as_ref().is_none_or(|s| inside(s, at))).collect();
     let sums = periods.iter().map(|period| {
@@ -128,7 +131,7 @@ proptest! {
         });
         // Items that run together keep each other's calendar rules, which follows from running at the same time.
         let best = best(&shop, &Goal::default(), &|plan| {
-            pools.iter().all(|pool| keeps_pool(pool, plan)) && rules.iter().all(|rule| keeps_rule(rule, plan)) && joint(plan)
+            pools.iter().all(|pool| keeps_pool(&shop, pool, plan)) && rules.iter().all(|rule| keeps_rule(rule, plan)) && joint(plan)
         });
         let exact = solve::Settings { gap: 0.0, ..solve::Settings::default() };
         match propose(&shop.input(), &exact).unwrap() {
