@@ -120,69 +120,35 @@ impl Connector for Recorder {
     }
 }
 
+const SCENARIO: &str = r#"
+name = "shop"
+assumptions = []
+currency = "EUR"
+horizon = 7
+depths = [0.1, 0.2, 0.3]
+items = { list_price = 4.0, margin_rate = 0.5, vendor_funding_share = 0.3 }
+supply = { lead_time_periods = 1, opening_stock = { cover_periods = 3.0 }, case_pack = 2, holding_rate = 0.001 }
+
+[limits]
+budget = 2000.0
+slots = 2
+spacing = 3
+margin_rate_min = 0.05
+fixed_cost = 1.0
+capacity_share = 5.0
+
+[twin]
+worlds = 4
+seed = 1
+elasticity_mean = -2.5
+elasticity_sd = 0.3
+pull_forward_share = 0.1
+substitution_share = 0.1
+shock_sd = 0.1
+"#;
+
 fn scenario() -> Scenario {
-    Scenario {
-        name: "shop".into(),
-        assumptions: vec![],
-        currency: Currency::EUR,
-        horizon: 7,
-        depths: [0.1, 0.2, 0.3].map(|depth| Depth::from_share(depth).unwrap()).to_vec(),
-        caution: 0.0,
-        objective: Objective::Full,
-        goal: Goal::default(),
-        channels: BTreeMap::new(),
-        segments: BTreeMap::new(),
-        effects: vec![],
-        wear_out: WearOut::default(),
-        run_out: vec![],
-        replan: ReplanTerms::default(),
-        items: ItemTerms {
-            list_price: 4.0,
-            margin_rate: 0.5,
-            by_category: BTreeMap::new(),
-            by_sku: BTreeMap::new(),
-            vendor_funding_share: 0.3,
-            vendor_funding: BTreeMap::new(),
-        },
-        limits: Limits {
-            budget: 2_000.0,
-            slots: 2,
-            spacing: 3,
-            margin_rate_min: 0.05,
-            fixed_cost: 1.0,
-            capacity_share: 5.0,
-            locks: vec![],
-            stockout_probability_max: 1.0,
-            pools: vec![],
-            rules: vec![],
-            together: vec![],
-            clear: vec![],
-        },
-        supply: SupplyTerms {
-            lead_time_periods: 1,
-            review_periods: 1,
-            opening_stock: OpeningStock { cover_periods: 3.0 },
-            case_pack: 2,
-            minimum_order: 0,
-            shelf_life: None,
-            holding_rate: 0.001,
-            waste_rate: 0.0,
-            shortage_rate: 0.0,
-            transfer_cost: None,
-        },
-        twin: TwinTerms {
-            worlds: 4,
-            seed: 1,
-            elasticity_mean: -2.5,
-            elasticity_sd: 0.3,
-            pull_forward_share: 0.1,
-            substitution_share: 0.1,
-            shock_sd: 0.1,
-            late_probability: 0.0,
-            cut_probability: 0.0,
-            cut_share: 0.0,
-        },
-    }
+    toml::from_str(SCENARIO).unwrap()
 }
 
 fn policy() -> Policy {

@@ -126,7 +126,7 @@ fn shop() -> Shop {
         shelf_life: None,
     };
     Shop {
-        scenario: scenario(),
+        scenario: toml::from_str(SCENARIO).unwrap(),
         lift,
         baseline: Forecast { calendar: Calendar::Index, levels: vec![], rows },
         regions: stores.iter().map(|store| (Place::new(store), Place::new(&store[..1]))).collect(),
@@ -137,70 +137,33 @@ fn shop() -> Shop {
     }
 }
 
-fn scenario() -> Scenario {
-    Scenario {
-        name: "test".into(),
-        assumptions: vec![],
-        currency: Currency::EUR,
-        horizon: 7,
-        depths: [0.1, 0.2, 0.3].map(|share| Depth::from_share(share).unwrap()).to_vec(),
-        caution: 0.0,
-        objective: Objective::Full,
-        goal: Goal::default(),
-        channels: BTreeMap::new(),
-        segments: BTreeMap::new(),
-        effects: vec![],
-        wear_out: WearOut::default(),
-        run_out: vec![],
-        replan: ReplanTerms::default(),
-        items: ItemTerms {
-            list_price: 10.0,
-            margin_rate: 0.5,
-            by_category: BTreeMap::new(),
-            by_sku: BTreeMap::new(),
-            vendor_funding_share: 0.25,
-            vendor_funding: BTreeMap::new(),
-        },
-        limits: Limits {
-            budget: 1500.0,
-            slots: 2,
-            spacing: 3,
-            margin_rate_min: 0.2,
-            fixed_cost: 5.0,
-            capacity_share: 0.6,
-            locks: vec![],
-            stockout_probability_max: 1.0,
-            pools: vec![],
-            rules: vec![],
-            together: vec![],
-            clear: vec![],
-        },
-        supply: SupplyTerms {
-            lead_time_periods: 3,
-            review_periods: 1,
-            opening_stock: OpeningStock { cover_periods: 5.0 },
-            case_pack: 1,
-            minimum_order: 0,
-            shelf_life: None,
-            holding_rate: 0.001,
-            waste_rate: 0.0,
-            shortage_rate: 0.0,
-            transfer_cost: None,
-        },
-        twin: TwinTerms {
-            worlds: 1,
-            seed: 1,
-            elasticity_mean: -2.0,
-            elasticity_sd: 0.5,
-            pull_forward_share: 0.1,
-            substitution_share: 0.2,
-            shock_sd: 0.1,
-            late_probability: 0.0,
-            cut_probability: 0.0,
-            cut_share: 0.0,
-        },
-    }
-}
+/// Lead time of three periods, so that orders of now reach the third period of a span.
+const SCENARIO: &str = r#"
+name = "test"
+assumptions = []
+currency = "EUR"
+horizon = 7
+depths = [0.1, 0.2, 0.3]
+items = { list_price = 10.0, margin_rate = 0.5, vendor_funding_share = 0.25 }
+supply = { lead_time_periods = 3, opening_stock = { cover_periods = 5.0 }, holding_rate = 0.001 }
+
+[limits]
+budget = 1500.0
+slots = 2
+spacing = 3
+margin_rate_min = 0.2
+fixed_cost = 5.0
+capacity_share = 0.6
+
+[twin]
+worlds = 1
+seed = 1
+elasticity_mean = -2.0
+elasticity_sd = 0.5
+pull_forward_share = 0.1
+substitution_share = 0.2
+shock_sd = 0.1
+"#;
 
 fn lock(sku: &str, place: Option<&str>, period: Option<&str>, depth: f64) -> Lock {
     let depth = Depth::from_share(depth).unwrap();

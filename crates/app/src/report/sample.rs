@@ -569,71 +569,48 @@ fn policy() -> Policy {
     }
 }
 
+const SCENARIO: &str = r#"
+name = "Four cities, two weeks of summer"
+assumptions = [
+    "The data hold no money: list prices are assumed by category.",
+    "Opening stock is three days of mean demand, since the data have no stock level.",
+    "Every city is supplied the next day.",
+]
+currency = "CNY"
+horizon = 14
+depths = [0.1, 0.2, 0.3, 0.4, 0.5]
+items = { list_price = 12.0, margin_rate = 0.35, vendor_funding_share = 0.1 }
+
+[limits]
+budget = 50000.0
+slots = 6
+spacing = 5
+margin_rate_min = 0.0
+fixed_cost = 5.0
+
+[supply]
+lead_time_periods = 1
+opening_stock = { cover_periods = 3.0 }
+case_pack = 6
+minimum_order = 6
+shelf_life = 7
+holding_rate = 0.002
+waste_rate = 0.05
+shortage_rate = 0.1
+
+[twin]
+worlds = 20
+seed = 1
+elasticity_mean = -2.0
+elasticity_sd = 0.6
+pull_forward_share = 0.2
+substitution_share = 0.25
+shock_sd = 0.15
+late_probability = 0.05
+cut_probability = 0.03
+cut_share = 0.3
+"#;
+
 fn scenario() -> Scenario {
-    Scenario {
-        name: "Four cities, two weeks of summer".into(),
-        assumptions: vec![
-            "The data hold no money: list prices are assumed by category.".into(),
-            "Opening stock is three days of mean demand, since the data have no stock level.".into(),
-            "Every city is supplied the next day.".into(),
-        ],
-        currency: Currency::CNY,
-        horizon: 14,
-        depths: [0.1, 0.2, 0.3, 0.4, 0.5].map(depth).into(),
-        caution: 0.0,
-        objective: Objective::Full,
-        goal: Goal::default(),
-        channels: BTreeMap::new(),
-        segments: BTreeMap::new(),
-        effects: vec![],
-        wear_out: WearOut::default(),
-        run_out: vec![],
-        replan: ReplanTerms::default(),
-        items: ItemTerms {
-            list_price: 12.0,
-            margin_rate: 0.35,
-            by_category: BTreeMap::new(),
-            by_sku: BTreeMap::new(),
-            vendor_funding_share: 0.1,
-            vendor_funding: BTreeMap::new(),
-        },
-        limits: Limits {
-            budget: 50_000.0,
-            slots: 6,
-            spacing: 5,
-            margin_rate_min: 0.0,
-            fixed_cost: 5.0,
-            capacity_share: f64::INFINITY,
-            locks: vec![],
-            stockout_probability_max: 1.0,
-            pools: vec![],
-            rules: vec![],
-            together: vec![],
-            clear: vec![],
-        },
-        supply: SupplyTerms {
-            lead_time_periods: 1,
-            review_periods: 1,
-            opening_stock: OpeningStock { cover_periods: 3.0 },
-            case_pack: 6,
-            minimum_order: 6,
-            shelf_life: Some(7),
-            holding_rate: 0.002,
-            waste_rate: 0.05,
-            shortage_rate: 0.1,
-            transfer_cost: None,
-        },
-        twin: TwinTerms {
-            worlds: 20,
-            seed: 1,
-            elasticity_mean: -2.0,
-            elasticity_sd: 0.6,
-            pull_forward_share: 0.2,
-            substitution_share: 0.25,
-            shock_sd: 0.15,
-            late_probability: 0.05,
-            cut_probability: 0.03,
-            cut_share: 0.3,
-        },
-    }
+    toml::from_str(SCENARIO).expect("Invariant: the sample's scenario is readable")
 }
