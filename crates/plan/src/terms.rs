@@ -2,7 +2,8 @@
 
 use crate::solve::ProblemError;
 use endcap_model::{
-    Calendar, Forecast, Group, LiftModel, Offer, Place, Scenario, ScenarioError, Sku, Span, StockState, TimeError,
+    Calendar, Depth, Forecast, Group, LiftModel, Lock, Offer, Place, Scenario, ScenarioError, Sku, Span, StockState,
+    TimeError,
 };
 use std::collections::BTreeMap;
 
@@ -97,6 +98,19 @@ pub enum PlanError {
         /// Its name.
         name: String,
     },
+    /// Two locks that say equally much fix different depths for the same offer.
+    #[error(
+        "two locks contradict each other: {} and {}; a lock on a store binds its whole region: drop one, or name place \
+         or period in the one that is to win",
+        said(.first),
+        said(.second)
+    )]
+    LocksContradict {
+        /// The earlier one.
+        first: Box<Lock>,
+        /// The later one.
+        second: Box<Lock>,
+    },
     /// A period of a lock or a rule cannot be read.
     #[error("a period of a lock or a rule cannot be read")]
     RulePeriod(#[from] TimeError),
@@ -123,4 +137,13 @@ pub enum PlanError {
     /// Numbers too large to plan with.
     #[error("the plan's numbers do not fit")]
     Problem(#[from] ProblemError),
+}
+
+fn said(lock: &Lock) -> String {
+    let place = lock.place.as_ref().map_or_else(|| "all places".to_owned(), ToString::to_string);
+    let period = lock.period.as_deref().unwrap_or("all periods");
+    match lock.depth {
+        Depth::ZERO => format!("no promotion of {} at {place} in {period}", lock.sku),
+        depth => format!("{} at {depth} off at {place} in {period}", lock.sku),
+    }
 }

@@ -346,6 +346,19 @@ fn locks_are_kept_and_clashing_locks_are_named() {
 }
 
 #[test]
+fn of_two_locks_the_more_precise_wins_and_equals_must_agree() {
+    let mut shop = shop();
+    shop.scenario.limits.locks = vec![lock("s0", Some("a"), Some("103"), 0.2), lock("s0", None, None, 0.0)];
+    let proposal = shop.plan();
+    let offers: Vec<&Offer> = proposal.offers.iter().filter(|offer| offer.sku.as_str() == "s0").collect();
+    assert!(matches!(offers[..], [offer] if offer.span.start == Period(103) && offer.place.as_str() == "a"));
+    shop.scenario.limits.locks =
+        vec![lock("s0", Some("a1"), Some("103"), 0.2), lock("s0", Some("a2"), Some("103"), 0.1)];
+    let error = propose(&shop.input(), &settings()).unwrap_err().to_string();
+    assert!(error.contains("s0 at 20 % off at a1 in 103 and s0 at 10 % off at a2 in 103"), "{error}");
+}
+
+#[test]
 fn references_keep_the_same_limits() {
     let mut shop = shop();
     shop.scenario.limits.locks = vec![lock("s0", Some("a"), Some("103"), 0.2)];
