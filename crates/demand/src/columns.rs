@@ -45,7 +45,7 @@ impl LiftTerms {
 impl Frame {
     /// Returns the number of regressors.
     pub(crate) fn columns(&self) -> usize {
-        CALENDAR + self.season.terms() + 1 + self.controls.len()
+        CALENDAR + self.season.terms() + 1 + self.controls.len() + self.further_columns()
     }
 
     /// Returns the position of the linear trend.
@@ -77,6 +77,7 @@ impl Prepared<'_> {
         for at in 0..frame.controls.len() {
             out[trend + 1 + at] = self.control(at, row);
         }
+        self.write_further(row, &mut out[trend + 1 + frame.controls.len()..]);
     }
 
     /// Regressors of a row's own promotion: price, advert, display, and none for the dip.

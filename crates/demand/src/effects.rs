@@ -85,6 +85,9 @@ pub(crate) fn estimate_effects(prepared: &Prepared, step: &(dyn Fn() + Sync)) ->
         estimates = refit(&state, &estimates, &|sku| signals[sku].used);
         state = Pass::new(&estimates, &hierarchy, &experience, prepared.frame);
     }
+    for (pooled, seen) in state.pooled.iter_mut().zip(&experience) {
+        pooled[OWN].variance += seen.regime_variance();
+    }
     let pairs = pool_pairs(prepared, &estimates);
     let positions = positions(prepared.panel);
     let partner_periods = (0..skus)
@@ -182,6 +185,9 @@ fn own(estimate: Option<&SkuEstimate>, seen: &Experience, hierarchy: &Hierarchy,
 /// (Auer and Papies 2020), so about twice that for all substitutes together; dips of 4 to 25 % of the lift (van Heerde, Leeflang and Wittink 2000); feature and display
 /// are wide around the usual double-digit lifts. Calendar terms, trend and controls are wide around nothing.
 fn prior(column: usize, frame: &Frame) -> Prior {
+    if let Some(prior) = frame.further_prior(column) {
+        return prior;
+    }
     let (mean, deviation) = match column {
         OWN => (-2.6, 2.2),
         REGULAR => (-1.5, 2.0),
@@ -262,6 +268,11 @@ impl Effects {
             status: self.status(sku, column, prior(column, frame)),
             sensitivity: None,
         }
+    }
+
+    /// Returns the pooled means of one SKU.
+    pub(crate) fn means(&self, sku: usize) -> Vec<f64> {
+        self.pooled[sku].iter().map(|pooled| pooled.mean).collect()
     }
 
     /// Returns the effect of one listed substitute.

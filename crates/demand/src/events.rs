@@ -351,9 +351,15 @@ impl ByPeriod {
 fn own_units(prepared: &Prepared, expected: &Expected, item: &FittedItem, rows: &[usize]) -> (Sum, f64) {
     let c = prepared.panel.columns();
     let (mut sum, mut baseline, mut by_period) = (Sum::default(), 0.0, ByPeriod::default());
+    let further = &prepared.frame.promotion()[3..];
+    let (mut line, mut slopes) = (vec![0.0; prepared.frame.columns()], vec![0.0; further.len()]);
     for &row in rows {
         let x = prepared.support(row);
-        let lift: f64 = TERMS.iter().zip(x).map(|(&at, x)| item.effects[at] * x).sum();
+        let mut lift: f64 = TERMS.iter().zip(x).map(|(&at, x)| item.effects[at] * x).sum();
+        if !further.is_empty() {
+            prepared.write_row(row, &mut line);
+            lift += further.iter().map(|&at| item.effects[at] * line[at]).sum::<f64>();
+        }
         let without = expected.mean[row] * (-lift).exp();
         let gained = expected.mean[row] - without;
         sum.units += gained;
@@ -361,8 +367,10 @@ fn own_units(prepared: &Prepared, expected: &Expected, item: &FittedItem, rows: 
         by_period.add(c.period[row].0, gained, expected.unsure[row]);
         let unmended = expected.unmended[row] * gained;
         sum.slopes.iter_mut().zip(x).for_each(|(slope, x)| *slope += x * (without + unmended));
+        slopes.iter_mut().zip(further).for_each(|(slope, &at)| *slope += line[at] * (without + unmended));
     }
-    sum.others = by_period.variance();
+    let of_further = slopes.iter().zip(further).map(|(slope, &at)| slope * slope * item.variances[at]);
+    sum.others = by_period.variance() + of_further.sum::<f64>();
     (sum, baseline)
 }
 

@@ -6,13 +6,14 @@ use crate::curve;
 use crate::dispersion::Dispersion;
 use crate::effects::{Effects, PASSES, estimate_effects};
 use crate::error::DemandError;
+use crate::further::{Anticipation, effects_of, test_anticipation};
 use crate::level::Memory;
 use crate::prepare::Frame;
 use crate::recalibrate::Recalibration;
 use crate::sensitivity::Exposure;
 use crate::sums::Together;
 use crate::tail::{self, Learnt};
-use endcap_model::{AsOf, Estimate, LiftModel, Panel, PartnerEffect, Response, Sku, SnapshotId, Span};
+use endcap_model::{AsOf, Estimate, Further, LiftModel, Panel, PartnerEffect, Response, Sku, SnapshotId, Span};
 use serde::{Deserialize, Serialize};
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -51,6 +52,9 @@ pub struct Fitted {
     pub together: Together,
     /// What turns model quantiles into quantiles that hold.
     pub recalibration: Recalibration,
+    /// What sales do before promotions: a test of nothing.
+    #[serde(default)]
+    pub anticipation: Option<Anticipation>,
 }
 
 /// What forecasts need about one SKU.
@@ -87,10 +91,10 @@ pub fn fit(
     let step = || progress(done.fetch_add(1, Ordering::Relaxed) + 1, total);
     let learnt = held_out.and_then(|tail| {
         let before = panel.within(Span { start: span.start, end: tail.start });
-        let mut trial = fit_uncalibrated(&before, Span { start: span.start, end: tail.start }, settings, &step)?;
+        let mut trial = fit_uncalibrated(&before, Span { start: span.start, end: tail.start }, settings, &step, false)?;
         Some(tail::learn(&mut trial, panel, tail))
     });
-    let mut fitted = fit_uncalibrated(panel, span, settings, &step).ok_or(DemandError::Empty)?;
+    let mut fitted = fit_uncalibrated(panel, span, settings, &step, true).ok_or(DemandError::Empty)?;
     if let Some(Learnt { memory, tried, recalibration, together }) = learnt {
         fitted.boosted = fitted.boosted.map(|boosted| boosted.with_shares(&tried));
         (fitted.memory, fitted.recalibration, fitted.together) = (memory, recalibration, together);
@@ -99,12 +103,14 @@ pub fn fit(
     Ok(fitted)
 }
 
-/// Fits without learning the quantiles' recalibration; nothing without rows.
+/// Fits without learning the quantiles' recalibration; nothing without rows. A fit that is not thorough looks for no effect
+/// beyond those of its columns.
 pub(crate) fn fit_uncalibrated(
     panel: &Panel,
     span: Span,
     settings: &FitSettings,
     step: &(dyn Fn() + Sync),
+    thorough: bool,
 ) -> Option<Fitted> {
     if panel.is_empty() {
         return None;
@@ -119,6 +125,18 @@ pub(crate) fn fit_uncalibrated(
     if bent {
         effects = estimate_effects(&prepared, &|| ());
     }
+    let anticipation = thorough.then(|| test_anticipation(&prepared, &effects));
+    let more = if thorough { prepared.frame.further.learn(&prepared, &effects) } else { None };
+    let prepared = match more {
+        None => prepared,
+        Some(further) => {
+            drop(prepared);
+            frame.further = further;
+            let prepared = frame.prepare(panel);
+            effects = estimate_effects(&prepared, &|| ());
+            prepared
+        }
+    };
     let exposure = Exposure::of(&prepared, &effects);
     let mut order: Vec<usize> = (0..panel.skus().len()).collect();
     order.sort_by(|&a, &b| panel.skus()[a].sku.cmp(&panel.skus()[b].sku));
@@ -142,7 +160,8 @@ pub(crate) fn fit_uncalibrated(
     let dispersion = effects.pooled_dispersion;
     let memory = Memory::usual(span);
     let recalibration = Recalibration::default();
-    Some(Fitted { lift, frame, items, dispersion, memory, boosted, together: Together::default(), recalibration })
+    let together = Together::default();
+    Some(Fitted { lift, frame, items, dispersion, memory, boosted, together, recalibration, anticipation })
 }
 
 fn item(panel: &Panel, effects: &Effects, sku: usize) -> FittedItem {
@@ -178,6 +197,10 @@ fn response(panel: &Panel, frame: &Frame, effects: &Effects, exposure: &Exposure
         display: estimate(DISPLAY),
         dip: estimate(DIP),
         depth_seen_max: effects.experience[sku].depth_max,
+        further: Further {
+            periods_at_list: Some(effects.experience[sku].at_list),
+            effects: effects_of(effects, sku, (&entry.sku, frame), estimate),
+        },
     }
 }
 

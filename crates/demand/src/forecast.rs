@@ -7,7 +7,7 @@
 //! what is not known of level and lift; quantiles go through the recalibration learnt on the held-out tail.
 
 use crate::boosted::{Boosted, Joined, Said, blend};
-use crate::columns::{DIP, DISPLAY, FEATURE, LiftTerms, OWN};
+use crate::columns::{DIP, LiftTerms};
 use crate::distribution::quantile;
 use crate::error::DemandError;
 use crate::fit::{Fitted, FittedItem};
@@ -46,7 +46,7 @@ pub(crate) struct SkuHistory {
 pub fn forecast(fitted: &Fitted, history: &Panel, future: &Panel, levels: &[f64]) -> Result<Forecast, DemandError> {
     check(fitted, history, future, levels)?;
     let past = fitted.frame.prepare(history);
-    let ahead = fitted.frame.prepare(future);
+    let ahead = fitted.frame.prepare(future).follow(&past);
     let names = Names::of(history);
     let origin = history.span().map_or(fitted.lift.span.end.0, |span| span.end.0);
     let histories = histories(fitted, &past);
@@ -189,6 +189,7 @@ pub(crate) fn sku_cells(
     let effects = item.forecast_effects(ahead.frame);
     let mut cells = Vec::new();
     let mut line = vec![0.0; ahead.frame.columns()];
+    let promotion = ahead.frame.promotion();
     for series in ahead.panel.series_of(sku) {
         let first = c.period[series.start].0;
         let (level, closing) = find(c.place[series.start]);
@@ -196,15 +197,21 @@ pub(crate) fn sku_cells(
         ahead.household_stock(series, terms, carry, opening, |row, stock| {
             ahead.write_row(row, &mut line);
             line[DIP] = stock;
-            cells.push(cell(row, &line, &effects, item, level));
+            cells.push(cell(row, (&line, &promotion), &effects, item, level));
         });
     }
     cells
 }
 
-fn cell(row: usize, line: &[f64], effects: &[f64], item: &FittedItem, level: Level) -> CellForecast {
-    let lift: f64 = [OWN, FEATURE, DISPLAY].iter().map(|&at| line[at] * effects[at]).sum();
-    let unsure: f64 = [OWN, FEATURE, DISPLAY].iter().map(|&at| line[at].powi(2) * item.variances[at]).sum();
+fn cell(
+    row: usize,
+    (line, promotion): (&[f64], &[usize]),
+    effects: &[f64],
+    item: &FittedItem,
+    level: Level,
+) -> CellForecast {
+    let lift: f64 = promotion.iter().map(|&at| line[at] * effects[at]).sum();
+    let unsure: f64 = promotion.iter().map(|&at| line[at].powi(2) * item.variances[at]).sum();
     let log_mean = log_expected(line, effects);
     let mean = level.level * log_mean.exp();
     let relative = level.variance + unsure.min(1.0);

@@ -4,14 +4,19 @@
 
 use crate::columns::{CROSS, DIP, DISPLAY, FEATURE, OWN};
 use crate::prepare::{Evidence, Prepared};
+use crate::signal::DEVIATION;
 use endcap_model::Depth;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Fewest periods in which a promotion, an advert or a display must have been seen (and not been seen).
-const PERIODS_MIN: usize = 3;
+pub(crate) const PERIODS_MIN: usize = 3;
 /// How much wider the variance is taken when an item was never seen at its list price (regime guard): its level and
 /// its elasticity then rest on the shape of the curve alone.
 const NEVER_AT_LIST: f64 = 4.0;
+/// Correlation with demand that nobody sees which the depths of such an item are given.
+const FOLLOWED: f64 = 0.5;
+/// Least spread of the log price that such a signal is measured against.
+const PRICE_SPREAD_MIN: f64 = 0.05;
 /// Least variation of a log price index that counts as one.
 const VARIATION_MIN: f64 = 1e-4;
 
@@ -33,6 +38,10 @@ pub(crate) struct Experience {
     pub(crate) substitutes_moved: bool,
     pub(crate) alone_in_group: bool,
     pub(crate) depth_max: Depth,
+    /// Standard deviation of the log price over the usable rows.
+    pub(crate) price_spread: f64,
+    /// Periods in which each further regressor moved, by position.
+    pub(crate) further: BTreeMap<usize, usize>,
 }
 
 /// Periods after a promotion in which a dip can be seen.
@@ -51,8 +60,8 @@ impl Experience {
         let c = prepared.panel.columns();
         let mut promoted = BTreeSet::new();
         let mut sets: [BTreeSet<i32>; 5] = Default::default();
-        let mut seen = Self { alone_in_group, ..Self::default() };
-        let mut depth_max: f64 = 0.0;
+        let mut seen = Self { alone_in_group, further: prepared.further_periods(sku), ..Self::default() };
+        let (mut depth_max, mut prices): (f64, [f64; 2]) = (0.0, [0.0; 2]);
         for row in prepared.panel.rows_of(sku) {
             let period = c.period[row].0;
             if prepared.is_promoted(row) {
@@ -63,6 +72,8 @@ impl Experience {
             }
             seen.usable_rows += 1;
             depth_max = depth_max.max(1.0 - prepared.own[row].exp());
+            prices[0] += prepared.own[row];
+            prices[1] += prepared.own[row].powi(2);
             seen.substitutes_moved |= prepared.cross[row].abs() > VARIATION_MIN;
             let is = [
                 prepared.is_promoted(row),
@@ -80,8 +91,19 @@ impl Experience {
         let follows = |period: &&i32| promoted.range(*period - AFTER..**period).next().is_some();
         seen.after_promotion = all.iter().filter(follows).count();
         [seen.promoted, seen.at_list, seen.featured, seen.not_featured, seen.displayed] = sets.map(|set| set.len());
+        let n = seen.usable_rows.max(1) as f64;
+        seen.price_spread = (prices[1] / n - (prices[0] / n).powi(2)).max(0.0).sqrt();
         seen.depth_max = Depth::from_share(depth_max.clamp(0.0, 0.9999)).unwrap_or(Depth::ZERO);
         seen
+    }
+
+    /// Variance that the regime guard adds to an own-price effect after pooling, since the doubt is the same for all
+    /// items of a group: where every period is discounted no place shows what demand does without, and depths may have
+    /// followed demand that nobody sees. Such a signal is given its usual size ([`DEVIATION`]) and half the depths'
+    /// moves.
+    pub(crate) fn regime_variance(&self) -> f64 {
+        let extrapolated = self.promoted >= PERIODS_MIN && self.at_list < PERIODS_MIN;
+        if extrapolated { (FOLLOWED * DEVIATION / self.price_spread.max(PRICE_SPREAD_MIN)).powi(2) } else { 0.0 }
     }
 
     /// Returns how many periods stand behind an effect.
@@ -90,7 +112,7 @@ impl Experience {
             FEATURE => self.featured,
             DISPLAY => self.displayed,
             DIP => self.after_promotion,
-            _ => self.promoted,
+            _ => self.further.get(&column).copied().unwrap_or(self.promoted),
         }
     }
 
@@ -122,7 +144,10 @@ impl Experience {
             DISPLAY if self.not_displayed < PERIODS_MIN => few("not displayed", self.not_displayed),
             DIP if self.promoted == 0 => unusable("never promoted".into()),
             DIP if self.after_promotion < PERIODS_MIN => few("followed a promotion", self.after_promotion),
-            _ => None,
+            _ => match self.further.get(&column) {
+                Some(&periods) if periods < PERIODS_MIN => few("seen", periods),
+                _ => None,
+            },
         }
     }
 }

@@ -5,9 +5,11 @@
 //! modules; the order of work is `prepare` -> `response` (each SKU) -> `signal`, `pool`, `pairs` (all SKUs) -> `curve` ->
 //! `sensitivity` -> `level`, `boosted`, `newcomers` -> `tail` (what held-out periods teach) -> `forecast` -> `sums`.
 
+mod advice;
 mod backtest;
 mod boosted;
 pub mod booster;
+mod changes;
 pub mod coefficients;
 mod columns;
 mod curve;
@@ -20,6 +22,8 @@ mod events;
 pub mod experiment;
 mod fit;
 mod forecast;
+pub mod funnel;
+mod further;
 mod identify;
 mod level;
 mod linear;
@@ -33,21 +37,26 @@ mod recalibrate;
 mod reference;
 mod response;
 mod season;
+mod second_opinion;
 mod sensitivity;
 mod signal;
 mod sums;
 mod tail;
 
+pub use advice::{PriceAdvice, price_advice};
 pub use backtest::{Backtest, BacktestSettings, Score, backtest};
 pub use boosted::Boosted;
+pub use changes::{EffectChange, changes};
 pub use dispersion::Dispersion;
 pub use error::DemandError;
 pub use events::{PromotionEvent, Split, events};
 pub use fit::{FitSettings, Fitted, FittedItem, fit};
 pub use forecast::forecast;
+pub use further::{Anticipation, BeforePromotions, Clusters, FurtherFrame, HaloLink, PriceMemory};
 pub use level::Memory;
 pub use partners::Partners;
 pub use prepare::{ControlScale, Frame, PROMOTED_RATIO};
 pub use recalibrate::Recalibration;
 pub use season::Season;
+pub use second_opinion::{SecondOpinion, second_opinion};
 pub use sums::{Together, Total, totals};

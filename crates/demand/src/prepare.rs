@@ -8,9 +8,10 @@
 //! out in the period: their units are a lower bound of demand (censored). Rows out of stock with nothing sold, or on
 //! sale for less than [`ON_SALE_MIN`], say nothing and get no weight.
 
+use crate::further::{FurtherColumns, FurtherFrame, own_scale};
 use crate::partners::{Partners, members, positions};
 use crate::season::Season;
-use endcap_model::{Calendar, DepthCurve, Panel, Sku, Span};
+use endcap_model::{Calendar, Control, DepthCurve, Input, Panel, Sku, Span};
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -61,6 +62,9 @@ pub struct Frame {
     pub curves: BTreeMap<Sku, DepthCurve>,
     /// Per SKU: the substitutes that have an effect of their own on it.
     pub partners: BTreeMap<Sku, Partners>,
+    /// Regressors that not every panel has.
+    #[serde(default)]
+    pub further: FurtherFrame,
 }
 
 /// One panel with its derived columns, one value per row.
@@ -84,13 +88,15 @@ pub(crate) struct Prepared<'a> {
     pub(crate) evidence: Vec<Evidence>,
     /// Column of the panel for every control of the frame, where it has it.
     pub(crate) control_columns: Vec<Option<usize>>,
+    pub(crate) further: FurtherColumns,
 }
 
 impl Frame {
     /// Learns the frame from a history.
     pub(crate) fn learn(panel: &Panel, span: Span) -> Self {
         let c = panel.columns();
-        let controls = c.controls.iter().map(|control| scale(&control.name, &control.values)).collect();
+        let no_cluster = |control: &&Control| !matches!(Input::of(&control.name), Input::Cluster(_));
+        let controls = c.controls.iter().filter(no_cluster).map(scale).collect();
         let units: Vec<f64> =
             (0..panel.skus().len()).map(|sku| panel.rows_of(sku).map(|row| c.units[row]).sum()).collect();
         let mut totals: BTreeMap<&endcap_model::Group, (f64, usize)> = BTreeMap::new();
@@ -114,7 +120,16 @@ impl Frame {
         let season = Season::of(panel, span);
         let shares = by_sku(&share);
         let partners = Partners::choose(panel, &shares);
-        Self { span, season, controls, shares, regular: by_sku(&regular), curves: BTreeMap::new(), partners }
+        Self {
+            span,
+            season,
+            controls,
+            shares,
+            regular: by_sku(&regular),
+            curves: BTreeMap::new(),
+            partners,
+            further: FurtherFrame::of(panel),
+        }
     }
 
     /// Returns the calendar of the periods.
@@ -139,6 +154,7 @@ impl Frame {
         let control_columns = self.controls.iter().map(|control| column(&control.name)).collect();
         let promoted_share = promoted_shares(panel, &own);
         let (cross, cross_regular) = cross_prices(panel, self, &own, &regular);
+        let further = self.further.prepare(panel, &own, &self.shares);
         Prepared {
             panel,
             frame: self,
@@ -151,6 +167,7 @@ impl Frame {
             exposure,
             evidence,
             control_columns,
+            further,
         }
     }
 }
@@ -158,11 +175,17 @@ impl Frame {
 impl Frame {
     /// Log price ratio of a row as demand answers to it.
     fn answered(&self, panel: &Panel, row: usize, own: f64) -> f64 {
-        if self.curves.is_empty() {
+        let clusters = &self.further.clusters;
+        if self.curves.is_empty() && clusters.factors.is_empty() {
             return own;
         }
-        let curve = self.curves.get(&panel.skus()[panel.columns().sku[row] as usize].sku);
-        curve.map_or(own, |curve| own * curve.factor((1.0 - own.exp()).max(0.0)))
+        let sku = &panel.skus()[panel.columns().sku[row] as usize].sku;
+        let curve = self.curves.get(sku);
+        let answered = curve.map_or(own, |curve| own * curve.factor((1.0 - own.exp()).max(0.0)));
+        if clusters.factors.is_empty() {
+            return answered;
+        }
+        answered * clusters.factor(sku, &panel.places()[panel.columns().place[row] as usize].place)
     }
 }
 
@@ -174,12 +197,16 @@ fn evidence(units: f64, stockout_share: f64) -> (Evidence, f64) {
     }
 }
 
-fn scale(name: &str, values: &[f64]) -> ControlScale {
+fn scale(control: &Control) -> ControlScale {
+    let (name, values) = (&control.name, &control.values);
+    if let Some((mean, deviation)) = own_scale(control) {
+        return ControlScale { name: name.clone(), mean, deviation };
+    }
     let n = values.len().max(1) as f64;
     let mean = values.iter().sum::<f64>() / n;
     let deviation = (values.iter().map(|v| (v - mean).powi(2)).sum::<f64>() / n).sqrt();
     let deviation = if deviation > 1e-9 * mean.abs().max(1e-300) { deviation } else { 0.0 };
-    ControlScale { name: name.to_owned(), mean, deviation }
+    ControlScale { name: name.clone(), mean, deviation }
 }
 
 /// Share of the places of each row's SKU, region and period that are promoted.
@@ -266,6 +293,9 @@ impl Prepared<'_> {
     /// Returns a control's value on the common scale; its mean, 0, where the panel does not have it.
     pub(crate) fn control(&self, at: usize, row: usize) -> f64 {
         let scale = &self.frame.controls[at];
+        if let Some(moved) = self.competitor(at, row) {
+            return moved;
+        }
         match self.control_columns[at] {
             Some(column) if scale.deviation > 0.0 => {
                 (self.panel.columns().controls[column].values[row] - scale.mean) / scale.deviation

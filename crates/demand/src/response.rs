@@ -196,6 +196,38 @@ impl SkuRows {
         picked
     }
 
+    /// Makes rows of sums over several SKUs: their regressors, their units with the logs of what is expected of them, and the
+    /// place and period of each.
+    pub(crate) fn of_cells(
+        columns: usize,
+        x: Vec<f64>,
+        (units, log_exposure): (Vec<f64>, Vec<f64>),
+        places: &[u32],
+        periods: &[i32],
+    ) -> Self {
+        fn numbered<T: Ord + Copy>(values: &[T]) -> (Vec<u32>, usize) {
+            let known: BTreeMap<T, u32> = values.iter().map(|value| (*value, 0)).collect();
+            let known: BTreeMap<T, u32> = known.into_keys().zip(0..).collect();
+            (values.iter().map(|value| known[value]).collect(), known.len())
+        }
+        let ((place, places), (time, times)) = (numbered(places), numbered(periods));
+        Self {
+            rows: (0..units.len()).collect(),
+            columns,
+            partners: columns..columns,
+            rest: true,
+            priors: vec![(0.0, FAINT); columns],
+            x,
+            censored: vec![false; units.len()],
+            units,
+            log_exposure,
+            place,
+            places,
+            time,
+            times,
+        }
+    }
+
     pub(crate) fn is_empty(&self) -> bool {
         self.rows.is_empty()
     }

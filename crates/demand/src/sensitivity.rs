@@ -94,9 +94,11 @@ fn common(estimates: &[Option<SkuEstimate>], column: usize) -> f64 {
 /// Log units that a signal as closely tied to promotions as the calendar is could add to promoted periods.
 fn bound(prepared: &Prepared, effects: &Effects, sku: usize) -> f64 {
     let mut line = vec![0.0; prepared.frame.columns()];
+    let further = prepared.frame.further();
     let mut sums = [0.0; 6];
     for row in prepared.panel.rows_of(sku).filter(|&row| prepared.evidence[row] != Evidence::Nothing) {
         prepared.write_row(row, &mut line);
+        further.iter().for_each(|(column, ..)| line[*column] = 0.0);
         let known = line[CALENDAR..].iter().zip(&effects.pooled[sku][CALENDAR..]);
         let calendar: f64 = known.map(|(x, effect)| x * effect.mean).sum();
         let share = prepared.promoted_share[row];

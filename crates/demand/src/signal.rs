@@ -27,7 +27,7 @@ impl Unseen {
 }
 
 /// Log units by which promoted periods may differ unseen, before any data: a standard deviation.
-const DEVIATION: f64 = 0.15;
+pub(crate) const DEVIATION: f64 = 0.15;
 /// Spreads between SKUs that are tried, with their weights (a flat prior on the spread, half of it at none).
 const SPREADS: [(f64, f64); 5] = [(0.0, 0.4), (0.03, 0.2), (0.06, 0.2), (0.1, 0.15), (0.15, 0.05)];
 /// Standard error from which one SKU's own measurement is no information.

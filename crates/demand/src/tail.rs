@@ -61,7 +61,7 @@ pub(crate) fn learn(trial: &mut Fitted, panel: &Panel, tail: Span) -> Learnt {
         .filter(|span| !span.is_empty())
         .collect();
     let futures: Vec<Panel> = origins.iter().map(|&span| known.within(span)).collect();
-    let ahead: Vec<Prepared> = futures.iter().map(|future| frame.prepare(future)).collect();
+    let ahead: Vec<Prepared> = futures.iter().map(|future| frame.prepare(future).follow(&prepared)).collect();
     let memory = best_memory(trial, &histories, &ahead, &origins);
     let at_each = origins.iter().zip(&ahead);
     let mut cells: Vec<Vec<HeldOut>> =

@@ -7,14 +7,17 @@
 mod event;
 mod facts;
 mod forecast;
+mod further;
 mod goal;
 mod hash;
 mod ids;
+mod inputs;
 mod item;
 mod lift;
 mod market;
 mod money;
 mod offer;
+mod pace;
 mod panel;
 mod plan;
 mod policy;
@@ -27,9 +30,11 @@ mod time;
 pub use event::{Event, Outcome, Receipt};
 pub use facts::{FactField, FactKind, FieldKind, SetAside};
 pub use forecast::{Forecast, ForecastRow};
+pub use further::{Further, FurtherEffect, FurtherKind};
 pub use goal::{Goal, Outcomes, Preset, Weights};
 pub use hash::{ContentHash, Hasher, canonical_json, hash_bytes, hash_json};
 pub use ids::{Channel, Group, Place, PlanId, Sku, SnapshotId, Supplier};
+pub use inputs::{CLUSTER, COMPETITOR_PRICE, Input, MECHANIC};
 pub use item::{Item, PlaceFact};
 pub use lift::{
     CurveForm, DepthCurve, EffectKind, EffectStatus, Estimate, LiftModel, PartnerEffect, Response, Sensitivity,
@@ -38,6 +43,7 @@ pub use lift::{
 pub use market::{CrossEffect, Funding, Market, ReplanTerms, RunOut, WearOut};
 pub use money::{Currency, Money, MoneyError, Value};
 pub use offer::{Mechanic, Offer, Support};
+pub use pace::{HeldBack, Pace};
 pub use panel::{Control, Panel, PanelColumns, PanelError, PlaceEntry, SkuEntry};
 pub use plan::{
     Because, Explanation, Instead, LimitPrice, Plan, PlanReport, ProfitAndLoss, RejectedOffer, SolveStatus,

@@ -1,6 +1,6 @@
 //! What an offer causes: effects by SKU, each with its uncertainty and the evidence behind it.
 
-use crate::{AsOf, Calendar, Depth, Group, Sku, SnapshotId, Span};
+use crate::{AsOf, Calendar, Depth, Further, Group, Sku, SnapshotId, Span};
 use serde::{Deserialize, Serialize};
 use std::fmt;
 
@@ -152,6 +152,9 @@ pub struct Response {
     pub dip: Estimate,
     /// Largest depth seen in the item's own history; beyond it a lift is extrapolated.
     pub depth_seen_max: Depth,
+    /// What only some histories can tell.
+    #[serde(default)]
+    pub further: Further,
 }
 
 /// Effects of all SKUs, with everything needed to say where they came from.

@@ -86,6 +86,7 @@ fn shop() -> Shop {
         display: estimate(0.1, 0.1),
         dip: estimate(-0.1, 0.05),
         depth_seen_max: Depth::from_share(0.3).unwrap(),
+        further: Default::default(),
     });
     let lift = LiftModel {
         snapshot: None,

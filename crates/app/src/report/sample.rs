@@ -352,6 +352,7 @@ fn response(index: usize, sku: Sku, numbers: &mut Numbers) -> Response {
         display: estimate(0.0, 0.5, EffectStatus::NotIdentified("never on a display".into())),
         dip: estimate(-0.06, 0.02, EffectStatus::Borrowed("from the category".into())),
         depth_seen_max: depth(0.15 + 0.05 * (index % 8) as f64),
+        further: Default::default(),
     }
 }
 

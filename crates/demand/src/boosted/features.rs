@@ -137,7 +137,8 @@ impl Cells {
             let value = |values: &[f64]| other.map_or(f32::NAN, |other| values[other] as f32);
             numbers.extend([value(&prepared.own), value(&c.feature), value(&c.display)]);
         }
-        numbers.extend((0..prepared.frame.controls.len()).map(|control| prepared.control(control, row) as f32));
+        let control = |at: usize| if bare && prepared.is_of_promotion(at) { 0.0 } else { prepared.control(at, row) };
+        numbers.extend((0..prepared.frame.controls.len()).map(|at| control(at) as f32));
         let mut season = vec![0.0; prepared.frame.season.terms()];
         prepared.frame.season.write(c.period[row], &mut season);
         numbers.extend(season.iter().map(|&term| term as f32));

@@ -156,6 +156,7 @@ mod tests {
             partners: vec![],
             curve: None,
             depth_seen_max: Depth::ZERO,
+            further: Default::default(),
         }
     }
 

@@ -15,6 +15,7 @@ use super::pairs::BEFORE_MIN;
 use super::power::{Placebos, Power, Shape, assign, placebos};
 use super::refusal::TestRefusal;
 use super::worth::{Belief, Choice, Terms, Worth, best, value_of_learning, worth};
+use crate::advice::{PriceAdvice, price_advice};
 use endcap_model::{
     Calendar, Depth, EffectKind, EffectStatus, LiftModel, Panel, Period, Place, Response, Sku, Span, Support,
 };
@@ -136,7 +137,7 @@ pub struct TestProposal {
 }
 
 /// Designs the best test for every effect that is too uncertain for a decision, up to `most` of them by the value of
-/// certainty.
+/// certainty; items whose history holds no period at list price come first.
 pub fn propose_tests(
     lift: &LiftModel,
     panel: &Panel,
@@ -144,24 +145,31 @@ pub fn propose_tests(
     terms: &TestTerms,
     most: usize,
 ) -> TestProposal {
-    let mut open: Vec<(f64, Question)> = Vec::new();
+    // Items never seen at list price come first: whatever is believed of it is extrapolated.
+    let extrapolated = |response: &Response, effect: EffectKind| {
+        effect == EffectKind::OwnPrice && price_advice(response) == Some(PriceAdvice::NeverUndiscounted)
+    };
+    let mut open: Vec<(bool, f64, Question)> = Vec::new();
     let mut settled = 0;
     for response in &lift.responses {
         for &effect in effects {
             let question = Question { skus: vec![response.sku.clone()], effect };
             match Asked::of(lift, panel, &question, terms) {
-                Ok(asked) if asked.is_open(response) => open.push((asked.value_of_certainty(), question)),
+                Ok(asked) if extrapolated(response, effect) => {
+                    open.push((true, asked.value_of_certainty(), question));
+                }
+                Ok(asked) if asked.is_open(response) => open.push((false, asked.value_of_certainty(), question)),
                 Ok(_) => settled += 1,
-                Err(_) => open.push((0.0, question)),
+                Err(_) => open.push((false, 0.0, question)),
             }
         }
     }
-    open.sort_by(|a, b| b.0.total_cmp(&a.0).then_with(|| a.1.skus.cmp(&b.1.skus)));
+    open.sort_by(|a, b| b.0.cmp(&a.0).then(b.1.total_cmp(&a.1)).then_with(|| a.2.skus.cmp(&b.2.skus)));
     let passed_over = open.len().saturating_sub(most);
     open.truncate(most);
-    let answers: Vec<_> = open.par_iter().map(|(_, question)| design_tests(lift, panel, question, terms)).collect();
+    let answers: Vec<_> = open.par_iter().map(|(.., question)| design_tests(lift, panel, question, terms)).collect();
     let (mut tests, mut refused) = (Vec::new(), Vec::new());
-    for ((_, question), answer) in open.into_iter().zip(answers) {
+    for ((.., question), answer) in open.into_iter().zip(answers) {
         match answer {
             Ok(designs) => tests.extend(designs.into_iter().next()),
             Err(refusal) => refused.push((question, refusal)),

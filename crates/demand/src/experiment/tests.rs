@@ -160,6 +160,7 @@ fn model() -> LiftModel {
         display: estimate(0.2, 0.5, unknown()),
         dip: estimate(-0.1, 0.3, unknown()),
         depth_seen_max: Depth::ZERO,
+        further: Default::default(),
     };
     LiftModel {
         snapshot: None,
