@@ -15,7 +15,7 @@ const NEARLY_ALL_DAY: f64 = -0.11;
 /// Squared standard deviations beyond which a residual is cut.
 const OUTLIER: f64 = 16.0;
 /// Bounds of the counting noise relative to Poisson.
-const COUNTING: (f64, f64) = (0.2, 20.0);
+const COUNTING: (f64, f64) = (0.005, 20.0);
 
 /// Variance of units: `counting * mean + (cells + shock) * mean^2`.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]

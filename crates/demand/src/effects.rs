@@ -10,6 +10,7 @@ use crate::pool::{Own, Pooled, Prior, is_informative, pool};
 use crate::prepare::{Frame, Prepared};
 use crate::response::{Sampling, SkuEstimate, SkuRows, dip_gain, estimate};
 use crate::signal::{Measured, Signal, Unseen, weigh};
+use crate::stability::Moved;
 use endcap_model::{EffectStatus, Estimate, Panel};
 use rayon::prelude::*;
 use std::collections::BTreeMap;
@@ -73,7 +74,11 @@ pub(crate) fn estimate_effects(prepared: &Prepared, step: &(dyn Fn() + Sync)) ->
     let refit = |state: &Pass, start: &[Option<SkuEstimate>], unseen: &(dyn Fn(usize) -> Unseen + Sync)| {
         each(skus, step, |sku| {
             let start = start[sku].as_ref()?;
-            let mut rows = SkuRows::of(prepared, sku, unseen(sku));
+            let unseen = unseen(sku);
+            let mut rows = SkuRows::of(prepared, sku, unseen);
+            if unseen != Unseen::Apart {
+                rows.believe(state.pooled[sku].iter().map(|p| p.without_own));
+            }
             rows.fill_dip(prepared, sku, LiftTerms::of(&state.means(sku)), carry);
             Some(estimate(&rows, &state.dispersion[sku], Some(start)))
         })
@@ -146,10 +151,10 @@ impl Pass {
         let by_column: Vec<(Vec<Pooled>, bool)> = (0..frame.columns())
             .into_par_iter()
             .map(|column| {
-                let own: Vec<Own> = (0..estimates.len())
-                    .map(|sku| own(estimates[sku].as_ref(), &experience[sku], hierarchy, sku, column))
-                    .collect();
                 let prior = prior(column, frame);
+                let own: Vec<Own> = (0..estimates.len())
+                    .map(|sku| own(estimates[sku].as_ref(), &experience[sku], hierarchy, sku, (column, prior)))
+                    .collect();
                 let informed = own.iter().any(|o| is_informative(o, prior));
                 (pool(&own, hierarchy.groups, hierarchy.tiers, prior), informed)
             })
@@ -166,17 +171,28 @@ impl Pass {
 }
 
 /// An SKU's own estimate of one effect, with its variance widened by what the history lacks.
-fn own(estimate: Option<&SkuEstimate>, seen: &Experience, hierarchy: &Hierarchy, sku: usize, column: usize) -> Own {
+fn own(
+    estimate: Option<&SkuEstimate>,
+    seen: &Experience,
+    hierarchy: &Hierarchy,
+    sku: usize,
+    (column, prior): (usize, Prior),
+) -> Own {
     let widening = seen.lack(column).map_or(1.0, |lack| lack.widening);
     let (value, variance, few_periods) = match estimate {
-        Some(e) if widening.is_finite() => {
+        Some(e) if widening.is_finite() && tells_apart(e, column, prior) => {
             let Sampling { variance, widening: few_periods } = e.sampling[column];
-            let value = if column == CROSS { e.cross } else { e.effects[column] };
+            let value = if column == CROSS { e.cross } else { e.own[column] };
             (value, variance * widening, few_periods)
         }
         _ => (0.0, f64::INFINITY, 1.0),
     };
     Own { estimate: value, variance, widening: few_periods, group: hierarchy.group[sku], tier: hierarchy.tier[sku] }
+}
+
+/// Whether an SKU's own data tell an effect from its others; if not, what is believed of the others must not decide it.
+fn tells_apart(estimate: &SkuEstimate, column: usize, prior: Prior) -> bool {
+    estimate.alone[column] < prior.deviation * prior.deviation
 }
 
 /// What is known about an effect before any data.
@@ -292,12 +308,9 @@ impl Effects {
         Estimate { mean: p.mean, se, lo95, hi95, periods_promoted: promoted, status, sensitivity: None }
     }
 
-    /// Correlations of an SKU's own-price, advert and display effects; what is borrowed is taken as unrelated.
+    /// Correlations of an SKU's own-price, advert and display effects.
     pub(crate) fn related(&self, sku: usize) -> [f64; 3] {
-        let own = self.estimates[sku].as_ref().map_or([0.0; 3], |estimate| estimate.related);
-        let weight = |column: usize| self.pooled[sku][column].own_weight.sqrt();
-        let [price, feature, display] = [OWN, FEATURE, DISPLAY].map(weight);
-        [own[0] * price * feature, own[1] * price * display, own[2] * feature * display]
+        self.estimates[sku].as_ref().map_or([0.0; 3], |estimate| estimate.related)
     }
 
     fn status(&self, sku: usize, column: usize, prior: Prior) -> EffectStatus {
@@ -311,8 +324,22 @@ impl Effects {
         }
         match lack {
             Some(lack) => EffectStatus::Borrowed(lack.reason),
-            None if p.own_weight < OWN_WEIGHT_MIN => EffectStatus::Borrowed(carried()),
+            None if p.own_weight < OWN_WEIGHT_MIN => match self.unsettled(sku, column, prior) {
+                Some(reason) => EffectStatus::NotIdentified(reason),
+                None => EffectStatus::Borrowed(carried()),
+            },
             None => EffectStatus::Estimated,
         }
+    }
+
+    /// Why an item whose own data cannot carry its price effect is not taken to be like the others either: they say
+    /// something else with every adjustment.
+    fn unsettled(&self, sku: usize, column: usize, prior: Prior) -> Option<String> {
+        let estimate = self.estimates[sku].as_ref().filter(|_| column == OWN)?;
+        let Moved { by, chance, without } = estimate.moved;
+        (by > NO_BETTER * prior.deviation && by > Z95 * chance).then(|| {
+            let own = estimate.own[OWN];
+            format!("its own data say {own:.1} but move by {by:.1} without {}", without.name())
+        })
     }
 }

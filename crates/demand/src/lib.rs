@@ -40,6 +40,7 @@ mod season;
 mod second_opinion;
 mod sensitivity;
 mod signal;
+mod stability;
 mod sums;
 mod tail;
 

@@ -31,6 +31,12 @@ impl Symmetric {
         &mut self.values[row * self.size + column]
     }
 
+    /// Returns the product with a vector.
+    pub(crate) fn times(&self, v: &[f64]) -> Vec<f64> {
+        let entry = |row: usize, column: usize| self.values[row.max(column) * self.size + row.min(column)];
+        (0..self.size).map(|row| v.iter().enumerate().map(|(column, x)| entry(row, column) * x).sum()).collect()
+    }
+
     /// Adds `scale * v v'`.
     pub(crate) fn add_outer(&mut self, scale: f64, v: &[f64]) {
         for (row, &a) in v.iter().enumerate() {
@@ -93,6 +99,20 @@ impl Factor {
             let (known, value) = (&self.values[row * n..row * n + row], b[row]);
             b[..row].iter_mut().zip(known).for_each(|(x, a)| *x -= a * value);
         }
+    }
+
+    /// Returns what the matrix is for its last rows and columns once the others are eliminated.
+    pub(crate) fn remainder(&self, size: usize) -> Symmetric {
+        let (n, first) = (self.size, self.size - size);
+        let mut rest = Symmetric::zeros(size);
+        for row in 0..size {
+            let line = &self.values[(first + row) * n + first..][..=row];
+            for column in 0..=row {
+                let other = &self.values[(first + column) * n + first..][..=column];
+                *rest.at(row, column) = line.iter().zip(other).map(|(a, b)| a * b).sum();
+            }
+        }
+        rest
     }
 
     /// Returns the logarithm of the determinant of what was not left out.
@@ -180,6 +200,11 @@ impl Reduced {
         (0..kept).for_each(|level| *normal.at(level, level) += ridges.kept);
         (0..k).for_each(|i| *normal.at(kept + i, kept + i) += ridges.columns[i]);
         Self { columns: k, scale, sums, kept_levels: kept, factor: normal.factor() }
+    }
+
+    /// Information about the columns once all levels are eliminated, priors included.
+    pub(crate) fn information(&self) -> Symmetric {
+        self.factor.remainder(self.columns)
     }
 
     fn sums_of(&self, e: usize) -> &[f64] {

@@ -7,7 +7,7 @@
 //! Sources: Auer and Papies (2020), mean cross price elasticity 0.26 over 7,264 estimates; McFadden (1974) for the
 //! proportion; the pooling as in `pool`.
 
-use crate::pool::{Own, Pooled, Prior, pool_with_evidence};
+use crate::pool::{Believed, Own, Pooled, Prior, pool_with_evidence};
 use crate::prepare::Prepared;
 use crate::response::{Sampling, SkuEstimate};
 
@@ -40,8 +40,7 @@ fn pairs_of(prepared: &Prepared, estimates: &[Option<SkuEstimate>], sku: usize) 
     let usual = (1.0 - partners.rest) / partners.listed.len().max(1) as f64;
     let pair = |(at, (_, weight)): (usize, &(_, f64))| {
         let unknown = (0.0, Sampling { variance: f64::INFINITY, widening: 1.0 });
-        let own =
-            estimates[sku].as_ref().map(|e| (e.effects[e.partners.start + at], e.sampling[e.partners.start + at]));
+        let own = estimates[sku].as_ref().map(|e| (e.own[e.partners.start + at], e.sampling[e.partners.start + at]));
         let (estimate, sampling) = own.unwrap_or(unknown);
         let relative = (weight / usual.max(1e-9)).clamp(RELATIVE.0, RELATIVE.1);
         Pair { sku, estimate, sampling, relative }
@@ -67,6 +66,10 @@ fn pooled(pairs: &[Pair], skus: usize, scale: impl Fn(&Pair) -> f64) -> (Vec<Poo
         mean: effect.mean * scale(pair),
         variance: effect.variance * scale(pair).powi(2),
         own_weight: effect.own_weight,
+        without_own: Believed {
+            mean: effect.without_own.mean * scale(pair),
+            variance: effect.without_own.variance * scale(pair).powi(2),
+        },
     };
     (effects.into_iter().zip(pairs).map(back).collect(), evidence - jacobian)
 }

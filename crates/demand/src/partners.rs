@@ -69,6 +69,29 @@ impl Partners {
     }
 }
 
+/// Finds the rows of one item at the places and periods of another item's rows, which must come in their order.
+pub(crate) struct Alongside {
+    next: usize,
+    end: usize,
+}
+
+impl Alongside {
+    pub(crate) fn of(panel: &Panel, sku: usize) -> Self {
+        let rows = panel.rows_of(sku);
+        Self { next: rows.start, end: rows.end }
+    }
+
+    /// Returns the row at the place and period of `row`, if there is one.
+    pub(crate) fn at(&mut self, panel: &Panel, row: usize) -> Option<usize> {
+        let c = panel.columns();
+        let cell = |row: usize| (c.place[row], c.period[row]);
+        while self.next < self.end && cell(self.next) < cell(row) {
+            self.next += 1;
+        }
+        (self.next < self.end && cell(self.next) == cell(row)).then_some(self.next)
+    }
+}
+
 /// Positions of a panel's items by name.
 pub(crate) fn positions(panel: &Panel) -> BTreeMap<&Sku, usize> {
     panel.skus().iter().enumerate().map(|(at, entry)| (&entry.sku, at)).collect()

@@ -42,6 +42,15 @@ pub(crate) struct Pooled {
     pub(crate) variance: f64,
     /// Weight of the SKU's own data in the mean, 0..=1.
     pub(crate) own_weight: f64,
+    /// What would be believed without the SKU's own data.
+    pub(crate) without_own: Believed,
+}
+
+/// A normal belief about one effect.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) struct Believed {
+    pub(crate) mean: f64,
+    pub(crate) variance: f64,
 }
 
 /// Combines own estimates with what they have in common.
@@ -54,7 +63,7 @@ pub(crate) fn pool(own: &[Own], groups: usize, tiers: usize, prior: Prior) -> Ve
 pub(crate) fn pool_with_evidence(own: &[Own], groups: usize, tiers: usize, prior: Prior) -> (Vec<Pooled>, f64) {
     let informative: Vec<Own> = own.iter().copied().filter(|o| is_informative(o, prior)).collect();
     let weights_of = |levels: usize| if levels > 1 { &ABOVE[..] } else { &ABOVE[..1] };
-    let mut sums = vec![[0.0f64; 4]; own.len()];
+    let mut sums = vec![[0.0f64; 7]; own.len()];
     let mut best = f64::NEG_INFINITY;
     let mut total = 0.0;
     for (i, &between) in BETWEEN.iter().enumerate() {
@@ -77,7 +86,16 @@ pub(crate) fn pool_with_evidence(own: &[Own], groups: usize, tiers: usize, prior
                 total += weight;
                 for (sum, o) in sums.iter_mut().zip(own) {
                     let p = fitted.posterior(o, prior);
-                    let add = [p.mean, p.variance, p.mean * p.mean, p.own_weight];
+                    let others = p.without_own;
+                    let add = [
+                        p.mean,
+                        p.variance,
+                        p.mean * p.mean,
+                        p.own_weight,
+                        others.mean,
+                        others.variance,
+                        others.mean * others.mean,
+                    ];
                     sum.iter_mut().zip(add).for_each(|(s, a)| *s += weight * a);
                 }
             }
@@ -85,13 +103,19 @@ pub(crate) fn pool_with_evidence(own: &[Own], groups: usize, tiers: usize, prior
     }
     let pooled = sums
         .iter()
-        .map(|&[mean, variance, square, own_weight]| {
-            let mean = mean / total;
-            let spread = (square / total - mean * mean).max(0.0);
-            Pooled { mean, variance: variance / total + spread, own_weight: own_weight / total }
+        .map(|&[mean, variance, square, own_weight, others @ ..]| {
+            let posterior = mixed([mean, variance, square], total);
+            let without_own = mixed(others, total);
+            Pooled { mean: posterior.mean, variance: posterior.variance, own_weight: own_weight / total, without_own }
         })
         .collect();
     (pooled, best + total.ln())
+}
+
+/// Mean and variance of a mixture from weighted sums of means, variances and squared means.
+fn mixed([mean, variance, square]: [f64; 3], total: f64) -> Believed {
+    let mean = mean / total;
+    Believed { mean, variance: variance / total + (square / total - mean * mean).max(0.0) }
 }
 
 /// Whether an own estimate says anything.
@@ -163,14 +187,22 @@ impl Fitted {
         let centre_variance = self.reduced.variance_of(group, tier, &[1.0]);
         let spread = self.between * self.between;
         if !is_informative(own, prior) {
-            return Pooled { mean: centre, variance: spread + centre_variance, own_weight: 0.0 };
+            let others = Believed { mean: centre, variance: spread + centre_variance };
+            return Pooled { mean: centre, variance: others.variance, own_weight: 0.0, without_own: others };
         }
-        let borrowed = own.variance / (own.variance + spread);
+        let around = own.variance + spread;
+        let borrowed = own.variance / around;
+        let left = (around - centre_variance).max(1e-9 * around);
+        let without_own = Believed {
+            mean: centre + centre_variance * (centre - own.estimate) / left,
+            variance: spread + centre_variance * around / left,
+        };
         Pooled {
             mean: (1.0 - borrowed) * own.estimate + borrowed * centre,
             variance: (1.0 - borrowed) * own.variance * own.widening.powf(2.0 * (1.0 - borrowed))
                 + borrowed * borrowed * centre_variance,
             own_weight: 1.0 - borrowed,
+            without_own,
         }
     }
 }
@@ -205,6 +237,21 @@ mod tests {
         let pooled = pool(&[own(0.0, f64::INFINITY, 0), own(1.0, 1e9, 0)], 1, 1, PRIOR);
         assert!(pooled.iter().all(|p| p.own_weight == 0.0 && (p.mean + 2.0).abs() < 1e-9));
         assert!(pooled.iter().all(|p| p.variance >= PRIOR.deviation.powi(2)));
+    }
+
+    #[test]
+    fn what_is_believed_without_an_items_own_data_does_not_move_with_them() {
+        let with = |last: f64| {
+            let mut all: Vec<Own> = (0..12).map(|i| own(-1.5 + 0.1 * f64::from(i % 4), 0.04, 0)).collect();
+            all.push(own(last, 0.04, 0));
+            pool(&all, 1, 1, PRIOR)[12]
+        };
+        let (near, far) = (with(-1.4), with(-1.8));
+        assert!((near.mean - far.mean).abs() > 0.05, "{near:?} {far:?}");
+        assert!((near.without_own.mean - far.without_own.mean).abs() < 0.01, "{near:?} {far:?}");
+        assert!((near.without_own.mean + 1.35).abs() < 0.05);
+        let alone = pool(&[own(-1.0, 0.01, 0)], 1, 1, PRIOR)[0].without_own;
+        assert!((alone.mean - PRIOR.mean).abs() < 1e-6 && alone.variance >= PRIOR.deviation.powi(2), "{alone:?}");
     }
 
     #[test]

@@ -9,7 +9,7 @@
 //! sale for less than [`ON_SALE_MIN`], say nothing and get no weight.
 
 use crate::further::{FurtherColumns, FurtherFrame, own_scale};
-use crate::partners::{Partners, members, positions};
+use crate::partners::{Alongside, Partners, members, positions};
 use crate::season::Season;
 use endcap_model::{Calendar, Control, DepthCurve, Input, Panel, Sku, Span};
 use rayon::prelude::*;
@@ -253,16 +253,18 @@ fn cross_prices(panel: &Panel, frame: &Frame, own: &[f64], regular: &[f64]) -> (
                 let partners = frame.partners.get(&panel.skus()[sku].sku);
                 let listed: Vec<(usize, f64)> = partners.map_or_else(Vec::new, |p| p.positions(&positions));
                 let spread = partners.map_or(1.0, |p| p.rest);
+                let mut listed: Vec<(usize, f64, Alongside)> =
+                    listed.into_iter().map(|(at, weight)| (at, weight, Alongside::of(panel, at))).collect();
                 for row in panel.rows_of(sku) {
                     let s = share(sku);
                     let [weight, sum_own, sum_regular] = cells[&(c.place[row], c.period[row].0)];
                     let (others, mut rest, mut rest_own) = (weight - s, weight - s, sum_own - s * own[row]);
                     let mut price = 0.0;
-                    for &(partner, weight) in &listed {
-                        if let Some(at) = panel.row_of(partner, c.place[row], c.period[row]) {
-                            price += weight * own[at];
-                            rest -= share(partner);
-                            rest_own -= share(partner) * own[at];
+                    for (partner, weight, alongside) in &mut listed {
+                        if let Some(at) = alongside.at(panel, row) {
+                            price += *weight * own[at];
+                            rest -= share(*partner);
+                            rest_own -= share(*partner) * own[at];
                         }
                     }
                     if rest > 1e-12 {

@@ -16,10 +16,12 @@
 use crate::columns::{CROSS, DIP, DISPLAY, FEATURE, LiftTerms, OWN, SIGNAL};
 use crate::dispersion::{Dispersion, Moments};
 use crate::distribution::given_at_least;
-use crate::linear::{Cells, Parts, Reduced, Ridges};
-use crate::partners::positions;
+use crate::linear::{Cells, Factor, Parts, Reduced, Ridges, Symmetric};
+use crate::partners::{Alongside, positions};
+use crate::pool::Believed;
 use crate::prepare::{Evidence, Prepared};
 use crate::signal::Unseen;
+use crate::stability::{Moved, largest_move};
 use std::collections::BTreeMap;
 use std::ops::Range;
 
@@ -53,6 +55,8 @@ pub(crate) struct SkuRows {
     pub(crate) partners: Range<usize>,
     /// Whether the price index holds substitutes that are not listed.
     rest: bool,
+    /// Position of the trend, and where the controls behind it end.
+    adjusted: (usize, usize),
     /// Mean and precision of the normal prior on every effect.
     priors: Vec<(f64, f64)>,
     /// Regressors, row by row.
@@ -69,16 +73,23 @@ pub(crate) struct SkuRows {
 /// What the data of one SKU say by themselves.
 #[derive(Clone, Debug)]
 pub(crate) struct SkuEstimate {
-    /// Estimates, in the order of the columns; the price index holds the substitutes that are not listed.
+    /// Effects under all that is believed, in the order of the columns; the price index holds the substitutes that are
+    /// not listed.
     pub(crate) effects: Vec<f64>,
-    /// Effect of all substitutes together.
+    /// What the data of the SKU say of each effect where all effects but that one are believed.
+    pub(crate) own: Vec<f64>,
+    /// The same of all substitutes together.
     pub(crate) cross: f64,
     /// Sampling variances of the estimates, at the price index of [`Self::cross`].
     pub(crate) sampling: Vec<Sampling>,
+    /// Variances that the working model gives the estimates without any belief: what the SKU's data tell apart.
+    pub(crate) alone: Vec<f64>,
     /// By how much each estimate would move if demand in promoted periods were higher by one log unit unseen.
     pub(crate) leverage: Vec<f64>,
     /// Correlations of own price with advert, own price with display, advert with display.
     pub(crate) related: [f64; 3],
+    /// How far the own-price effect hangs on one kind of adjustment.
+    pub(crate) moved: Moved,
     /// Positions of the listed substitutes' effects.
     pub(crate) partners: Range<usize>,
     /// Log level per place of the rows.
@@ -111,7 +122,7 @@ pub(crate) struct Working {
 
 /// The substitutes of one SKU as its regressors read them.
 struct Substitutes {
-    listed: Vec<(usize, f64)>,
+    listed: Vec<(Alongside, f64)>,
     rest: f64,
 }
 
@@ -119,19 +130,19 @@ impl Substitutes {
     fn of(prepared: &Prepared, sku: usize) -> Self {
         let partners = prepared.frame.partners.get(&prepared.panel.skus()[sku].sku);
         let positions = positions(prepared.panel);
+        let listed = partners.map_or_else(Vec::new, |partners| partners.positions(&positions));
         Self {
-            listed: partners.map_or_else(Vec::new, |partners| partners.positions(&positions)),
+            listed: listed.into_iter().map(|(sku, weight)| (Alongside::of(prepared.panel, sku), weight)).collect(),
             rest: partners.map_or(1.0, |partners| partners.rest),
         }
     }
 
-    /// Writes the log price ratios of the listed substitutes and returns the index of the others.
-    fn write(&self, prepared: &Prepared, row: usize, out: &mut [f64]) -> f64 {
-        let c = prepared.panel.columns();
+    /// Writes the log price ratios of the listed substitutes and returns the index of the others; rows come in their order.
+    fn write(&mut self, prepared: &Prepared, row: usize, out: &mut [f64]) -> f64 {
         let mut others = prepared.cross[row];
-        for (&(partner, weight), x) in self.listed.iter().zip(out) {
-            *x = prepared.panel.row_of(partner, c.place[row], c.period[row]).map_or(0.0, |at| prepared.own[at]);
-            others -= weight * *x;
+        for ((partner, weight), x) in self.listed.iter_mut().zip(out) {
+            *x = partner.at(prepared.panel, row).map_or(0.0, |at| prepared.own[at]);
+            others -= *weight * *x;
         }
         if self.rest > 0.0 { others / self.rest } else { 0.0 }
     }
@@ -141,7 +152,7 @@ impl SkuRows {
     /// Picks the rows that say something, without the series that never sold.
     pub(crate) fn of(prepared: &Prepared, sku: usize, unseen: Unseen) -> Self {
         let c = prepared.panel.columns();
-        let substitutes = Substitutes::of(prepared, sku);
+        let mut substitutes = Substitutes::of(prepared, sku);
         let frame_columns = prepared.frame.columns();
         let partners = frame_columns..frame_columns + substitutes.listed.len();
         let columns = partners.end + usize::from(unseen == Unseen::Apart);
@@ -154,6 +165,7 @@ impl SkuRows {
             columns,
             partners: partners.clone(),
             rest: substitutes.rest > 0.0 || substitutes.listed.is_empty(),
+            adjusted: (prepared.frame.trend(), prepared.frame.trend() + 1 + prepared.frame.controls.len()),
             priors,
             x: Vec::new(),
             units: Vec::new(),
@@ -196,7 +208,7 @@ impl SkuRows {
         picked
     }
 
-    /// Makes rows of sums over several SKUs: their regressors, their units with the logs of what is expected of them, and the
+    /// Makes rows of sums over several SKUs: their regressors, the trend last, their units with the logs of what is expected of them, and the
     /// place and period of each.
     pub(crate) fn of_cells(
         columns: usize,
@@ -216,6 +228,7 @@ impl SkuRows {
             columns,
             partners: columns..columns,
             rest: true,
+            adjusted: (columns - 1, columns),
             priors: vec![(0.0, FAINT); columns],
             x,
             censored: vec![false; units.len()],
@@ -234,6 +247,17 @@ impl SkuRows {
 
     pub(crate) fn line(&self, at: usize) -> &[f64] {
         &self.x[at * self.columns..(at + 1) * self.columns]
+    }
+
+    /// Takes what the other SKUs say of every regressor of the frame; the signal stays what it is, and of substitutes as a
+    /// whole nothing is taken where some have an effect of their own.
+    pub(crate) fn believe(&mut self, beliefs: impl Iterator<Item = Believed>) {
+        let apart = !self.partners.is_empty();
+        for (column, belief) in beliefs.enumerate() {
+            if column != SIGNAL && !(column == CROSS && apart) {
+                self.priors[column] = (belief.mean, 1.0 / belief.variance.max(SURE));
+            }
+        }
     }
 
     /// Adds regressors; `write` gets a row of the panel and its line with the new ones at its end.
@@ -396,9 +420,12 @@ pub(crate) fn estimate(rows: &SkuRows, dispersion: &Dispersion, start: Option<&S
     let directions = Directions::of(rows, &equations);
     let sampling = sampling(rows, &working, &directions, dispersion);
     let moments = Moments::of(rows, &working, dispersion);
-    let cross = directions.units[CROSS].iter().zip(&effects).map(|(unit, b)| unit * b).sum();
-    let (leverage, related) = (directions.leverage(), directions.related());
-    SkuEstimate { effects, cross, sampling, leverage, related, partners: rows.partners.clone(), levels, moments }
+    let mut own: Vec<f64> = directions.all.iter().map(|direction| direction.own(rows, &effects)).collect();
+    let cross = std::mem::replace(&mut own[CROSS], effects[CROSS]);
+    let leverage = directions.all.iter().map(|direction| direction.leverage).collect();
+    let partners = rows.partners.clone();
+    let (related, moved, alone) = (directions.related, directions.moved(rows, &effects), directions.alone(rows));
+    SkuEstimate { effects, own, cross, sampling, alone, leverage, related, moved, partners, levels, moments }
 }
 
 /// By how much the household stock at each carry would raise the quasi-likelihood: the score statistic of the dip
@@ -427,51 +454,119 @@ fn shocks(rows: &SkuRows, working: &Working, dispersion: &Dispersion) -> Vec<f64
     sums.iter().map(|&(pull, weight)| pull / weight).collect()
 }
 
-/// What each estimate is made of: the combination of effects that it is, and the row of the inverse that yields it.
+/// How one effect follows from the data, where everything but that effect is believed as it is.
+struct Direction {
+    /// The effect as a combination of regressors' effects.
+    unit: Vec<f64>,
+    /// Precision of the beliefs about this effect, which are left out.
+    left_out: Vec<f64>,
+    /// Row of the inverse that yields the effect: levels and effects.
+    levels: Vec<f64>,
+    effects: Vec<f64>,
+    leverage: f64,
+}
+
+/// What each effect is made of.
 struct Directions {
-    units: Vec<Vec<f64>>,
-    /// Levels and effects.
-    inverse: Vec<(Vec<f64>, Vec<f64>)>,
-    /// Prior precision of the unseen signal.
-    precision: f64,
+    all: Vec<Direction>,
+    /// See [`SkuEstimate::related`].
+    related: [f64; 3],
+    information: Symmetric,
 }
 
 impl Directions {
     fn of(rows: &SkuRows, equations: &Equations) -> Self {
-        let units: Vec<Vec<f64>> = (0..rows.columns)
-            .map(|j| {
-                let mut unit = vec![0.0; rows.columns];
-                unit[j] = 1.0;
-                if j == CROSS {
-                    unit[CROSS] = f64::from(u8::from(rows.rest));
-                    unit[rows.partners.clone()].fill(1.0);
-                }
-                unit
-            })
-            .collect();
-        let solve = |unit: &Vec<f64>| equations.solve(vec![0.0; rows.times], vec![0.0; rows.places], unit.clone());
-        let inverse = units.iter().map(solve).collect();
-        Self { units, inverse, precision: rows.priors[SIGNAL].1 }
+        let information = equations.reduced.information();
+        let all = (0..rows.columns).map(|column| Direction::of(rows, equations, &information, column)).collect();
+        let factor = information.clone().factor();
+        let [own, feature, display] = [OWN, FEATURE, DISPLAY].map(|column| solved(&factor, rows.columns, column));
+        let correlation =
+            |ab: f64, a: f64, b: f64| if a * b > 0.0 { (ab / (a * b).sqrt()).clamp(-1.0, 1.0) } else { 0.0 };
+        let related = [
+            correlation(own[FEATURE], own[OWN], feature[FEATURE]),
+            correlation(own[DISPLAY], own[OWN], display[DISPLAY]),
+            correlation(feature[DISPLAY], feature[FEATURE], display[DISPLAY]),
+        ];
+        Self { all, related, information }
     }
 
-    fn covariance(&self, a: usize, b: usize) -> f64 {
-        self.units[a].iter().zip(&self.inverse[b].1).map(|(unit, d)| unit * d).sum()
+    /// Variances without any belief but that about the signal.
+    fn alone(&self, rows: &SkuRows) -> Vec<f64> {
+        let mut information = self.information.clone();
+        for (column, (_, precision)) in rows.priors.iter().enumerate().filter(|(column, _)| *column != SIGNAL) {
+            *information.at(column, column) -= precision - FAINT;
+        }
+        let factor = information.factor();
+        let variance = |direction: &Direction| {
+            let mut x = direction.unit.clone();
+            factor.solve(&mut x);
+            direction.unit.iter().zip(&x).map(|(u, x)| u * x).sum()
+        };
+        self.all.iter().map(variance).collect()
     }
 
-    fn leverage(&self) -> Vec<f64> {
-        let own = self.covariance(SIGNAL, SIGNAL);
-        (0..self.units.len()).map(|j| if own > 0.0 { self.covariance(j, SIGNAL) / own } else { 0.0 }).collect()
-    }
-
-    fn related(&self) -> [f64; 3] {
-        [(OWN, FEATURE), (OWN, DISPLAY), (FEATURE, DISPLAY)].map(|(a, b)| {
-            let scale = (self.covariance(a, a) * self.covariance(b, b)).sqrt();
-            if scale > 0.0 { (self.covariance(a, b) / scale).clamp(-1.0, 1.0) } else { 0.0 }
-        })
+    /// How far the own-price effect, without beliefs about itself, moves when one kind of adjustment is left out.
+    fn moved(&self, rows: &SkuRows, believed: &[f64]) -> Moved {
+        let own = &self.all[OWN];
+        let pulled = own.left_out[OWN] * (believed[OWN] - rows.priors[OWN].0);
+        let effects: Vec<f64> = believed.iter().zip(&own.effects).map(|(b, x)| b + pulled * x).collect();
+        let mut information = self.information.clone();
+        *information.at(OWN, OWN) -= own.left_out[OWN];
+        largest_move(&information, &effects, OWN, rows.adjusted)
     }
 }
 
-/// Sampling variances of all effects; see the module. What is not known of the unseen signal adds to them.
+/// One column of the inverse.
+fn solved(factor: &Factor, columns: usize, column: usize) -> Vec<f64> {
+    let mut unit = vec![0.0; columns];
+    unit[column] = 1.0;
+    factor.solve(&mut unit);
+    unit
+}
+
+impl Direction {
+    fn of(rows: &SkuRows, equations: &Equations, information: &Symmetric, column: usize) -> Self {
+        let mut unit = vec![0.0; rows.columns];
+        unit[column] = 1.0;
+        if column == CROSS {
+            unit[CROSS] = f64::from(u8::from(rows.rest));
+            unit[rows.partners.clone()].fill(1.0);
+        }
+        let prior = |j: usize| if unit[j] != 0.0 && j != SIGNAL { rows.priors[j].1 - FAINT } else { 0.0 };
+        let left_out: Vec<f64> = (0..rows.columns).map(prior).collect();
+        let mut without = information.clone();
+        left_out.iter().enumerate().for_each(|(j, precision)| *without.at(j, j) -= precision);
+        let factor = without.factor();
+        let mut direction = unit.clone();
+        factor.solve(&mut direction);
+        let right = unit.iter().zip(&left_out).zip(&direction).map(|((u, d), x)| u + d * x).collect();
+        let (levels, effects) = equations.solve(vec![0.0; rows.times], vec![0.0; rows.places], right);
+        let signal = solved(&factor, rows.columns, SIGNAL);
+        let moved: f64 = unit.iter().zip(&signal).map(|(u, x)| u * x).sum();
+        let leverage = if signal[SIGNAL] > 0.0 { moved / signal[SIGNAL] } else { 0.0 };
+        Self { unit, left_out, levels, effects, leverage }
+    }
+
+    /// The effect without the beliefs about itself.
+    fn own(&self, rows: &SkuRows, believed: &[f64]) -> f64 {
+        let off = rows.priors.iter().zip(believed).map(|((mean, _), b)| b - mean);
+        let pulled = self.left_out.iter().zip(&self.effects).zip(off).map(|((d, x), off)| d * x * off).sum::<f64>();
+        self.unit.iter().zip(believed).map(|(u, b)| u * b).sum::<f64>() + pulled
+    }
+
+    /// Variance by the working model.
+    fn variance(&self) -> f64 {
+        self.unit.iter().zip(&self.effects).map(|(u, x)| u * x).sum()
+    }
+
+    /// What the uncertainty of all other beliefs adds to the variance.
+    fn believed(&self, rows: &SkuRows) -> f64 {
+        let left = rows.priors.iter().zip(&self.left_out).map(|((_, precision), out)| precision - out);
+        left.zip(&self.effects).map(|(precision, x)| precision * x * x).sum()
+    }
+}
+
+/// Sampling variances of all effects; see the module. What is not known of all other effects adds to them.
 fn sampling(rows: &SkuRows, working: &Working, directions: &Directions, dispersion: &Dispersion) -> Vec<Sampling> {
     let k = rows.columns;
     let shocks = shocks(rows, working, dispersion);
@@ -483,21 +578,20 @@ fn sampling(rows: &SkuRows, working: &Working, directions: &Directions, dispersi
         let (t, place) = (rows.time[at] as usize, rows.place[at] as usize);
         let (w, line) = (working.weight[at], rows.line(at));
         let surprise = working.residual[at] - shocks[t];
-        for (j, (levels, effects)) in directions.inverse.iter().enumerate() {
-            let a = levels[place] + line.iter().zip(effects).map(|(x, d)| x * d).sum::<f64>();
+        for (j, direction) in directions.all.iter().enumerate() {
+            let a = direction.levels[place] + line.iter().zip(&direction.effects).map(|(x, d)| x * d).sum::<f64>();
             let cell = &mut influence[t * k + j];
             cell[0] += w * a * surprise;
             cell[1] += w * a * a;
             cell[2] += w * a;
         }
     }
-    (0..k)
-        .map(|j| {
-            let mut found = clustered(|t| influence[t * k + j], &weight_sums, directions.covariance(j, j));
-            found.variance += directions.precision * directions.covariance(j, SIGNAL).powi(2);
-            found
-        })
-        .collect()
+    let variance = |(j, direction): (usize, &Direction)| {
+        let (model, believed) = (direction.variance(), direction.believed(rows));
+        let found = clustered(|t| influence[t * k + j], &weight_sums, (model - believed).max(0.0));
+        Sampling { variance: found.variance + believed, ..found }
+    };
+    directions.all.iter().enumerate().map(variance).collect()
 }
 
 /// Variance of one effect from its influence by period, and its degrees of freedom.

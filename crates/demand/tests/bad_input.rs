@@ -102,6 +102,40 @@ fn an_item_always_out_of_stock_borrows() {
 }
 
 #[test]
+fn items_whose_prices_are_the_same_are_not_told_apart_and_the_others_are_estimated() {
+    // The second item always runs the first one's promotions.
+    let twin = |row: Row| if row.item == 1 { Row { price: sound(0, row.place, row.week).price, ..row } } else { row };
+    let sold = |row: Row| Row { units: (30.0 * f64::powf(row.price, -2.0)).round() + f64::from(row.week % 3), ..row };
+    let panel = panel(rows(|row| Some(sold(twin(row))))).unwrap();
+    let model = fit(&panel, &FitSettings::default(), &|_, _| ()).unwrap();
+    for response in &model.lift.responses[..2] {
+        let pair = response.partners.iter().find(|p| ["item0", "item1"].contains(&p.partner.as_str()));
+        assert!(pair.is_none(), "{pair:?}");
+        assert!(!matches!(response.cross_price.status, EffectStatus::Estimated), "{:?}", response.cross_price);
+    }
+    for response in &model.lift.responses[2..] {
+        let own = &response.own_price;
+        assert!((own.mean + 2.0).abs() < 0.3 && own.status == EffectStatus::Estimated, "{own:?}");
+    }
+}
+
+#[test]
+fn three_weeks_or_one_store_of_everything_say_what_they_lack() {
+    let of = |keep: &dyn Fn(&Row) -> bool| {
+        let panel = panel(rows(|row| keep(&row).then_some(row))).unwrap();
+        fit(&panel, &FitSettings::default(), &|_, _| ()).unwrap().lift.responses
+    };
+    for response in of(&|row| row.week >= WEEKS - 3) {
+        let own = &response.own_price;
+        assert!(!matches!(own.status, EffectStatus::Estimated) && own.hi95 - own.lo95 > 1.0, "{own:?}");
+    }
+    for response in of(&|row| row.place == 0) {
+        assert!((response.own_price.mean + 2.0).abs() < 0.3, "{:?}", response.own_price);
+        assert_eq!(response.own_price.sensitivity.unwrap().unseen, UnseenDemand::NotTestable);
+    }
+}
+
+#[test]
 fn an_advert_that_repeats_the_price_is_not_told_apart_from_it() {
     let twisted = first(|row| {
         let promoted = row.price < 1.0;
@@ -114,6 +148,20 @@ fn an_advert_that_repeats_the_price_is_not_told_apart_from_it() {
     });
     assert!(!matches!(twisted.feature.status, EffectStatus::Estimated), "{:?}", twisted.feature);
     assert!(twisted.feature.hi95 - twisted.feature.lo95 > 0.5, "{:?}", twisted.feature);
+}
+
+#[test]
+fn an_item_whose_own_data_hang_on_the_trend_is_refused() {
+    // Six per cent off in the last quarter only, while demand trebles and jumps about from week to week.
+    let late = first(|row| {
+        let price = if row.week >= WEEKS * 3 / 4 { 0.94 } else { 1.0 };
+        let jump = f64::from((row.week * 29) % 17 - 8) / 16.0;
+        let grown = 1.1 * f64::from(row.week) / f64::from(WEEKS);
+        Row { price, units: (30.0 * (grown + jump).exp()).round(), ..row }
+    });
+    let own = &late.own_price;
+    let named = matches!(&own.status, EffectStatus::NotIdentified(reason) if reason.contains("without the trend"));
+    assert!(named, "{own:?}");
 }
 
 #[test]
