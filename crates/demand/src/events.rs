@@ -70,8 +70,8 @@ pub struct PromotionEvent {
 }
 
 /// Expected units of every row of a panel.
-struct Expected {
-    mean: Vec<f64>,
+pub(crate) struct Expected {
+    pub(crate) mean: Vec<f64>,
     /// Relative variance of the period's shock, given what was sold.
     unsure: Vec<f64>,
     /// Share of an error of the effects that the sales of the period do not mend.
@@ -181,7 +181,7 @@ fn taken(fitted: &Fitted, panel: &Panel, from: usize, by: usize) -> Option<Taken
 }
 
 /// Expected units of all rows, scaled per series to what it sold and per SKU and period to the common shock.
-fn expected(fitted: &Fitted, prepared: &Prepared) -> Expected {
+pub(crate) fn expected(fitted: &Fitted, prepared: &Prepared) -> Expected {
     let panel = prepared.panel;
     let per_sku: Vec<Vec<RowExpectation>> = (0..panel.skus().len())
         .into_par_iter()
