@@ -5,7 +5,10 @@
     python3 demand_inputs.py oj MASKED ORIGIN BRANDS OUT   # the same; ORIGIN all: the whole history, no plan
     python3 demand_inputs.py cold PANEL OUT                # SKUs with product_id % 5 == 0 have no history
     python3 demand_inputs.py tuna FILE OUT                 # Dominick's tuna, chain x week
-    python3 demand_inputs.py fresh FOLDER OUT [--part K]   # FreshRetailNet: stores with store_id % 10 == K
+    python3 demand_inputs.py fresh FOLDER OUT [--part K]   # FreshRetailNet: stores with store_id % 10 == K; the same rows as if
+                                                           # stock had always lasted -> OUT/all-days, and the days in stock
+                                                           # alone -> OUT/days-in-stock
+    python3 demand_inputs.py censored FOLDER OUT           # whole days of the hourly sample cut short by hand -> OUT/censored.csv
 
 Prints one JSON line: what the command line of Endcap needs (`controls`) and how many rows there are. Nothing that was
 sold after the origin gets into any file.
@@ -21,6 +24,8 @@ HORIZON = 4
 # The first day of week 1 of Dominick's; Complete Journey's week 2 begins on Monday 2 January 2017.
 DOMINICKS_FIRST = pd.Timestamp("1989-09-14")
 FRESH_DAY_0 = pd.Timestamp("2024-03-28")
+# Stores whose sales are known by the hour, and the hours that stock-outs are counted in.
+HOURLY_PART, FIRST_HOUR, LAST_HOUR = 7, 6, 22
 CJ_WEEK_0 = pd.Timestamp("2016-12-19")
 # Made-up worlds have years of 52 weeks, as these two calendar years do.
 WORLD_WEEK_0 = pd.Timestamp("2021-12-27")
@@ -98,7 +103,29 @@ def fresh(folder, part):
     return panel.sort_values(["unit_id", "place_id", "period"]), controls
 
 
-def write(frame, controls, out, origin=None):
+def censored(folder):
+    """Days that never ran out, of which a third are cut after a random hour of selling: what was sold until then, the share of
+    the time that is cut off, and, for the score alone, the day's whole sales."""
+    panel, _ = fresh(folder, HOURLY_PART)
+    hours = [f"h{hour:02d}" for hour in range(FIRST_HOUR, LAST_HOUR)]
+    hourly = pd.read_parquet(folder / "hourly_sample.parquet", columns=["series_id", "day", *hours])
+    hourly = hourly.merge(pd.read_parquet(folder / "series.parquet")[["series_id", "store_id", "product_id"]], on="series_id")
+    hourly["unit_id"], hourly["place_id"] = text(hourly.product_id), text(hourly.store_id)
+    hourly["period"] = (FRESH_DAY_0 + pd.to_timedelta(hourly.day, unit="D")).dt.strftime("%Y-%m-%d")
+    rows = panel[panel.stockout_share == 0].merge(hourly, on=["unit_id", "place_id", "period"])
+    chance = np.random.default_rng(0)
+    until = chance.integers(3, len(hours), len(rows))
+    cut = chance.random(len(rows)) < 1 / 3
+    sold = np.cumsum(rows[hours].to_numpy(float), axis=1)
+    early = sold[np.arange(len(rows)), until - 1]
+    rows["demand"] = sold[:, -1]
+    rows["units"] = np.where(cut, early, rows.demand)
+    rows["stockout_share"] = np.where(cut, 1 - until / len(hours), 0.0)
+    columns = ["unit_id", "place_id", "period", "units", "price", "base_price", "feature", "stockout_share", "group_id", "demand"]
+    return rows[columns].sort_values(["unit_id", "place_id", "period"])
+
+
+def write(frame, controls, out, origin=None, tell=True):
     """Splits at the origin where there is one; the plan carries no units."""
     out.mkdir(parents=True, exist_ok=True)
     told = dict(controls=controls)
@@ -109,7 +136,8 @@ def write(frame, controls, out, origin=None):
         frame = frame[frame.week <= origin]
     frame = frame.drop(columns="week", errors="ignore")
     frame.to_parquet(out / "history.parquet", index=False)
-    print(json.dumps(dict(told, rows=len(frame), items=int(frame.unit_id.nunique()))))
+    if tell:
+        print(json.dumps(dict(told, rows=len(frame), items=int(frame.unit_id.nunique()))))
 
 
 def cold(panel, out):
@@ -128,14 +156,22 @@ def cold(panel, out):
 
 def main():
     arguments = argparse.ArgumentParser()
-    arguments.add_argument("kind", choices=["world", "cj", "oj", "cold", "tuna", "fresh"])
+    arguments.add_argument("kind", choices=["world", "cj", "oj", "cold", "tuna", "fresh", "censored"])
     arguments.add_argument("given", nargs="+")
     arguments.add_argument("--part", type=int, default=7)
     given = arguments.parse_args()
     *files, out = given.given
     out = pathlib.Path(out)
     if given.kind == "fresh":
-        return write(*fresh(pathlib.Path(files[0]), given.part), out)
+        panel, controls = fresh(pathlib.Path(files[0]), given.part)
+        write(panel.assign(stockout_share=0.0), controls, out / "all-days", tell=False)
+        write(panel[panel.stockout_share == 0], controls, out / "days-in-stock", tell=False)
+        return write(panel, controls, out)
+    if given.kind == "censored":
+        out.mkdir(parents=True, exist_ok=True)
+        rows = censored(pathlib.Path(files[0]))
+        rows.to_csv(out / "censored.csv", index=False)
+        return print(json.dumps(dict(controls=[], rows=len(rows), items=int(rows.unit_id.nunique()))))
     panel = pd.read_parquet(files[0])
     if given.kind == "cold":
         return cold(panel, out)

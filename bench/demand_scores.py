@@ -5,8 +5,8 @@
     python3 demand_scores.py answers PANEL KIND OUT ORIGIN=FORECAST...   # cells.py's form of a product's answers
     python3 demand_scores.py cells PANEL KIND ORIGIN=FORECAST...
     python3 demand_scores.py cold PANEL FORECAST
-    python3 demand_scores.py brands FIT RESULTS REFUSED     # own elasticities beside week-clustered references
-    python3 demand_scores.py discount HISTORY FIT           # FreshRetailNet
+    python3 demand_scores.py brands FIT RESULTS REFUSED [HISTORY]   # own elasticities beside week-clustered references
+    python3 demand_scores.py discount HISTORY FIT [OTHER FITS]    # FreshRetailNet
 
 Each prints one JSON object of figures; null is "not given". KIND is cj or oj. A cell that was not answered counts as a
 forecast of 0, as in cells.py.
@@ -261,8 +261,10 @@ def cold(panel, forecast):
 
 # Real panels without truth.
 
-def brands(fit, results, refused):
-    """Whether each own interval holds the week-clustered estimate; refused: items that must not be estimated."""
+def brands(fit, results, refused, history=None):
+    """Whether each own interval holds the week-clustered estimate; refused: items that must not be estimated. The results'
+    estimates are of any move of the price; with a history those of its cuts alone, as a fit's own price effect is, are made
+    beside them."""
     own = effects_of(fit).query("effect == 'own_price'")
     wanted = [item for item in refused.split(",") if item]
     figures = dict(refused_right=[bool((own[own.unit_id == item].status == "not_identified").all()) for item in wanted],
@@ -277,22 +279,50 @@ def brands(fit, results, refused):
         overlap = (both.lo95 <= both.estimate_y + Z95 * both.se_y) & (both.hi95 >= both.estimate_y - Z95 * both.se_y)
         figures[method] = dict(contained=int(inside.sum()), overlapping=int(overlap.sum()), of=len(both),
                                mean_reference=told(both.estimate_y.mean()), mean_reference_se=told(both.se_y.mean()))
+    if history:
+        both = own.merge(pd.DataFrame(price_cuts(pd.read_parquet(history))), on="unit_id")
+        figures["price cuts, week effects"] = dict(contained=int(both.reference.between(both.lo95, both.hi95).sum()),
+                                                   of=len(both), mean_reference=told(both.reference.mean()),
+                                                   mean_reference_se=told(both.reference_se.mean()))
     figures["mean_estimate"], figures["mean_se"] = told(own.estimate.mean()), told(own.se.mean())
     return figures
 
 
-def discount(history, fit):
-    """Items' own elasticities weighted by units, beside fixed-effects estimates of the same rows: series and days, all
-    days and days without a stock-out."""
+def price_cuts(panel):
+    """Per item: log units on the log price cut, given the base price, support, the other items' mean cut, the cuts of two
+    periods before, places and weeks; standard errors clustered by week."""
+    panel = panel[panel.units > 0].sort_values(["unit_id", "place_id", "period"])
+    panel = panel.assign(cut=np.log(panel.price / panel.base_price), base=np.log(panel.base_price), y=np.log(panel.units))
+    cell = panel.groupby(["place_id", "period"]).cut
+    panel["others"] = (cell.transform("sum") - panel.cut) / (cell.transform("count") - 1).clip(lower=1)
+    series = panel.groupby(["unit_id", "place_id"]).cut
+    panel["before"], panel["long_before"] = series.shift(1), series.shift(2)
+    columns = ["y", "cut", "base", "feature", "display", "others", "before", "long_before"]
+    for item, rows in panel.dropna(subset="long_before").groupby("unit_id"):
+        weeks = pd.factorize(rows.period)[0]
+        values = within(rows[columns].to_numpy(float), [pd.factorize(rows.place_id)[0], weeks])
+        x, y = values[:, 1:], values[:, 0]
+        x = x[:, x.std(axis=0) > 1e-9]
+        bread = np.linalg.inv(x.T @ x)
+        effects = bread @ x.T @ y
+        scores = np.column_stack([np.bincount(weeks, column * (y - x @ effects)) for column in x.T])
+        yield dict(unit_id=item, reference=effects[0], reference_se=np.sqrt((bread @ scores.T @ scores @ bread)[0, 0]))
+
+
+def discount(history, fit, *others):
+    """Items' own elasticities, weighted by the variance of their prices, beside fixed-effects estimates of the same rows
+    (series and days; all days and days without a stock-out). Other fits, of the same items by another treatment of
+    stock-outs, are weighted alike over the items that no fit refuses."""
     panel = pd.read_parquet(history)
-    own = effects_of(fit).query("effect == 'own_price' and status != 'not_identified'")
-    units = panel.groupby("unit_id").units.sum()
-    weight = own.unit_id.map(units)
-    spread = panel.assign(x=np.log(panel.price)).groupby("unit_id").x.agg(["var", "count"]).prod(axis=1)
-    by_variance = own.unit_id.map(spread)
-    mean = lambda w: told((own.estimate * w).sum() / w.sum())
-    return dict(items=int(panel.unit_id.nunique()), estimated=len(own), by_units=mean(weight), by_variance=mean(by_variance),
-                median=told(own.estimate.median()), reference_all=fixed_effects(panel),
+    fits = [effects_of(one).query("effect == 'own_price'").set_index("unit_id") for one in (fit, *others)]
+    kept = [set(one.index[one.status != "not_identified"]) for one in fits]
+    items = sorted(set.intersection(*kept))
+    spread = panel.assign(x=np.log(panel.price)).groupby("unit_id").x.agg(["var", "count"]).prod(axis=1)[items]
+    units = panel.groupby("unit_id").units.sum()[items]
+    mean = lambda one, w: told((one.estimate[items] * w).sum() / w.sum())
+    return dict(items=int(panel.unit_id.nunique()), estimated=len(items), by_units=mean(fits[0], units),
+                by_variance=mean(fits[0], spread), others=[mean(one, spread) for one in fits[1:]],
+                median=told(fits[0].estimate[items].median()), reference_all=fixed_effects(panel),
                 reference_in_stock=fixed_effects(panel[panel.stockout_share == 0]))
 
 
@@ -300,12 +330,17 @@ def fixed_effects(panel):
     """Log units on log price given series and days, by alternating projections; rows without a sale are left out."""
     rows = panel[panel.units > 0]
     keys = [pd.factorize(rows.unit_id + "|" + rows.place_id)[0], pd.factorize(rows.period)[0]]
-    values = np.column_stack([np.log(rows.units), np.log(rows.price), rows.feature])
+    values = within(np.column_stack([np.log(rows.units), np.log(rows.price), rows.feature]), keys)
+    return told(np.linalg.lstsq(values[:, 1:], values[:, 0], rcond=None)[0][0])
+
+
+def within(values, keys):
+    """Columns less their means by each key, by alternating projections."""
     for _ in range(30):
         for key in keys:
             count = np.bincount(key)
             values = values - np.column_stack([np.bincount(key, column) / count for column in values.T])[key]
-    return told(np.linalg.lstsq(values[:, 1:], values[:, 0], rcond=None)[0][0])
+    return values
 
 
 def main():

@@ -3,11 +3,11 @@
 
 use super::cells::panels;
 use super::figure::{Figure, Reach};
-use super::program::{Inputs, Ran, number};
+use super::program::{Inputs, Ran, json, number};
 use super::{Bench, Measured};
 use serde_json::Value;
 use std::ffi::OsStr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// The tuna brand whose price hardly moved.
 const TUNA_REFUSED: &str = "6";
@@ -18,10 +18,12 @@ pub fn orange_juice(bench: &Bench) -> anyhow::Result<Measured> {
     let mut measured = Measured::default();
     let Some(fit) = fitted(bench, &inputs, "fit, orange juice", &mut measured)? else { return Ok(measured) };
     let results = bench.programs().join("results_elasticity_oj.csv");
-    let scores = bench.scores("brands", &[fit.as_os_str(), results.as_os_str(), OsStr::new("")])?;
+    let given = [fit.as_os_str(), results.as_os_str(), OsStr::new(""), inputs.history.as_os_str()];
+    let scores = bench.scores("brands", &given)?;
     let references = [
         ("FE + controls + week FE, cluster week", "week effects", Reach::AtLeast(11.0)),
         ("FE + controls, cluster week", "without week effects", Reach::Shown),
+        ("price cuts, week effects", "week effects, price cuts alone", Reach::Shown),
     ];
     for (method, title, reach) in references {
         let at = |key: &str| number(&scores, &format!("/{method}/{key}"));
@@ -57,35 +59,71 @@ pub fn tuna(bench: &Bench) -> anyhow::Result<Measured> {
     Ok(measured)
 }
 
-/// FreshRetailNet: stock-outs hide the best days of discounts, so estimates over all days come out too small.
+/// FreshRetailNet: stock-outs hide the best days of discounts, so estimates over all days come out too small. The same
+/// estimate is made thrice, so that nothing but the treatment of stock-outs differs.
 pub fn fresh(bench: &Bench) -> anyhow::Result<Measured> {
     let mut measured = Measured::default();
     let data = bench.shared.join("data/freshretailnet50k");
     let inputs = bench.inputs("fresh", &[data.as_os_str()], &bench.scratch.join("fresh"))?;
-    let Some(fit) = fitted(bench, &inputs, "fit, 463,000 rows of days", &mut measured)? else { return Ok(measured) };
-    let scores = bench.scores("discount", &[inputs.history.as_os_str(), fit.as_os_str()])?;
+    let mut fits = Vec::new();
+    for (name, label) in TREATMENTS {
+        let folder = inputs.folder.join(name);
+        let treated = Inputs { history: folder.join("history.parquet"), folder, ..inputs.clone() };
+        let Some(fit) = fitted(bench, &treated, label, &mut measured)? else { return Ok(measured) };
+        fits.push(fit);
+    }
+    let given: Vec<&OsStr> =
+        std::iter::once(inputs.history.as_os_str()).chain(fits.iter().map(|fit| fit.as_os_str())).collect();
+    let scores = bench.scores("discount", &given)?;
     let at = |key: &str| number(&scores, key);
-    measured.figures.extend([
-        Figure::new(12, "discount elasticity, items by the variance of their price", at("/by_variance"), Reach::Shown),
-        Figure::new(12, "discount elasticity, items by units", at("/by_units"), Reach::Shown),
-        Figure::new(12, "reference of the same rows, all days", at("/reference_all"), Reach::Shown),
-        Figure::new(12, "reference of the same rows, days in stock", at("/reference_in_stock"), Reach::Shown),
-        Figure::new(
-            12,
-            "nearer the days in stock: share of the way from all days",
-            share(&scores),
-            Reach::AtLeast(0.5),
-        ),
-        Figure::not_run(12, "recovered demand, censored by hand", Reach::Shown, "no measurement yet"),
-    ]);
+    let shown = [
+        ("discount elasticity, items by the variance of their price", "/by_variance"),
+        ("discount elasticity, items by units", "/by_units"),
+        ("the same model as if stock had always lasted", "/others/0"),
+        ("the same model, days in stock alone", "/others/1"),
+        ("reference of the same rows, all days", "/reference_all"),
+        ("reference of the same rows, days in stock", "/reference_in_stock"),
+    ];
+    measured.figures.extend(shown.map(|(name, key)| Figure::new(12, name, at(key), Reach::Shown)));
+    let name = "nearer the days in stock: share of the way from all days";
+    measured.figures.push(Figure::new(12, name, share(&scores), Reach::AtLeast(0.5)));
+    measured.figures.extend(censored(bench, &data)?);
     Ok(measured)
 }
 
-/// How far the estimate is from the reference of all days towards that of days in stock.
+/// Treatments of stock-outs by the folder of their rows, ours first.
+const TREATMENTS: [(&str, &str); 3] = [
+    ("", "fit, 463,000 rows of days"),
+    ("all-days", "fit, the same as if stock had lasted"),
+    ("days-in-stock", "fit, days in stock alone"),
+];
+
+/// How far the estimate is from that of all days towards that of days in stock, all by the same model.
 fn share(scores: &Value) -> Option<f64> {
-    let [all, in_stock, ours] =
-        ["/reference_all", "/reference_in_stock", "/by_variance"].map(|key| number(scores, key));
+    let [all, in_stock, ours] = ["/others/0", "/others/1", "/by_variance"].map(|key| number(scores, key));
     Some((ours? - all?) / (in_stock? - all?))
+}
+
+/// Whole days cut short by hand: what is recovered of them, beside two usual treatments.
+fn censored(bench: &Bench, data: &Path) -> anyhow::Result<Vec<Figure>> {
+    let folder = bench.scratch.join("censored");
+    bench.inputs("censored", &[data.as_os_str()], &folder)?;
+    let told: Value = json(&bench.example("recovered_demand", &[folder.join("censored.csv").as_os_str()])?)?;
+    let figures = [
+        ("recovered", "recovered demand of days cut by hand", Reach::Shown),
+        ("sold", "their sales alone", Reach::Shown),
+        ("usual", "the mean of their series' whole days", Reach::Shown),
+    ];
+    Ok(figures
+        .into_iter()
+        .flat_map(|(key, name, reach)| {
+            let at = |figure: &str| number(&told, &format!("/{key}/{figure}"));
+            [
+                Figure::new(12, format!("{name}: bias of the total"), at("bias"), reach),
+                Figure::new(12, format!("{name}: error per day"), at("error"), Reach::Shown),
+            ]
+        })
+        .collect())
 }
 
 fn fitted(bench: &Bench, inputs: &Inputs, label: &str, measured: &mut Measured) -> anyhow::Result<Option<PathBuf>> {

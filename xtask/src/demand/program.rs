@@ -78,6 +78,15 @@ impl Bench {
         Ok((Ran::Refused(said.replace('|', "/")), ended.stdout))
     }
 
+    /// Builds an example of the crate `demand` and runs it on one thread.
+    pub fn example(&self, name: &str, arguments: &[&OsStr]) -> anyhow::Result<String> {
+        let mut build = Command::new(env!("CARGO"));
+        build.current_dir(crate::root()).args(["build", "--release", "--locked", "-p", "endcap-demand"]);
+        crate::run(build.args(["--example", name]))?;
+        let program = self.target().join("release/examples").join(name);
+        answer(Command::new(program).env("RAYON_NUM_THREADS", "1").args(arguments))
+    }
+
     /// Runs a program of ours beside the benchmark.
     pub fn script(&self, name: &str, arguments: &[&OsStr]) -> anyhow::Result<String> {
         answer(python().arg(self.scripts.join(name)).args(arguments))
