@@ -208,8 +208,8 @@ impl SkuRows {
         picked
     }
 
-    /// Makes rows of sums over several SKUs: their regressors, the trend last, their units with the logs of what is expected of them, and the
-    /// place and period of each.
+    /// Makes rows of sums over several SKUs: their regressors, the trend last, their units with the logs of what is expected
+    /// of them, and the place and period of each.
     pub(crate) fn of_cells(
         columns: usize,
         x: Vec<f64>,
