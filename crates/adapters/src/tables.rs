@@ -11,7 +11,9 @@ use arrow_array::{Array, ArrayRef, Float64Array, Int64Array, RecordBatch, String
 use arrow_cast::display::{ArrayFormatter, FormatOptions};
 use arrow_schema::DataType;
 use arrow_select::concat::concat;
-use endcap_model::{Calendar, Control, Panel, PanelColumns, Period, PlaceEntry, SkuEntry};
+use endcap_model::{
+    CLUSTER, COMPETITOR_PRICE, Calendar, Control, MECHANIC, Panel, PanelColumns, Period, PlaceEntry, SkuEntry,
+};
 use parquet::arrow::ArrowWriter;
 use parquet::basic::{Compression, ZstdLevel};
 use parquet::file::properties::WriterProperties;
@@ -289,10 +291,14 @@ pub fn read_panel(path: &Path, controls: &[String]) -> Result<Panel, AdapterErro
         feature: table.shares_if_any("feature")?,
         display: table.shares_if_any("display")?,
         stockout_share: table.shares_if_any("stockout_share")?,
-        controls: controls
-            .iter()
-            .map(|name| Ok(Control { name: name.clone(), values: table.numbers(name)? }))
-            .collect::<Result<_, AdapterError>>()?,
+        controls: {
+            let named = controls.iter().filter(|name| *name != COMPETITOR_PRICE);
+            let mut all: Vec<Control> = named
+                .map(|name| Ok(Control { name: name.clone(), values: table.numbers(name)? }))
+                .collect::<Result<_, AdapterError>>()?;
+            all.extend(further_inputs(&table)?);
+            all
+        },
     };
     let skus = skus.into_iter().map(|(sku, mut with)| SkuEntry {
         sku: sku.as_str().into(),
@@ -303,6 +309,27 @@ pub fn read_panel(path: &Path, controls: &[String]) -> Result<Panel, AdapterErro
         places.into_iter().map(|(place, mut with)| PlaceEntry { place: place.as_str().into(), region: with.remove(0) });
     Panel::new(calendar, skus.collect(), places.collect(), columns)
         .map_err(|source| AdapterError::Panel { path: path.to_owned(), source })
+}
+
+/// Reads the columns that not every panel has: kinds of promotion, a competitor's price, clusters of places. No kind, or the
+/// word `none`, is no promotion of a kind; no price, or 0, is not known.
+///
+/// # Errors
+/// [`AdapterError`] for a competitor's price that is no number.
+pub fn further_inputs(table: &Table) -> Result<Vec<Control>, AdapterError> {
+    let mut inputs = Vec::new();
+    for column in [MECHANIC, CLUSTER] {
+        if table.has(column) {
+            let named = |name: &String| !name.trim().is_empty() && name != "none";
+            let values: Vec<Option<String>> =
+                table.optional_text(column)?.into_iter().map(|value| value.filter(named)).collect();
+            inputs.extend(Control::flags(column, &values));
+        }
+    }
+    if table.has(COMPETITOR_PRICE) {
+        inputs.push(Control::competitor_price(&table.optional_numbers(COMPETITOR_PRICE)?));
+    }
+    Ok(inputs)
 }
 
 type Entries = Vec<(String, Vec<String>)>;
@@ -466,6 +493,23 @@ mod tests {
         assert_eq!(panel.columns().units, [0.0, 2.0, 3.0]);
         assert_eq!(panel.columns().display, [1.0, 0.0, 1.0]);
         assert_eq!(panel.columns().feature, [0.0; 3]);
+    }
+
+    #[test]
+    fn kinds_of_promotion_competitors_and_clusters_are_read_where_they_are_given() {
+        let panel = panel_csv(
+            "unit_id,place_id,period,units,price,base_price,mechanic,competitor_price,cluster_id\n\
+             a,x,1,3,0.9,1,coupon,2.5,city\na,x,2,3,1,1,,,city\na,y,1,3,1,1,none,0,mall\n",
+        )
+        .unwrap();
+        let of = |name: &str| {
+            let found = panel.columns().controls.iter().find(|control| control.name == name);
+            found.map(|control| control.values.clone())
+        };
+        assert_eq!(of("mechanic=coupon"), Some(vec![1.0, 0.0, 0.0]));
+        assert_eq!(of("competitor_price"), Some(vec![2.5, 0.0, 0.0]));
+        assert_eq!(of("cluster_id=mall"), Some(vec![0.0, 0.0, 1.0]));
+        assert_eq!(panel.columns().controls.len(), 4);
     }
 
     #[test]

@@ -6,9 +6,14 @@ use anyhow::{Context, bail};
 use endcap_adapters::facts::Store;
 use endcap_adapters::tables::{self, Column};
 use endcap_agent::ports::FactStore;
-use endcap_demand::{FitSettings, Fitted, PromotionEvent, Split};
+use endcap_demand::funnel::{FunnelEstimate, FunnelRow, estimate_funnel};
+use endcap_demand::{
+    Anticipation, BeforePromotions, EffectChange, FitSettings, Fitted, PriceAdvice, PriceMemory, PromotionEvent,
+    SecondOpinion, Split, changes, price_advice, second_opinion,
+};
 use endcap_model::{AsOf, Calendar, EffectKind, EffectStatus, Estimate, Panel, Response, SnapshotId};
 use serde::Serialize;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 /// Estimate how demand answers to price, advert, display, substitutes and its own past.
@@ -27,6 +32,13 @@ pub struct Args {
     /// Seed that is kept with the model.
     #[arg(long, default_value_t = 1)]
     seed: u64,
+    /// Ask double machine learning for a second opinion on every elasticity; costs more than the fit itself.
+    #[arg(long)]
+    second_opinion: bool,
+    /// Visits by place and period, for what spend and discounts do to them: place_id, period, visits, receipts, units,
+    /// spend, and discount (a share of the price) if there is one.
+    #[arg(long, value_name = "FILE")]
+    funnel: Option<PathBuf>,
 }
 
 /// Where a history comes from: a panel file or a project.
@@ -36,7 +48,7 @@ pub struct Source {
     #[arg(conflicts_with = "panel")]
     pub folder: Option<PathBuf>,
     /// The panel: CSV or Parquet with unit_id, place_id, period, units, price, base_price, and if there are any feature,
-    /// display, stockout_share, group_id, tier_id, region_id.
+    /// display, stockout_share, group_id, tier_id, region_id, mechanic, competitor_price, cluster_id.
     #[arg(long, value_name = "FILE")]
     pub panel: Option<PathBuf>,
     /// Further numeric columns that demand may follow, such as holiday,temperature.
@@ -113,7 +125,29 @@ struct Summary {
     dip_carry: f64,
     effects: Vec<EffectRow>,
     events: EventTotals,
+    /// What stands against deeper cuts, by item.
+    advice: Vec<Advice>,
+    /// What sales do in the period before a promotion: a test of nothing.
+    anticipation: Option<Anticipation>,
+    /// Remembered prices, where they wear promotions out.
+    price_memory: Option<PriceMemory>,
+    /// Effects that are seen otherwise than in the model that was there.
+    changes: Vec<EffectChange>,
+    /// What double machine learning says, where it was asked.
+    second_opinion: Vec<SecondOpinion>,
+    funnel: Option<FunnelEstimate>,
     files: Vec<PathBuf>,
+}
+
+/// Changed effects that are listed for people; programs get all.
+const CHANGES_SHOWN: usize = 5;
+
+/// What stands against a deeper cut of one item.
+#[derive(Serialize)]
+struct Advice {
+    unit_id: String,
+    advice: PriceAdvice,
+    text: String,
 }
 
 #[derive(Serialize)]
@@ -152,8 +186,15 @@ pub fn run(args: &Args, console: &Console) -> anyhow::Result<Ending> {
     let history = args.source.read()?;
     let fitted = history.fit(args.seed, console)?;
     let events = endcap_demand::events(&fitted, &history.panel);
-    let effects: Vec<EffectRow> = fitted.lift.responses.iter().flat_map(effect_rows).collect();
+    let mut effects: Vec<EffectRow> = fitted.lift.responses.iter().flat_map(effect_rows).collect();
+    let second_opinion = if args.second_opinion {
+        second_opinion(&fitted.lift, &history.panel).context("no second opinion: leave --second-opinion out")?
+    } else {
+        Vec::new()
+    };
+    note_disagreement(&mut effects, &second_opinion);
     let out = args.out.clone().unwrap_or_else(|| args.source.usual_out());
+    let before: Option<Fitted> = tables::read_json(&out.join("model.json")).ok();
     let files = write(&out, &fitted, &effects, &events)?;
     let calendar = fitted.lift.calendar;
     let summary = Summary {
@@ -164,20 +205,73 @@ pub fn run(args: &Args, console: &Console) -> anyhow::Result<Ending> {
         dip_carry: fitted.lift.dip_carry,
         effects,
         events: totals(&events),
+        advice: fitted.lift.responses.iter().filter_map(advice).collect(),
+        anticipation: fitted.anticipation,
+        price_memory: fitted.frame.further.memory,
+        changes: before.map_or_else(Vec::new, |before| changes(&before.lift, &fitted.lift)),
+        second_opinion,
+        funnel: args.funnel.as_deref().map(|path| funnel(path, calendar)).transpose()?,
         files,
     };
     console.result(&summary, show)?;
     Ok(Ending::Done)
 }
 
-/// Rows of one item: its effects, the cross effect on all substitutes together without a partner, then one by one.
-fn effect_rows(response: &Response) -> impl Iterator<Item = EffectRow> + '_ {
-    let effects = EffectKind::ALL.into_iter().map(|kind| effect_row(response, kind, "", response.effect(kind)));
-    let partners = response.partners.iter();
-    effects.chain(partners.map(|p| effect_row(response, EffectKind::CrossPrice, p.partner.as_str(), &p.effect)))
+fn advice(response: &Response) -> Option<Advice> {
+    let advice = price_advice(response)?;
+    Some(Advice { unit_id: response.sku.to_string(), advice, text: advice.to_string() })
 }
 
-fn effect_row(response: &Response, kind: EffectKind, partner: &str, estimate: &Estimate) -> EffectRow {
+/// Writes beside each elasticity that double machine learning sees otherwise what it says.
+fn note_disagreement(effects: &mut [EffectRow], opinions: &[SecondOpinion]) {
+    for opinion in opinions.iter().filter(|opinion| opinion.disagrees) {
+        let own =
+            |row: &&mut EffectRow| row.effect == EffectKind::OwnPrice.name() && row.unit_id == opinion.sku.as_str();
+        if let Some(row) = effects.iter_mut().find(own) {
+            let joint = if row.reason.is_empty() { "" } else { "; " };
+            row.reason.push_str(&format!("{joint}{opinion}"));
+        }
+    }
+}
+
+/// Reads visits by place and period and estimates what spend and discounts do to them.
+fn funnel(path: &Path, calendar: Calendar) -> anyhow::Result<FunnelEstimate> {
+    let table = tables::read_table(path)?;
+    let periods = table.periods_of("period", calendar)?;
+    let places = table.text("place_id")?;
+    let numbers: BTreeMap<&str, u32> = places.iter().map(|place| (place.as_str(), 0)).collect();
+    let numbers: BTreeMap<&str, u32> = numbers.into_keys().zip(0..).collect();
+    let column = |name: &str| table.numbers(name);
+    let (visits, receipts, units, spend) = (column("visits")?, column("receipts")?, column("units")?, column("spend")?);
+    let discount = if table.has("discount") { column("discount")? } else { vec![0.0; table.len()] };
+    let row = |at: usize| FunnelRow {
+        place: numbers[places[at].as_str()],
+        period: periods[at].0,
+        visits: visits[at],
+        receipts: receipts[at],
+        units: units[at],
+        spend: spend[at],
+        discount: discount[at],
+    };
+    let rows: Vec<FunnelRow> = (0..table.len()).map(row).collect();
+    let year = match calendar {
+        Calendar::Day => Some(365.25),
+        Calendar::Week => Some(52.18),
+        Calendar::Index => None,
+    };
+    estimate_funnel(&rows, year).with_context(|| format!("{} says nothing of visits", path.display()))
+}
+
+/// Rows of one item: its effects, the cross effect on all substitutes together without a partner, then one by one.
+fn effect_rows(response: &Response) -> impl Iterator<Item = EffectRow> + '_ {
+    let effects = EffectKind::ALL.into_iter().map(|kind| effect_row(response, kind.name(), "", response.effect(kind)));
+    let cross = EffectKind::CrossPrice.name();
+    let partners = response.partners.iter().map(move |p| effect_row(response, cross, p.partner.as_str(), &p.effect));
+    let further = response.further.effects.iter().map(|f| effect_row(response, f.kind.name(), &f.of, &f.effect));
+    effects.chain(partners).chain(further)
+}
+
+fn effect_row(response: &Response, effect: &'static str, partner: &str, estimate: &Estimate) -> EffectRow {
     let (status, reason) = match &estimate.status {
         EffectStatus::Estimated => ("estimated", ""),
         EffectStatus::Borrowed(reason) => ("borrowed", reason.as_str()),
@@ -186,7 +280,7 @@ fn effect_row(response: &Response, kind: EffectKind, partner: &str, estimate: &E
     let sensitivity = estimate.sensitivity;
     EffectRow {
         unit_id: response.sku.to_string(),
-        effect: kind.name(),
+        effect,
         partner_id: partner.to_owned(),
         estimate: estimate.mean,
         se: estimate.se,
@@ -279,15 +373,18 @@ fn event_columns(events: &[PromotionEvent], calendar: Calendar) -> Vec<(&'static
 
 fn show(summary: &Summary) -> String {
     let mut effects = table(&["Effect", "Median", "Middle half", "Own data", "Borrowed", "Not identified"]);
-    for kind in EffectKind::ALL {
-        let whole = |row: &&EffectRow| row.effect == kind.name() && row.partner_id.is_empty();
-        let of_kind: Vec<&EffectRow> = summary.effects.iter().filter(whole).collect();
+    let kinds = EffectKind::ALL.map(|kind| (kind.name(), ""));
+    let others = summary.effects.iter().filter(|row| !kinds.iter().any(|(name, _)| *name == row.effect));
+    let others: BTreeSet<(&str, &str)> = others.map(|row| (row.effect, row.partner_id.as_str())).collect();
+    for (kind, of) in kinds.into_iter().chain(others) {
+        let same = |row: &&EffectRow| row.effect == kind && row.partner_id == of;
+        let of_kind: Vec<&EffectRow> = summary.effects.iter().filter(same).collect();
         let count = |status: &str| of_kind.iter().filter(|row| row.status == status).count().to_string();
         let mut values: Vec<f64> = of_kind.iter().map(|row| row.estimate).collect();
         values.sort_by(f64::total_cmp);
         let at = |share: f64| values.get((share * values.len() as f64) as usize).copied().unwrap_or(0.0);
         effects.add_row([
-            kind.name().replace('_', " "),
+            format!("{} {of}", kind.replace('_', " ")).trim_end().to_owned(),
             format!("{:+.2}", at(0.5)),
             format!("{:+.2} to {:+.2}", at(0.25), at(0.75)),
             count("estimated"),
@@ -308,11 +405,48 @@ fn show(summary: &Summary) -> String {
     ]);
     let files: Vec<String> = summary.files.iter().map(|file| file.display().to_string()).collect();
     format!(
-        "{} items, {} rows, {} to {}\n\nLog units per unit of cause:\n{effects}\n\nUnits that past promotions brought:\n{split}\n\nWritten: {}",
+        "{} items, {} rows, {} to {}\n\nLog units per unit of cause:\n{effects}\n\nUnits that past promotions brought:\n{split}\n{}\nWritten: {}",
         summary.items,
         summary.rows,
         summary.first_period,
         summary.last_period,
+        remarks(summary).iter().map(|remark| format!("\n{remark}")).collect::<String>(),
         files.join(", ")
     )
+}
+
+/// What else a person should know before deciding on these numbers.
+fn remarks(summary: &Summary) -> Vec<String> {
+    let mut remarks = Vec::new();
+    for kind in [PriceAdvice::NeverUndiscounted, PriceAdvice::PriceDoesNotMove] {
+        let items: Vec<&str> =
+            summary.advice.iter().filter(|a| a.advice == kind).map(|advice| advice.unit_id.as_str()).collect();
+        if let Some(first) = items.first() {
+            let more = if items.len() > 1 { format!(" and {} more", items.len() - 1) } else { String::new() };
+            remarks.push(format!("{first}{more}: {kind}"));
+        }
+    }
+    if let Some(before) = &summary.anticipation {
+        let told = match before.verdict {
+            BeforePromotions::Nothing | BeforePromotions::NotTestable => None,
+            BeforePromotions::Fewer => Some("shoppers wait for promotions, or promotions are set when demand weakens"),
+            BeforePromotions::More => Some("promotions follow demand that no column holds: effects are too large"),
+        };
+        let told = told.map(|told| format!("Sales move before promotions ({:+.2} of the lift): {told}", before.mean));
+        remarks.extend(told);
+    }
+    if summary.price_memory.is_some() {
+        remarks.push("Repeated discounts wear out: see reference_price and wear_out".to_owned());
+    }
+    let disagree = summary.second_opinion.iter().filter(|opinion| opinion.disagrees).count();
+    if !summary.second_opinion.is_empty() {
+        let asked = summary.second_opinion.len();
+        remarks
+            .push(format!("Double machine learning sees {disagree} of {asked} elasticities outside their intervals"));
+    }
+    for change in summary.changes.iter().take(CHANGES_SHOWN) {
+        let (was, is) = (change.before.mean, change.after.mean);
+        remarks.push(format!("{} {}: {was:+.2} -> {is:+.2}, {}", change.sku, change.effect.name(), change.why));
+    }
+    remarks
 }

@@ -6,7 +6,8 @@ use anyhow::{Context, bail};
 use endcap_adapters::tables::{self, Column, Table};
 use endcap_demand::Fitted;
 use endcap_model::{
-    Calendar, Control, Forecast, ForecastRow, Group, Panel, PanelColumns, Period, Place, PlaceEntry, Sku, SkuEntry,
+    COMPETITOR_PRICE, Calendar, Control, Forecast, ForecastRow, Group, Panel, PanelColumns, Period, Place, PlaceEntry,
+    Sku, SkuEntry,
 };
 use serde::Serialize;
 use std::collections::BTreeMap;
@@ -120,11 +121,14 @@ fn future(plan: &Table, history: &Panel, controls: &[String]) -> anyhow::Result<
         feature: if_any("feature")?,
         display: if_any("display")?,
         stockout_share: vec![0.0; n],
-        controls: controls
-            .iter()
-            .filter(|name| plan.has(name))
-            .map(|name| Ok(Control { name: name.clone(), values: plan.numbers(name)? }))
-            .collect::<anyhow::Result<_>>()?,
+        controls: {
+            let named = controls.iter().filter(|name| *name != COMPETITOR_PRICE && plan.has(name));
+            let mut all: Vec<Control> = named
+                .map(|name| Ok(Control { name: name.clone(), values: plan.numbers(name)? }))
+                .collect::<anyhow::Result<_>>()?;
+            all.extend(tables::further_inputs(plan)?);
+            all
+        },
     };
     let known: BTreeMap<&Sku, &SkuEntry> = history.skus().iter().map(|entry| (&entry.sku, entry)).collect();
     let column = |name: &str| if plan.has(name) { plan.text(name) } else { Ok(vec![String::new(); n]) };

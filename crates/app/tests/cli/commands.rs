@@ -116,6 +116,40 @@ fn a_panel_is_fitted_forecast_and_backtested() {
 }
 
 #[test]
+fn a_fit_tells_further_effects_the_funnel_and_what_changed() {
+    let kept = tempfile::tempdir().unwrap();
+    let at = |name: &str| kept.path().join(name).to_str().unwrap().to_owned();
+    panel(&kept.path().join("plain.csv"));
+    let plain = fs::read_to_string(kept.path().join("plain.csv")).unwrap();
+    let with = |(at, line): (usize, &str)| match at {
+        0 => format!("{line},mechanic\n"),
+        _ => format!("{line},{}\n", if line.contains(",1.6,") { ["coupon", "bundle"][at % 2] } else { "" }),
+    };
+    fs::write(kept.path().join("panel.csv"), plain.lines().enumerate().map(with).collect::<String>()).unwrap();
+    let mut funnel = String::from("place_id,period,visits,receipts,units,spend\n");
+    for week in 0..60 {
+        let spend = if week % 5 == 0 { 15_000 } else { 0 };
+        let visits = 1000 + week % 7 + if spend > 0 { 200 } else { 0 };
+        let _ = writeln!(funnel, "x,{week},{visits},{},{},{spend}", visits / 5, visits / 4);
+    }
+    fs::write(kept.path().join("funnel.csv"), funnel).unwrap();
+    let fit = ["fit", "--panel", &at("panel.csv"), "--out", &at("effects"), "--funnel", &at("funnel.csv"), "--json"];
+    let (out, messages, status) = run(&fit);
+    assert_eq!(status, 0, "{messages}");
+    let told: Value = serde_json::from_str(&out).unwrap();
+    let effects = fs::read_to_string(kept.path().join("effects/effects.csv")).unwrap();
+    assert_eq!(effects.lines().filter(|line| line.contains(",mechanic,coupon,")).count(), 2, "{effects}");
+    let lift = told["funnel"]["spends"][0]["visits"]["mean"].as_f64().unwrap();
+    assert!((lift - 0.2).abs() < 0.02, "{lift}");
+    assert_eq!(told["changes"], Value::Array(vec![]), "nothing was there before");
+    let (again, messages, status) = run(&[&fit[..], &["--second-opinion"]].concat());
+    assert_eq!(status, 0, "{messages}");
+    let again: Value = serde_json::from_str(&again).unwrap();
+    assert_eq!(again["changes"], Value::Array(vec![]), "the same history says the same");
+    assert_eq!(again["second_opinion"].as_array().map(Vec::len), Some(2), "{again}");
+}
+
+#[test]
 fn stock_is_ordered_from_plain_files() {
     let kept = tempfile::tempdir().unwrap();
     let mut sales = String::from("place_id,unit_id,period,units,in_stock\n");

@@ -126,3 +126,53 @@ fn asked_of(
         (found.effects[at], sampling.variance * sampling.widening.powi(2))
     }))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use endcap_model::{Calendar, PanelColumns, Period, PlaceEntry, SkuEntry};
+
+    /// One item in one place, discounted by these shares in the given weeks.
+    fn panel(weeks: &[(i32, f64)]) -> (Panel, Vec<f64>) {
+        let n = weeks.len();
+        let columns = PanelColumns {
+            sku: vec![0; n],
+            place: vec![0; n],
+            period: weeks.iter().map(|(week, _)| Period(*week)).collect(),
+            units: vec![1.0; n],
+            price: weeks.iter().map(|(_, discount)| 1.0 - discount).collect(),
+            base_price: vec![1.0; n],
+            feature: vec![0.0; n],
+            display: vec![0.0; n],
+            stockout_share: vec![0.0; n],
+            controls: vec![],
+        };
+        let sku = SkuEntry { sku: "a".into(), group: "g".into(), tier: String::new() };
+        let place = PlaceEntry { place: "x".into(), region: String::new() };
+        let own = weeks.iter().map(|(_, discount)| (1.0 - discount).ln()).collect();
+        (Panel::new(Calendar::Week, vec![sku], vec![place], columns).unwrap(), own)
+    }
+
+    #[test]
+    fn a_discount_is_remembered_less_every_week_and_through_gaps() {
+        let (panel, own) = panel(&[(0, 0.4), (1, 0.0), (4, 0.0)]);
+        let mut seen = Vec::new();
+        let left = remember(&panel, &own, 0..3, 0.8, Some(0.0), |_, value| seen.push(value));
+        let expected = [0.0, 0.08, 0.08 * 0.8 * 0.8 * 0.8];
+        assert!(seen.iter().zip(expected).all(|(a, b)| (a - b).abs() < 1e-12), "{seen:?}");
+        assert!((left - 0.8 * expected[2]).abs() < 1e-12);
+    }
+
+    #[test]
+    fn what_is_remembered_does_not_depend_on_where_a_history_is_cut() {
+        let weeks: Vec<(i32, f64)> = (0..30).map(|week| (week, if week % 4 == 0 { 0.3 } else { 0.0 })).collect();
+        let (whole, own) = panel(&weeks);
+        let all = remembered(&whole, &own, 0.88);
+        let (past, past_own) = panel(&weeks[..20]);
+        let left = remember(&past, &past_own, 0..20, 0.88, None, |_, _| ());
+        let (ahead, ahead_own) = panel(&weeks[20..]);
+        let mut later = Vec::new();
+        remember(&ahead, &ahead_own, 0..10, 0.88, Some(left), |_, value| later.push(value));
+        assert!(all[20..].iter().zip(&later).all(|(a, b)| (a - b).abs() < 1e-12), "{later:?}");
+    }
+}
