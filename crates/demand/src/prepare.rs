@@ -96,7 +96,7 @@ impl Frame {
     pub(crate) fn learn(panel: &Panel, span: Span) -> Self {
         let c = panel.columns();
         let no_cluster = |control: &&Control| !matches!(Input::of(&control.name), Input::Cluster(_));
-        let controls = c.controls.iter().filter(no_cluster).map(scale).collect();
+        let controls = c.controls.iter().filter(no_cluster).map(|control| scale(panel, control)).collect();
         let units: Vec<f64> =
             (0..panel.skus().len()).map(|sku| panel.rows_of(sku).map(|row| c.units[row]).sum()).collect();
         let mut totals: BTreeMap<&endcap_model::Group, (f64, usize)> = BTreeMap::new();
@@ -197,9 +197,9 @@ fn evidence(units: f64, stockout_share: f64) -> (Evidence, f64) {
     }
 }
 
-fn scale(control: &Control) -> ControlScale {
+fn scale(panel: &Panel, control: &Control) -> ControlScale {
     let (name, values) = (&control.name, &control.values);
-    if let Some((mean, deviation)) = own_scale(control) {
+    if let Some((mean, deviation)) = own_scale(panel, control) {
         return ControlScale { name: name.clone(), mean, deviation };
     }
     let n = values.len().max(1) as f64;

@@ -192,6 +192,21 @@ fn kinds_of_promotion_are_told_apart_and_forecast() {
 }
 
 #[test]
+fn the_only_kind_of_promotion_takes_nothing_from_the_price() {
+    let plain = panel(1, World::default());
+    let mut c = plain.columns().clone();
+    let kind = |at: usize| (c.price[at] < c.base_price[at]).then(|| "percent_off".to_owned());
+    let kinds: Vec<Option<String>> = (0..plain.len()).map(kind).collect();
+    c.controls = Control::flags(MECHANIC, &kinds);
+    let named = Panel::new(plain.calendar(), plain.skus().to_vec(), plain.places().to_vec(), c).unwrap();
+    let (with, without) = (fitted(&named), fitted(&plain));
+    for (a, b) in with.lift.responses.iter().zip(&without.lift.responses) {
+        assert!(a.further.effects.is_empty());
+        assert!((a.own_price.mean - b.own_price.mean).abs() < 0.01 && (a.own_price.se - b.own_price.se).abs() < 0.01);
+    }
+}
+
+#[test]
 fn a_competitors_price_is_estimated_where_it_is_given() {
     for (seed, truth) in [(1, 0.6), (2, 0.6), (3, 0.0), (4, 0.0)] {
         let model = fitted(&panel(seed, World { competitor: truth, competitors: true, ..World::default() }));

@@ -32,7 +32,7 @@ pub struct Args {
     /// Seed that is kept with the model.
     #[arg(long, default_value_t = 1)]
     seed: u64,
-    /// Ask double machine learning for a second opinion on every elasticity; costs more than the fit itself.
+    /// Ask double machine learning for a second opinion on every elasticity; takes much of the fit's time again.
     #[arg(long)]
     second_opinion: bool,
     /// Visits by place and period, for what spend and discounts do to them: place_id, period, visits, receipts, units,
@@ -188,7 +188,10 @@ pub fn run(args: &Args, console: &Console) -> anyhow::Result<Ending> {
     let events = endcap_demand::events(&fitted, &history.panel);
     let mut effects: Vec<EffectRow> = fitted.lift.responses.iter().flat_map(effect_rows).collect();
     let second_opinion = if args.second_opinion {
-        second_opinion(&fitted.lift, &history.panel).context("no second opinion: leave --second-opinion out")?
+        second_opinion(&fitted.lift, &history.panel).unwrap_or_else(|refusal| {
+            console.note(format!("no second opinion: {refusal}"));
+            Vec::new()
+        })
     } else {
         Vec::new()
     };

@@ -23,6 +23,7 @@ use crate::columns::{DISPLAY, FEATURE, OWN};
 use crate::effects::Effects;
 use crate::pool::{Pooled, Prior};
 use crate::prepare::{Evidence, Frame, Prepared};
+use crate::reference::is_promoted;
 use endcap_model::{Control, EffectStatus, Estimate, FurtherEffect, FurtherKind, Input, Panel, Place, Sku};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -163,15 +164,22 @@ impl Frame {
     }
 }
 
-/// Mean and deviation that an input's regressor is measured with; nothing for ordinary controls.
-pub(crate) fn own_scale(control: &Control) -> Option<(f64, f64)> {
-    match Input::of(&control.name) {
-        Input::Control => None,
-        Input::Mechanic(_) | Input::CompetitorPrice | Input::Cluster(_) => {
-            let moves = control.values.iter().any(|value| *value != control.values[0]);
-            Some((0.0, f64::from(u8::from(moves))))
+/// Share of the promoted rows that must be of other kinds for a kind to be told from the price cut itself.
+const OTHER_KINDS_MIN: f64 = 0.05;
+
+/// Mean and deviation that an input's regressor is measured with; nothing for ordinary controls. A deviation of 0 makes no
+/// regressor: a kind that nearly every promotion is of says nothing beyond the price, and would only take from it.
+pub(crate) fn own_scale(panel: &Panel, control: &Control) -> Option<(f64, f64)> {
+    let tells = match Input::of(&control.name) {
+        Input::Control => return None,
+        Input::Mechanic(_) => {
+            let promoted: Vec<usize> = (0..panel.len()).filter(|&row| is_promoted(panel, row)).collect();
+            let others = promoted.iter().filter(|&&row| control.values[row] < 0.5).count();
+            others as f64 >= OTHER_KINDS_MIN * promoted.len() as f64 && others > 0
         }
-    }
+        Input::CompetitorPrice | Input::Cluster(_) => control.values.iter().any(|value| *value != control.values[0]),
+    };
+    Some((0.0, f64::from(u8::from(tells))))
 }
 
 impl Prepared<'_> {
