@@ -8,6 +8,8 @@ use crate::effects::{Effects, PASSES, estimate_effects};
 use crate::error::DemandError;
 use crate::further::{Anticipation, effects_of, test_anticipation};
 use crate::level::Memory;
+use crate::opinions::Shares;
+use crate::predictive;
 use crate::prepare::Frame;
 use crate::recalibrate::Recalibration;
 use crate::sensitivity::Exposure;
@@ -44,10 +46,12 @@ pub struct Fitted {
     pub items: Vec<FittedItem>,
     /// Spread of demand over all SKUs.
     pub dispersion: Dispersion,
-    /// How quickly levels forget.
-    pub memory: Memory,
-    /// A second opinion that forecasts are averaged with, where there is enough to learn it from.
+    /// How quickly levels of the estimated effects forget, and those of the predictive ones.
+    pub memories: [Memory; 2],
+    /// Trees that forecasts are averaged with, where there is enough to learn them from.
     pub boosted: Option<Boosted>,
+    /// How much each opinion counts in a forecast.
+    pub shares: Shares,
     /// How far cells err together.
     pub together: Together,
     /// What turns model quantiles into quantiles that hold.
@@ -64,6 +68,8 @@ pub struct FittedItem {
     pub sku: Sku,
     /// Pooled effects, in the order of the regressors.
     pub effects: Vec<f64>,
+    /// Effects as they forecast best, in the same order.
+    pub predictive: Vec<f64>,
     /// Variances of the pooled effects.
     pub variances: Vec<f64>,
     /// Correlations of the effects of own price with advert, own price with display, advert with display.
@@ -91,13 +97,13 @@ pub fn fit(
     let step = || progress(done.fetch_add(1, Ordering::Relaxed) + 1, total);
     let learnt = held_out.and_then(|tail| {
         let before = panel.within(Span { start: span.start, end: tail.start });
-        let mut trial = fit_uncalibrated(&before, Span { start: span.start, end: tail.start }, settings, &step, false)?;
-        Some(tail::learn(&mut trial, panel, tail))
+        let trial = fit_uncalibrated(&before, Span { start: span.start, end: tail.start }, settings, &step, false)?;
+        Some(tail::learn(&trial, panel, tail))
     });
     let mut fitted = fit_uncalibrated(panel, span, settings, &step, true).ok_or(DemandError::Empty)?;
-    if let Some(Learnt { memory, tried, recalibration, together }) = learnt {
-        fitted.boosted = fitted.boosted.map(|boosted| boosted.with_shares(&tried));
-        (fitted.memory, fitted.recalibration, fitted.together) = (memory, recalibration, together);
+    if let Some(Learnt { memories, shares, recalibration, together }) = learnt {
+        (fitted.memories, fitted.shares) = (memories, shares);
+        (fitted.recalibration, fitted.together) = (recalibration, together);
     }
     progress(total, total);
     Ok(fitted)
@@ -140,13 +146,15 @@ pub(crate) fn fit_uncalibrated(
     let exposure = Exposure::of(&prepared, &effects);
     let mut order: Vec<usize> = (0..panel.skus().len()).collect();
     order.sort_by(|&a, &b| panel.skus()[a].sku.cmp(&panel.skus()[b].sku));
-    let own: Vec<FittedItem> = (0..order.len()).map(|sku| item(panel, &effects, sku)).collect();
-    let items = order.iter().map(|&sku| own[sku].clone()).collect();
+    let mut own: Vec<FittedItem> = (0..order.len()).map(|sku| item(panel, &effects, sku)).collect();
     let responses = order.iter().map(|&sku| response(panel, &frame, &effects, &exposure, sku)).collect();
     weigh_partners(panel, &mut frame, &effects);
     let prepared = frame.prepare(panel);
+    let predictive = predictive::learn(&prepared, &own, effects.carry);
+    own.iter_mut().zip(predictive).for_each(|(item, effects)| item.predictive = effects);
+    let items = order.iter().map(|&sku| own[sku].clone()).collect();
     let known: Vec<Option<&FittedItem>> = own.iter().map(Some).collect();
-    let boosted = Boosted::learn(&prepared, &known, span, settings.seed);
+    let boosted = Boosted::learn(&prepared, &known, span, (effects.carry, settings.seed));
     let lift = LiftModel {
         snapshot: settings.snapshot.clone(),
         as_of: settings.as_of,
@@ -158,16 +166,25 @@ pub(crate) fn fit_uncalibrated(
         responses,
     };
     let dispersion = effects.pooled_dispersion;
-    let memory = Memory::usual(span);
-    let recalibration = Recalibration::default();
-    let together = Together::default();
-    Some(Fitted { lift, frame, items, dispersion, memory, boosted, together, recalibration, anticipation })
+    Some(Fitted {
+        lift,
+        frame,
+        items,
+        dispersion,
+        memories: [Memory::usual(span); 2],
+        boosted,
+        shares: Shares::default(),
+        together: Together::default(),
+        recalibration: Recalibration::default(),
+        anticipation,
+    })
 }
 
 fn item(panel: &Panel, effects: &Effects, sku: usize) -> FittedItem {
     FittedItem {
         sku: panel.skus()[sku].sku.clone(),
         effects: effects.pooled[sku].iter().map(|p| p.mean).collect(),
+        predictive: Vec::new(),
         variances: effects.pooled[sku].iter().map(|p| p.variance).collect(),
         related: effects.related(sku),
         dispersion: effects.dispersion[sku],
@@ -214,7 +231,28 @@ fn weigh_partners(panel: &Panel, frame: &mut Frame, effects: &Effects) {
     }
 }
 
+/// Effects that a forecast can rest on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Opinion {
+    /// What promotions cause.
+    Estimated,
+    /// What went along with them.
+    Predictive,
+}
+
+impl Opinion {
+    pub(crate) const BOTH: [Self; 2] = [Self::Estimated, Self::Predictive];
+}
+
 impl FittedItem {
+    /// Returns the effects of an opinion.
+    pub(crate) fn effects_of(&self, opinion: Opinion, frame: &Frame) -> Vec<f64> {
+        match opinion {
+            Opinion::Estimated => self.forecast_effects(frame),
+            Opinion::Predictive => self.predictive.clone(),
+        }
+    }
+
     /// Returns the effects that forecasts use: all but the linear trend, whose part the levels follow, and what demand
     /// did unseen when promotions were set. The trend guards the other effects against drift; carried forward, it is
     /// the worse guess. A promotion that is only being weighed does not bring unseen demand with it.

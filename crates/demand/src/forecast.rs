@@ -6,14 +6,16 @@
 //! Means multiply levels with `exp` of pooled effects. Spread is counting noise, noise of cells, shocks of periods and
 //! what is not known of level and lift; quantiles go through the recalibration learnt on the held-out tail.
 
-use crate::boosted::{Boosted, Joined, Said, blend};
+use crate::boosted::{Boosted, Joined};
 use crate::columns::{DIP, LiftTerms};
 use crate::distribution::quantile;
 use crate::error::DemandError;
-use crate::fit::{Fitted, FittedItem};
+use crate::fit::{Fitted, FittedItem, Opinion};
 use crate::level::{Level, Memory, SkuBase, log_expected};
 use crate::newcomers::{Expected, Newcomers};
+use crate::opinions::{Said, Shares};
 use crate::prepare::Prepared;
+use crate::recalibrate::Recalibration;
 use endcap_model::{Forecast, ForecastRow, Panel, Place, Sku};
 use rayon::prelude::*;
 use std::collections::BTreeMap;
@@ -49,35 +51,66 @@ pub fn forecast(fitted: &Fitted, history: &Panel, future: &Panel, levels: &[f64]
     let ahead = fitted.frame.prepare(future).follow(&past);
     let names = Names::of(history);
     let origin = history.span().map_or(fitted.lift.span.end.0, |span| span.end.0);
-    let histories = histories(fitted, &past);
-    let all: Vec<Vec<Level>> = histories.par_iter().map(|h| h.base.levels(&fitted.memory, origin)).collect();
-    let usual = UsualLevels::of(history, &all);
-    let second = fitted.boosted.as_ref().map(|boosted| SecondOpinion::of(boosted, fitted, history, future));
+    let known = Opinion::BOTH.map(|opinion| Known::of(fitted, &past, opinion, origin));
+    let trees = fitted.boosted.as_ref().map(|boosted| Trees::of(boosted, fitted, history, future));
     let cells: Vec<Vec<CellForecast>> = (0..future.skus().len())
         .into_par_iter()
         .map(|sku| {
-            let entry = &future.skus()[sku];
-            let Some(item) = fitted.item(&entry.sku) else { return Vec::new() };
-            let known = names.skus.get(&entry.sku).copied();
-            let find = |place: u32| {
-                let place = names.places.get(&future.places()[place as usize].place).copied();
-                let level = known.and_then(|sku| all[sku].iter().find(|l| Some(l.place) == place).copied());
-                let level = level.unwrap_or_else(|| usual.of_sku(known, &entry.group));
-                let closing = known.zip(place).and_then(|(sku, place)| histories[sku].closing.get(&place).copied());
-                (level, closing)
-            };
-            let mut cells = sku_cells(&ahead, sku, item, fitted.lift.dip_carry, find);
-            if let Some(second) = &second {
-                cells.iter_mut().for_each(|cell| second.blend(&ahead, cell, item));
+            let Some(item) = fitted.item(&future.skus()[sku].sku) else { return Vec::new() };
+            let [mut cells, others] = known.each_ref().map(|known| known.cells(fitted, &names, &ahead, sku, item));
+            for (cell, other) in cells.iter_mut().zip(&others) {
+                let trees = trees.as_ref().map_or((Said::NOTHING, 0.0), |trees| trees.say(&ahead, cell.row));
+                cell.blend(&fitted.shares, other, trees, (ahead.is_promoted(cell.row), item));
             }
             cells
         })
         .collect();
+    let publish = |cell, learnt| forecast_row(fitted, &ahead, cell, levels, learnt);
     let mut rows: Vec<ForecastRow> =
-        cells.par_iter().flatten_iter().map(|cell| forecast_row(fitted, &ahead, cell, levels)).collect();
-    rows.extend(newcomers(fitted, &past, &ahead)?.iter().map(|cell| forecast_row(fitted, &ahead, cell, levels)));
+        cells.par_iter().flatten_iter().map(|cell| publish(cell, &fitted.recalibration)).collect();
+    // What held-out cells of known items teach does not hold for new ones, whose spread is learnt by itself.
+    let nothing = Recalibration::default();
+    rows.extend(newcomers(fitted, &past, &ahead)?.iter().map(|cell| publish(cell, &nothing)));
     rows.sort_by(|a, b| (&a.sku, &a.place, a.period).cmp(&(&b.sku, &b.place, b.period)));
     Ok(Forecast { calendar: future.calendar(), levels: levels.to_vec(), rows })
+}
+
+/// What one opinion knows of a history.
+struct Known {
+    opinion: Opinion,
+    histories: Vec<SkuHistory>,
+    levels: Vec<Vec<Level>>,
+    usual: UsualLevels,
+}
+
+impl Known {
+    fn of(fitted: &Fitted, past: &Prepared, opinion: Opinion, origin: i32) -> Self {
+        let histories = histories(fitted, past, opinion);
+        let memory = &fitted.memories[opinion as usize];
+        let levels: Vec<Vec<Level>> = histories.par_iter().map(|h| h.base.levels(memory, origin)).collect();
+        let usual = UsualLevels::of(past.panel, &levels);
+        Self { opinion, histories, levels, usual }
+    }
+
+    fn cells(
+        &self,
+        fitted: &Fitted,
+        names: &Names,
+        ahead: &Prepared,
+        sku: usize,
+        item: &FittedItem,
+    ) -> Vec<CellForecast> {
+        let entry = &ahead.panel.skus()[sku];
+        let known = names.skus.get(&entry.sku).copied();
+        let find = |place: u32| {
+            let place = names.places.get(&ahead.panel.places()[place as usize].place).copied();
+            let level = known.and_then(|sku| self.levels[sku].iter().find(|l| Some(l.place) == place).copied());
+            let level = level.unwrap_or_else(|| self.usual.of_sku(known, &entry.group));
+            let closing = known.zip(place).and_then(|(sku, place)| self.histories[sku].closing.get(&place).copied());
+            (level, closing)
+        };
+        sku_cells(ahead, sku, (item, self.opinion), fitted.lift.dip_carry, find)
+    }
 }
 
 /// Forecasts the cells of items that the model does not know.
@@ -98,45 +131,49 @@ fn newcomers(fitted: &Fitted, past: &Prepared, ahead: &Prepared) -> Result<Vec<C
 }
 
 /// What the boosted trees say of the cells to forecast, by row.
-struct SecondOpinion<'a> {
+struct Trees<'a> {
     boosted: &'a Boosted,
     said: Vec<Said>,
     origin: i32,
 }
 
-impl<'a> SecondOpinion<'a> {
+impl<'a> Trees<'a> {
     fn of(boosted: &'a Boosted, fitted: &Fitted, history: &Panel, future: &Panel) -> Self {
         let joined = Joined::of(history, future, &fitted.frame);
         let prepared = fitted.frame.prepare(&joined.panel);
-        let said = boosted.means(&prepared, &fitted.items_of(&joined.panel), joined.origin);
+        let carry = fitted.lift.dip_carry;
+        let said = boosted.means(&prepared, &fitted.items_of(&joined.panel), carry, joined.origin);
         let said = joined.rows.iter().map(|row| row.map_or(Said::NOTHING, |row| said[row])).collect();
         Self { boosted, said, origin: joined.origin }
     }
 
-    fn blend(&self, ahead: &Prepared, cell: &mut CellForecast, item: &FittedItem) {
-        let period = ahead.panel.columns().period[cell.row].0;
-        cell.blend(self.boosted, self.said[cell.row], (ahead, period - self.origin + 1), item);
+    /// What they say of a row, and how far they count at its distance.
+    fn say(&self, ahead: &Prepared, row: usize) -> (Said, f64) {
+        (self.said[row], self.boosted.trusted(ahead.panel.columns().period[row].0 - self.origin + 1))
     }
 }
 
 impl CellForecast {
-    /// Takes the mean with what the trees say of a cell so many periods after the origin, with and without its promotion.
+    /// Takes the mean with what predictive effects and the trees say of the cell, with and without its promotion.
     pub(crate) fn blend(
         &mut self,
-        boosted: &Boosted,
-        said: Said,
-        (prepared, ahead): (&Prepared, i32),
-        item: &FittedItem,
+        shares: &Shares,
+        predictive: &Self,
+        (trees, trusted): (Said, f64),
+        (promoted, item): (bool, &FittedItem),
     ) {
-        if !(self.mean > 0.0 && self.baseline > 0.0 && said.planned > 0.0 && said.bare > 0.0) {
+        if self.mean <= 0.0 {
             return;
         }
-        let mean = blend(self.mean, said.planned, boosted.share(prepared.is_promoted(self.row), ahead));
-        let times = mean / self.mean;
+        let Said { planned, bare } = shares.blend(promoted, trusted, &[self.said(), predictive.said(), trees]);
+        let times = planned / self.mean;
         let unsure = self.variance - item.dispersion.variance(self.mean);
-        self.variance = item.dispersion.variance(mean) + unsure * times * times;
-        self.baseline = blend(self.baseline, said.bare, boosted.share(false, ahead));
-        self.mean = mean;
+        self.variance = item.dispersion.variance(planned) + unsure * times * times;
+        (self.mean, self.baseline) = (planned, bare);
+    }
+
+    pub(crate) fn said(&self) -> Said {
+        Said { planned: self.mean, bare: self.baseline }
     }
 }
 
@@ -153,16 +190,17 @@ fn check(fitted: &Fitted, history: &Panel, future: &Panel, levels: &[f64]) -> Re
     Ok(())
 }
 
-/// Collects every SKU's history.
-pub(crate) fn histories(fitted: &Fitted, past: &Prepared) -> Vec<SkuHistory> {
+/// Collects every SKU's history as an opinion sees it.
+pub(crate) fn histories(fitted: &Fitted, past: &Prepared, opinion: Opinion) -> Vec<SkuHistory> {
     (0..past.panel.skus().len())
         .into_par_iter()
         .map(|sku| {
             let item = fitted.item(&past.panel.skus()[sku].sku);
-            let effects =
-                item.map_or_else(|| vec![0.0; fitted.frame.columns()], |item| item.forecast_effects(&fitted.frame));
+            let nothing = || vec![0.0; fitted.frame.columns()];
+            let effects = item.map_or_else(nothing, |item| item.effects_of(opinion, &fitted.frame));
+            let terms = item.map_or_else(LiftTerms::default, |item| LiftTerms::of(&item.effects));
             let dispersion = item.map_or(fitted.dispersion, |item| item.dispersion);
-            let (base, closing) = SkuBase::of(past, sku, &effects, dispersion, fitted.lift.dip_carry);
+            let (base, closing) = SkuBase::of(past, sku, (terms, &effects), dispersion, fitted.lift.dip_carry);
             let closing = closing.into_iter().map(|(place, last, stock)| (place, (last, stock))).collect();
             SkuHistory { base, closing }
         })
@@ -180,13 +218,13 @@ impl SkuHistory {
 pub(crate) fn sku_cells(
     ahead: &Prepared,
     sku: usize,
-    item: &FittedItem,
+    (item, opinion): (&FittedItem, Opinion),
     carry: f64,
     find: impl Fn(u32) -> (Level, Option<(i32, f64)>),
 ) -> Vec<CellForecast> {
     let c = ahead.panel.columns();
     let terms = LiftTerms::of(&item.effects);
-    let effects = item.forecast_effects(ahead.frame);
+    let effects = item.effects_of(opinion, ahead.frame);
     let mut cells = Vec::new();
     let mut line = vec![0.0; ahead.frame.columns()];
     let promotion = ahead.frame.promotion();
@@ -223,10 +261,17 @@ fn cell(
     }
 }
 
-fn forecast_row(fitted: &Fitted, ahead: &Prepared, cell: &CellForecast, levels: &[f64]) -> ForecastRow {
+/// A cell as it is published.
+fn forecast_row(
+    fitted: &Fitted,
+    ahead: &Prepared,
+    cell: &CellForecast,
+    levels: &[f64],
+    learnt: &Recalibration,
+) -> ForecastRow {
     let c = ahead.panel.columns();
     let promoted = ahead.is_promoted(cell.row);
-    let at = |level: f64| quantile(cell.mean, cell.variance, fitted.recalibration.level(promoted, cell.mean, level));
+    let at = |level: f64| quantile(cell.mean, cell.variance, learnt.level(promoted, cell.mean, level));
     ForecastRow {
         sku: ahead.panel.skus()[c.sku[cell.row] as usize].sku.clone(),
         place: ahead.panel.places()[c.place[cell.row] as usize].place.clone(),

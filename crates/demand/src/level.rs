@@ -36,7 +36,7 @@ pub(crate) struct SkuBase {
     /// Expected units at level 1, for the time on sale.
     expected: Vec<f64>,
     /// Demand: units sold, completed where stock ran out.
-    demand: Vec<f64>,
+    pub(crate) demand: Vec<f64>,
     dispersion: Dispersion,
 }
 
@@ -78,17 +78,16 @@ impl Memory {
 }
 
 impl SkuBase {
-    /// Collects one SKU's rows with what its effects expect of them; the second value is the household stock that
+    /// Collects one SKU's rows with what effects expect of them, `terms` filling the household stock; the second value is the household stock that
     /// each series ends with, beside the last period of the series.
     pub(crate) fn of(
         prepared: &Prepared,
         sku: usize,
-        effects: &[f64],
+        (terms, effects): (LiftTerms, &[f64]),
         dispersion: Dispersion,
         carry: f64,
     ) -> (Self, Vec<(u32, i32, f64)>) {
         let c = prepared.panel.columns();
-        let terms = LiftTerms::of(effects);
         let mut base = Self { place: vec![], period: vec![], expected: vec![], demand: vec![], dispersion };
         let mut closing = Vec::new();
         let mut line = vec![0.0; prepared.frame.columns()];

@@ -3,7 +3,7 @@
 //! Never reads a store: it is handed a panel cut at the moment that it may know. Never gives a confident number
 //! where the data cannot tell: every effect carries its interval and its status. Methods and sources are named in the
 //! modules; the order of work is `prepare` -> `response` (each SKU) -> `signal`, `pool`, `pairs` (all SKUs) -> `curve` ->
-//! `sensitivity` -> `level`, `boosted`, `newcomers` -> `tail` (what held-out periods teach) -> `forecast` -> `sums`.
+//! `sensitivity` -> `predictive`, `level`, `boosted`, `opinions`, `newcomers` -> `tail` (what held-out periods teach) -> `forecast` -> `sums`.
 
 mod advice;
 mod backtest;
@@ -28,10 +28,12 @@ mod identify;
 mod level;
 mod linear;
 mod newcomers;
+mod opinions;
 pub mod overrides;
 mod pairs;
 mod partners;
 mod pool;
+mod predictive;
 mod prepare;
 mod recalibrate;
 mod recovered;
@@ -56,6 +58,7 @@ pub use fit::{FitSettings, Fitted, FittedItem, fit};
 pub use forecast::forecast;
 pub use further::{Anticipation, BeforePromotions, Clusters, FurtherFrame, HaloLink, PriceMemory};
 pub use level::Memory;
+pub use opinions::Shares;
 pub use partners::Partners;
 pub use prepare::{ControlScale, Frame, PROMOTED_RATIO};
 pub use recalibrate::Recalibration;

@@ -37,6 +37,11 @@ impl Symmetric {
         (0..self.size).map(|row| v.iter().enumerate().map(|(column, x)| entry(row, column) * x).sum()).collect()
     }
 
+    pub(crate) fn get(&self, row: usize, column: usize) -> f64 {
+        debug_assert!(column <= row);
+        self.values[row * self.size + column]
+    }
+
     /// Adds `scale * v v'`.
     pub(crate) fn add_outer(&mut self, scale: f64, v: &[f64]) {
         for (row, &a) in v.iter().enumerate() {

@@ -1,5 +1,5 @@
-//! Demand of items that have never been sold, from their likes: items of the same tier, of the same group, and those
-//! nearest in price.
+//! Demand of items that have never been sold, from their likes: items of the same tier, of the same group, those
+//! nearest in price, and those that share an attribute (a part of the tier's name between `|`).
 //!
 //! How far each kind of likeness can be trusted is learnt by forecasting every known item as if it were new. Never
 //! used for an item with sales of its own.
@@ -7,26 +7,29 @@
 //! Source: analogues weighed by regression trees, after the judgement of Green and Armstrong (2007) that analogies be
 //! weighed by a rule that was fixed beforehand.
 
-use crate::booster::{Booster, Column, Loss, Sample, Settings, Table};
+use crate::booster::{Booster, Column, Loss, MISSING_CATEGORY, Sample, Settings, Table};
 use crate::columns::{DISPLAY, FEATURE, LiftTerms, OWN};
 use crate::fit::FittedItem;
 use crate::prepare::{Evidence, Prepared};
 use endcap_model::{Group, Panel, SkuEntry};
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Items nearest in price that are asked.
 const NEAREST: usize = 8;
 /// Rows to learn from, at most and at least.
 const ROWS: (usize, usize) = (60_000, 400);
-/// Power of the Tweedie loss: levels of items spread widely.
-const POWER: f32 = 1.5;
+/// Power of the Tweedie loss: counts that spread more than Poisson's.
+const POWER: f32 = 1.3;
+/// Attributes of an item: the parts of its tier between these marks, so many at most.
+const MARK: char = '|';
+const ATTRIBUTES: usize = 4;
 const SETTINGS: Settings = Settings {
-    trees: 150,
-    leaves: 8,
+    trees: 200,
+    leaves: 31,
     learning_rate: 0.05,
-    bins: 255,
+    bins: 127,
     rows_min: 100,
     curvature_min: 1e-3,
     ridge: 10.0,
@@ -48,7 +51,8 @@ pub(crate) struct Newcomers {
 /// Known items and what is usual among them.
 struct Likes {
     known: Vec<Known>,
-    groups: Vec<Group>,
+    /// Names of groups and attributes, each sorted.
+    names: [Vec<String>; 1 + ATTRIBUTES],
     /// Usual effects: advert, display and price, by group and of all.
     effects: BTreeMap<Group, [f64; 3]>,
     usual: [f64; 3],
@@ -75,11 +79,12 @@ impl Newcomers {
     pub(crate) fn learn(prepared: &Prepared, items: &[Option<&FittedItem>], seed: u64) -> Option<Self> {
         let panel = prepared.panel;
         let known: Vec<Known> = (0..panel.skus().len()).filter_map(|sku| known(prepared, sku)).collect();
-        let mut groups: Vec<Group> = panel.skus().iter().map(|entry| entry.group.clone()).collect();
-        groups.sort();
-        groups.dedup();
+        let names = std::array::from_fn(|at| {
+            let named = panel.skus().iter().filter_map(|entry| attributes(entry)[at].map(str::to_owned));
+            named.collect::<BTreeSet<String>>().into_iter().collect()
+        });
         let (effects, usual) = usual_effects(panel, items);
-        let likes = Likes { known, groups, effects, usual };
+        let likes = Likes { known, names, effects, usual };
         let every = panel.len().div_ceil(ROWS.0).max(1);
         let rows: Vec<usize> =
             (0..panel.len()).step_by(every).filter(|&row| prepared.evidence[row] == Evidence::Counted).collect();
@@ -159,25 +164,35 @@ impl Likes {
         let likes: BTreeMap<u32, [f64; 5]> = rows
             .iter()
             .map(|&row| c.sku[row])
-            .collect::<std::collections::BTreeSet<u32>>()
+            .collect::<BTreeSet<u32>>()
             .into_iter()
             .map(|sku| (sku, self.of(&panel.skus()[sku as usize], log_price(prepared, sku as usize))))
             .collect();
-        let mut cells = Cells { offset: vec![], numbers: vec![], group: vec![] };
+        let mut cells = Cells { offset: vec![], numbers: vec![], categories: Default::default() };
         let mut lines: Vec<Vec<f32>> = Vec::with_capacity(rows.len());
         for &row in rows {
             let [tier, group, nearest, count, price] = likes[&c.sku[row]];
             let level = [tier, nearest, group, all].into_iter().find(|level| level.is_finite() && *level > 0.0)?;
             let lift = self.lift(prepared, row);
-            cells.offset.push((level.ln() + lift) as f32);
+            cells.offset.push((all.max(1e-3).ln() + lift) as f32);
             let ratio = |like: f64| (like.max(1e-3) / level).ln() as f32;
-            let mut line = vec![level.ln() as f32, ratio(tier), ratio(group), ratio(nearest), count as f32];
+            let mut line = vec![
+                c.base_price[row].ln() as f32,
+                level.ln() as f32,
+                ratio(tier),
+                ratio(group),
+                ratio(nearest),
+                count as f32,
+            ];
             line.extend(
                 [price, prepared.own[row], prepared.cross[row], c.feature[row], c.display[row], lift].map(|v| v as f32),
             );
             line.extend((0..prepared.frame.controls.len()).map(|at| prepared.control(at, row) as f32));
-            let group = self.groups.binary_search(&panel.skus()[c.sku[row] as usize].group);
-            cells.group.push(group.map_or(crate::booster::MISSING_CATEGORY, |at| at as u32));
+            let entry = &panel.skus()[c.sku[row] as usize];
+            for ((codes, names), name) in cells.categories.iter_mut().zip(&self.names).zip(attributes(entry)) {
+                let found = name.and_then(|name| names.binary_search_by(|known| known.as_str().cmp(name)).ok());
+                codes.push(found.map_or(MISSING_CATEGORY, |at| at as u32));
+            }
             lines.push(line);
         }
         let width = lines.first().map_or(0, Vec::len);
@@ -190,15 +205,21 @@ impl Likes {
 struct Cells {
     offset: Vec<f32>,
     numbers: Vec<Vec<f32>>,
-    group: Vec<u32>,
+    categories: [Vec<u32>; 1 + ATTRIBUTES],
 }
 
 impl Cells {
     fn table(&self) -> Table<'_> {
         let numbers = self.numbers.iter().map(|values| Column::Number(values));
-        Table::new(numbers.chain([Column::Category(&self.group)]).collect())
-            .expect("Invariant: columns were filled cell by cell")
+        let categories = self.categories.iter().map(|codes| Column::Category(codes));
+        Table::new(numbers.chain(categories).collect()).expect("Invariant: columns were filled cell by cell")
     }
+}
+
+/// Group and attributes of an item.
+fn attributes(entry: &SkuEntry) -> [Option<&str>; 1 + ATTRIBUTES] {
+    let mut parts = [entry.group.as_str()].into_iter().chain(entry.tier.split(MARK).map(str::trim));
+    std::array::from_fn(|_| parts.next().filter(|part| !part.is_empty()))
 }
 
 fn known(prepared: &Prepared, sku: usize) -> Option<Known> {

@@ -212,11 +212,16 @@ fn scale(panel: &Panel, control: &Control) -> ControlScale {
 /// Share of the places of each row's SKU, region and period that are promoted.
 fn promoted_shares(panel: &Panel, own: &[f64]) -> Vec<f64> {
     let c = panel.columns();
+    let mut regions: Vec<&str> = panel.places().iter().map(|entry| entry.region.as_str()).collect();
+    regions.sort_unstable();
+    regions.dedup();
+    let region = |entry: &endcap_model::PlaceEntry| regions.partition_point(|&name| name < entry.region.as_str());
+    let regions: Vec<usize> = panel.places().iter().map(region).collect();
     let shares: Vec<Vec<f64>> = (0..panel.skus().len())
         .into_par_iter()
         .map(|sku| {
-            let cell = |row: usize| (panel.places()[c.place[row] as usize].region.as_str(), c.period[row].0);
-            let mut counts: BTreeMap<(&str, i32), (f64, f64)> = BTreeMap::new();
+            let cell = |row: usize| (regions[c.place[row] as usize], c.period[row].0);
+            let mut counts: BTreeMap<(usize, i32), (f64, f64)> = BTreeMap::new();
             for row in panel.rows_of(sku) {
                 let count = counts.entry(cell(row)).or_default();
                 count.0 += f64::from(u8::from(is_promotion(own[row])));

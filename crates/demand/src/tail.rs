@@ -2,10 +2,10 @@
 //!
 //! Never part of an estimate of effects: those come from the whole history.
 
-use crate::boosted::{Boosted, Said, Tried};
-use crate::fit::Fitted;
+use crate::fit::{Fitted, Opinion};
 use crate::forecast::{CellForecast, SkuHistory, histories, sku_cells};
 use crate::level::{Level, Memory};
+use crate::opinions::{OPINIONS, Said, Shares, Tried};
 use crate::prepare::{Evidence, Prepared};
 use crate::recalibrate::Recalibration;
 use crate::sums::Together;
@@ -25,8 +25,8 @@ const ALL_DAY: f64 = 0.97;
 
 /// What a held-out tail taught.
 pub(crate) struct Learnt {
-    pub(crate) memory: Memory,
-    pub(crate) tried: Tried,
+    pub(crate) memories: [Memory; 2],
+    pub(crate) shares: Shares,
     pub(crate) recalibration: Recalibration,
     pub(crate) together: Together,
 }
@@ -50,11 +50,11 @@ pub(crate) fn shows_all_demand(prepared: &Prepared, row: usize) -> bool {
 }
 
 /// Learns from the tail what a fit on the periods before it could not know.
-pub(crate) fn learn(trial: &mut Fitted, panel: &Panel, tail: Span) -> Learnt {
+pub(crate) fn learn(trial: &Fitted, panel: &Panel, tail: Span) -> Learnt {
     let known = panel.within(Span { start: trial.lift.span.start, end: tail.end });
     let frame = trial.frame.clone();
     let prepared = frame.prepare(&known);
-    let histories = histories(trial, &prepared);
+    let histories = Opinion::BOTH.map(|opinion| histories(trial, &prepared, opinion));
     let stride = (tail.len() as i32 / ORIGINS).max(1);
     let origins: Vec<Span> = (0..ORIGINS)
         .map(|at| Span { start: tail.start.plus(at * stride), end: tail.start.plus((at + 2) * stride).min(tail.end) })
@@ -62,61 +62,71 @@ pub(crate) fn learn(trial: &mut Fitted, panel: &Panel, tail: Span) -> Learnt {
         .collect();
     let futures: Vec<Panel> = origins.iter().map(|&span| known.within(span)).collect();
     let ahead: Vec<Prepared> = futures.iter().map(|future| frame.prepare(future).follow(&prepared)).collect();
-    let memory = best_memory(trial, &histories, &ahead, &origins);
-    let at_each = origins.iter().zip(&ahead);
-    let mut cells: Vec<Vec<HeldOut>> =
-        at_each.map(|(span, ahead)| held_out_cells(trial, ahead, &histories, &memory, span.start.0)).collect();
-    let tried = match trial.boosted.take() {
-        Some(boosted) => take_second_opinion(boosted, trial, &prepared, &origins, &ahead, &mut cells),
-        None => Tried::default(),
-    };
+    let memories = Opinion::BOTH.map(|by| best_memory(trial, &histories[by as usize], by, &ahead, &origins));
+    let expected = Opinion::BOTH.map(|by| -> Vec<Vec<HeldOut>> {
+        let cells = |(span, ahead): (&Span, &Prepared)| {
+            held_out_cells(trial, ahead, (&histories[by as usize], by), &memories[by as usize], span.start.0)
+        };
+        origins.iter().zip(&ahead).map(cells).collect()
+    });
+    let trees = trees_say(trial, &prepared, &origins, &ahead, &expected[0]);
+    let shares = best_shares(&ahead, &expected, &trees);
+    let [mut cells, predictive] = expected;
+    for at in 0..origins.len() {
+        for ((held, other), said) in cells[at].iter_mut().zip(&predictive[at]).zip(&trees[at]) {
+            let item = trial.item(&ahead[at].panel.skus()[held.sku].sku);
+            let item = item.expect("Invariant: only SKUs of the model are forecast");
+            held.cell.blend(&shares, &other.cell, *said, (ahead[at].is_promoted(held.cell.row), item));
+        }
+    }
     let recalibration = Recalibration::learn(&ahead, &cells);
     let together = Together::learn(trial, &ahead, &cells);
-    Learnt { memory, tried, recalibration, together }
+    Learnt { memories, shares, recalibration, together }
 }
 
-/// Finds the shares of the trees that err least on the tail, and blends what they say into its cells.
-fn take_second_opinion(
-    boosted: Boosted,
+/// What the trees say of held-out cells, and how far they count there.
+fn trees_say(
     trial: &Fitted,
     known: &Prepared,
     origins: &[Span],
     ahead: &[Prepared],
-    cells: &mut [Vec<HeldOut>],
-) -> Tried {
+    cells: &[Vec<HeldOut>],
+) -> Vec<Vec<(Said, f64)>> {
     let items = trial.items_of(known.panel);
-    let said: Vec<Vec<Said>> = origins.iter().map(|span| boosted.means(known, &items, span.start.0)).collect();
-    let trees = |at: usize, held: &HeldOut| {
-        let c = ahead[at].panel.columns();
-        let row = known.panel.row_of(held.sku, c.place[held.cell.row], c.period[held.cell.row]);
-        row.map_or(Said::NOTHING, |row| said[at][row])
+    let of_origin = |((span, ahead), cells): ((&Span, &Prepared), &Vec<HeldOut>)| {
+        let Some(boosted) = &trial.boosted else { return vec![(Said::NOTHING, 0.0); cells.len()] };
+        let said = boosted.means(known, &items, trial.lift.dip_carry, span.start.0);
+        let c = ahead.panel.columns();
+        let of_cell = |held: &HeldOut| {
+            let period = c.period[held.cell.row];
+            let row = known.panel.row_of(held.sku, c.place[held.cell.row], period);
+            (row.map_or(Said::NOTHING, |row| said[row]), boosted.trusted(period.0 - span.start.0 + 1))
+        };
+        cells.iter().map(of_cell).collect()
     };
+    origins.iter().zip(ahead).zip(cells).map(of_origin).collect()
+}
+
+/// The shares of the opinions that err least on the held-out cells.
+fn best_shares(ahead: &[Prepared], expected: &[Vec<Vec<HeldOut>>; 2], trees: &[Vec<(Said, f64)>]) -> Shares {
     let mut tried = Tried::default();
-    for (at, cells) in cells.iter().enumerate() {
-        for held in cells.iter().filter(|held| shows_all_demand(&ahead[at], held.cell.row)) {
+    for (at, ahead) in ahead.iter().enumerate() {
+        for ((held, other), (said, _)) in expected[0][at].iter().zip(&expected[1][at]).zip(&trees[at]) {
             let row = held.cell.row;
-            let expected = (held.cell.mean, trees(at, held).planned);
-            tried.add(ahead[at].is_promoted(row), ahead[at].panel.columns().units[row], expected);
+            if shows_all_demand(ahead, row) {
+                let means: [f64; OPINIONS] = [held.cell.mean, other.cell.mean, said.planned];
+                tried.add(ahead.is_promoted(row), ahead.panel.columns().units[row], means);
+            }
         }
     }
-    let boosted = boosted.with_shares(&tried);
-    for (at, cells) in cells.iter_mut().enumerate() {
-        for held in cells {
-            let period = ahead[at].panel.columns().period[held.cell.row].0;
-            let seen = (&ahead[at], period - origins[at].start.0 + 1);
-            let said = trees(at, held);
-            let item = items[held.sku].expect("Invariant: only SKUs of the model are forecast");
-            held.cell.blend(&boosted, said, seen, item);
-        }
-    }
-    tried
+    tried.best()
 }
 
 /// Forecasts all cells of a future from the levels at its origin.
 fn held_out_cells(
     trial: &Fitted,
     ahead: &Prepared,
-    histories: &[SkuHistory],
+    (histories, by): (&[SkuHistory], Opinion),
     memory: &Memory,
     origin: i32,
 ) -> Vec<HeldOut> {
@@ -127,7 +137,7 @@ fn held_out_cells(
             let Some(item) = trial.item(&ahead.panel.skus()[sku].sku) else { return Vec::new() };
             let levels = histories[sku].levels(memory, origin);
             let level = |place| (level_of(&levels, place).unwrap_or(nothing), None);
-            let cells = sku_cells(ahead, sku, item, trial.lift.dip_carry, level);
+            let cells = sku_cells(ahead, sku, (item, by), trial.lift.dip_carry, level);
             cells.into_iter().map(|cell| HeldOut { sku, cell }).collect()
         })
         .collect();
@@ -135,7 +145,7 @@ fn held_out_cells(
 }
 
 /// Chooses the memory of levels that forecasts the tail best, on an even sample of the SKUs.
-fn best_memory(trial: &Fitted, histories: &[SkuHistory], ahead: &[Prepared], origins: &[Span]) -> Memory {
+fn best_memory(trial: &Fitted, histories: &[SkuHistory], by: Opinion, ahead: &[Prepared], origins: &[Span]) -> Memory {
     let candidates = Memory::candidates(trial.lift.span);
     let stride = histories.len().div_ceil(SKUS_SAMPLED).max(1);
     let sample: Vec<usize> = (0..histories.len()).step_by(stride).collect();
@@ -145,7 +155,7 @@ fn best_memory(trial: &Fitted, histories: &[SkuHistory], ahead: &[Prepared], ori
             let mut sums = vec![0.0; candidates.len()];
             let spread = (trial.dispersion.cells + trial.dispersion.shock).max(SPREAD_MIN);
             for (prepared, span) in ahead.iter().zip(origins) {
-                let cells = relative_cells(trial, prepared, sku);
+                let cells = relative_cells(trial, prepared, sku, by);
                 let long = histories[sku].base.long_levels(span.start.0);
                 for (sum, memory) in sums.iter_mut().zip(&candidates) {
                     let levels = histories[sku].base.recent_levels(memory, span.start.0, &long);
@@ -157,14 +167,14 @@ fn best_memory(trial: &Fitted, histories: &[SkuHistory], ahead: &[Prepared], ori
         .collect();
     let total = |at: usize| losses.iter().map(|sums| sums[at]).sum::<f64>();
     let best = (0..candidates.len()).min_by(|&a, &b| total(a).total_cmp(&total(b)));
-    best.map_or(trial.memory, |at| candidates[at])
+    best.map_or(trial.memories[by as usize], |at| candidates[at])
 }
 
 /// Forecasts at level 1 of all cells of one SKU.
-fn relative_cells(trial: &Fitted, ahead: &Prepared, sku: usize) -> Vec<CellForecast> {
+fn relative_cells(trial: &Fitted, ahead: &Prepared, sku: usize, by: Opinion) -> Vec<CellForecast> {
     let unit = Level { place: 0, level: 1.0, variance: 0.0 };
     let item = trial.item(&ahead.panel.skus()[sku].sku);
-    item.map_or_else(Vec::new, |item| sku_cells(ahead, sku, item, trial.lift.dip_carry, |_| (unit, None)))
+    item.map_or_else(Vec::new, |item| sku_cells(ahead, sku, (item, by), trial.lift.dip_carry, |_| (unit, None)))
 }
 
 /// Negative-binomial log loss of one cell's mean, without the part that no level changes.

@@ -2,7 +2,7 @@
 //!
 //! Units count only before the origin; prices and support count at all times, since a plan says them.
 
-use super::history::{Past, Series, log_base};
+use super::history::{Past, Series};
 use crate::booster::{Column, MISSING_CATEGORY, Table};
 use crate::prepare::Prepared;
 use endcap_model::{Calendar, Panel};
@@ -13,6 +13,8 @@ use serde::{Deserialize, Serialize};
 pub(crate) struct Horizon {
     /// Window of the base.
     pub(crate) base: i32,
+    /// Periods until an observation counts half in the level.
+    pub(crate) level: i32,
     /// Windows of recent means.
     pub(crate) recent: [i32; 4],
     /// Distances to the origin that are learnt, rising.
@@ -21,12 +23,10 @@ pub(crate) struct Horizon {
     pub(crate) history: i32,
 }
 
-/// Codes of the categories, by name.
+/// Codes of the categories, by name. Items and tiers are none: trees would learn by heart what each sold.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Codes {
-    skus: Vec<String>,
     groups: Vec<String>,
-    tiers: Vec<String>,
     places: Vec<String>,
 }
 
@@ -34,28 +34,28 @@ pub(crate) struct Codes {
 pub(crate) struct Cells {
     /// Rows of the panel.
     pub(crate) rows: Vec<usize>,
-    /// Log of the usual units: what the booster starts from.
+    /// Log of the level: what the booster starts from.
     pub(crate) base: Vec<f32>,
     /// Demand where it is known.
     pub(crate) sold: Vec<f32>,
     numbers: Vec<f32>,
     width: usize,
-    categories: Vec<[u32; 4]>,
+    categories: Vec<[u32; 2]>,
 }
 
 /// Cells column by column.
 pub(crate) struct Columns {
     numbers: Vec<Vec<f32>>,
-    categories: [Vec<u32>; 4],
+    categories: [Vec<u32>; 2],
 }
 
 impl Horizon {
     pub(crate) fn of(calendar: Calendar) -> Self {
         match calendar {
             Calendar::Day => {
-                Self { base: 28, recent: [3, 7, 14, 28], steps: vec![1, 2, 4, 7, 10, 14, 28], history: 28 }
+                Self { base: 28, level: 84, recent: [3, 7, 14, 28], steps: vec![1, 2, 4, 7, 10, 14, 28], history: 28 }
             }
-            _ => Self { base: 13, recent: [1, 4, 8, 13], steps: vec![1, 2, 3, 4, 8, 13], history: 12 },
+            _ => Self { base: 13, level: 12, recent: [1, 4, 8, 13], steps: vec![1, 2, 3, 4, 8], history: 12 },
         }
     }
 
@@ -74,24 +74,14 @@ impl Codes {
             names
         };
         Self {
-            skus: listed(&mut panel.skus().iter().map(|entry| entry.sku.to_string())),
             groups: listed(&mut panel.skus().iter().map(|entry| entry.group.to_string())),
-            tiers: listed(&mut panel.skus().iter().map(|entry| entry.tier.clone())),
             places: listed(&mut panel.places().iter().map(|entry| entry.place.to_string())),
         }
     }
 
-    fn of_sku(&self, panel: &Panel, sku: usize) -> [u32; 3] {
-        let entry = &panel.skus()[sku];
-        [
-            code(&self.skus, &entry.sku.to_string()),
-            code(&self.groups, &entry.group.to_string()),
-            code(&self.tiers, &entry.tier),
-        ]
-    }
-
-    fn of_place(&self, panel: &Panel, place: u32) -> u32 {
-        code(&self.places, &panel.places()[place as usize].place.to_string())
+    fn of_cell(&self, panel: &Panel, sku: usize, place: u32) -> [u32; 2] {
+        let (group, place) = (&panel.skus()[sku].group, &panel.places()[place as usize].place);
+        [code(&self.groups, &group.to_string()), code(&self.places, &place.to_string())]
     }
 }
 
@@ -120,7 +110,8 @@ impl Cells {
         let planned = |value: f64| if bare { 0.0 } else { value as f32 };
         numbers.push(ahead as f32);
         numbers.extend(past.recent);
-        numbers.extend([log_base(past.base), past.promoted, past.most, past.promoted_share]);
+        let level = past.level.ln() as f32;
+        numbers.extend([level, past.usual, past.promoted, past.most, past.promoted_share]);
         numbers.extend(series.alike(past, at, bare, horizon));
         numbers.extend([
             planned(prepared.own[row]),
@@ -143,10 +134,9 @@ impl Cells {
         prepared.frame.season.write(c.period[row], &mut season);
         numbers.extend(season.iter().map(|&term| term as f32));
         self.width = self.numbers.len() - before;
-        let [item, group, tier] = codes.of_sku(prepared.panel, sku);
-        self.categories.push([item, group, tier, codes.of_place(prepared.panel, c.place[row])]);
+        self.categories.push(codes.of_cell(prepared.panel, sku, c.place[row]));
         self.rows.push(row);
-        self.base.push(log_base(past.base));
+        self.base.push(level);
         self.sold.push(series.sold(at).map_or(f32::NAN, |sold| sold as f32));
     }
 
@@ -162,7 +152,7 @@ impl Cells {
         let category = |column: usize| {
             parts.iter().flat_map(|part| &part.categories).map(|cell| cell[column]).collect::<Vec<u32>>()
         };
-        Columns { numbers, categories: [0, 1, 2, 3].map(category) }
+        Columns { numbers, categories: [0, 1].map(category) }
     }
 }
 

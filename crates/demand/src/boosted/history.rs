@@ -1,7 +1,10 @@
 //! What one series sold before an origin, in the few figures that a forecaster would look at.
 
 use super::features::Horizon;
+use crate::columns::{DIP, LiftTerms};
 use crate::distribution::given_at_least;
+use crate::fit::FittedItem;
+use crate::level::log_expected;
 use crate::prepare::{Evidence, Prepared};
 use std::ops::Range;
 
@@ -11,6 +14,8 @@ const DEPTHS: [f64; 4] = [0.05, 0.15, 0.25, 0.35];
 const BASE_ROWS_MIN: usize = 3;
 /// Feature share from which a row counts as promoted without a price cut.
 const FEATURED: f64 = 0.25;
+/// Units and expected units that a level starts from.
+const LEVEL_PRIOR: f64 = 0.2;
 /// Added to units before their logarithm is taken.
 const HALF: f64 = 0.5;
 
@@ -22,6 +27,23 @@ struct Point {
     promoted: bool,
     depth: usize,
     log_price: f64,
+    /// Units that predictive effects expect at level 1.
+    expected: f64,
+}
+
+/// Effects that a series is read with.
+pub(crate) struct Lens {
+    terms: LiftTerms,
+    predictive: Vec<f64>,
+    carry: f64,
+}
+
+impl Lens {
+    pub(crate) fn of(prepared: &Prepared, item: Option<&FittedItem>, carry: f64) -> Self {
+        let terms = item.map_or_else(LiftTerms::default, |item| LiftTerms::of(&item.effects));
+        let nothing = || vec![0.0; prepared.frame.columns()];
+        Self { terms, predictive: item.map_or_else(nothing, |item| item.predictive.clone()), carry }
+    }
 }
 
 /// A series as far as features need it.
@@ -33,9 +55,10 @@ pub(crate) struct Series {
 /// The figures at one origin.
 pub(crate) struct Past {
     end: usize,
-    /// Usual units without promotion.
-    pub(crate) base: f64,
-    /// Log ratios of mean units to the base: recent windows, all promoted, the most.
+    /// Recent level, freed from promotions, prices and season by the predictive effects.
+    pub(crate) level: f64,
+    /// Log ratios of mean units to the level: usual without promotion, recent windows, all promoted, the most.
+    pub(crate) usual: f32,
     pub(crate) recent: [f32; 4],
     pub(crate) promoted: f32,
     pub(crate) most: f32,
@@ -46,8 +69,8 @@ pub(crate) struct Past {
 }
 
 impl Series {
-    /// Reads a series as known before `end`; `lift` is the log lift of a row's promotion as estimated.
-    pub(crate) fn of(prepared: &Prepared, rows: Range<usize>, end: i32, lift: impl Fn(usize) -> f64) -> Self {
+    /// Reads a series as known before `end`.
+    pub(crate) fn of(prepared: &Prepared, rows: Range<usize>, end: i32, lens: &Lens) -> Self {
         let c = prepared.panel.columns();
         let mut points: Vec<Point> = rows
             .clone()
@@ -57,14 +80,21 @@ impl Series {
                 promoted: prepared.is_promoted(row) || c.feature[row] >= FEATURED,
                 depth: DEPTHS.partition_point(|&end| end <= 1.0 - prepared.own[row].exp()),
                 log_price: c.price[row].ln(),
+                expected: 1.0,
             })
             .collect();
+        let mut line = vec![0.0; prepared.frame.columns()];
+        prepared.household_stock(rows.clone(), lens.terms, lens.carry, 0.0, |row, stock| {
+            prepared.write_row(row, &mut line);
+            line[DIP] = stock;
+            points[row - rows.start].expected = log_expected(&line, &lens.predictive).exp();
+        });
         let usual = points.iter().filter(|point| point.period < end && !point.promoted);
         let known: Vec<f64> = usual.filter_map(|point| point.sold).collect();
         let usual = known.iter().sum::<f64>() / known.len().max(1) as f64;
         for (point, row) in points.iter_mut().zip(rows.clone()) {
             if prepared.evidence[row] == Evidence::Censored {
-                let mean = (usual * lift(row).exp()).max(HALF);
+                let mean = (usual * prepared.log_lift(row, lens.terms).exp()).max(HALF);
                 point.sold = Some(given_at_least(mean, 2.0 * mean, c.units[row]).0);
             }
         }
@@ -98,11 +128,19 @@ impl Series {
             mean(usual, BASE_ROWS_MIN)
         });
         let base = base.or_else(|| mean(known(i32::MIN >> 1).map(|(_, sold)| sold), 1))?;
-        let ratio = |units: Option<f64>| units.map_or(f32::NAN, |units| log_ratio(units, base));
+        let (mut sold, mut expected) = (LEVEL_PRIOR, LEVEL_PRIOR);
+        for (point, units) in known(i32::MIN >> 1) {
+            let fade = (-f64::from(origin - point.period) / f64::from(horizon.level)).exp2();
+            sold += fade * units;
+            expected += fade * point.expected;
+        }
+        let level = sold / expected;
+        let ratio = |units: Option<f64>| units.map_or(f32::NAN, |units| log_ratio(units, level));
         let lately = || self.points[..end].iter().filter(|point| point.period >= origin - horizon.base);
         Some(Past {
             end,
-            base,
+            level,
+            usual: ratio(Some(base)),
             recent: horizon.recent.map(|window| ratio(mean(known(origin - window).map(|(_, sold)| sold), 1))),
             promoted: ratio(mean(
                 known(origin - 2 * horizon.base).filter(|(point, _)| point.promoted).map(|(_, sold)| sold),
@@ -114,7 +152,7 @@ impl Series {
         })
     }
 
-    /// Log ratios to the base of what sold at the depth of a row, and of the last row that was promoted alike; or as if
+    /// Log ratios to the level of what sold at the depth of a row, and of the last row that was promoted alike; or as if
     /// the row were not promoted.
     pub(crate) fn alike(&self, past: &Past, at: usize, bare: bool, horizon: &Horizon) -> [f32; 2] {
         let here = &self.points[at];
@@ -124,7 +162,7 @@ impl Series {
         let alike = before.iter().filter(|point| point.period >= from && point.depth == depth);
         let depth = mean(alike.filter_map(|point| point.sold), 1);
         let last = before.iter().rev().filter(|point| point.promoted == promoted).find_map(|point| point.sold);
-        [depth, last].map(|units| units.map_or(f32::NAN, |units| log_ratio(units, past.base)))
+        [depth, last].map(|units| units.map_or(f32::NAN, |units| log_ratio(units, past.level)))
     }
 
     /// The row so many periods before another, if there is one.
@@ -147,12 +185,7 @@ fn mean(values: impl Iterator<Item = f64>, least: usize) -> Option<f64> {
     (n >= least).then(|| sum / n as f64)
 }
 
-/// Log of units over a base.
-fn log_ratio(units: f64, base: f64) -> f32 {
-    ((units + HALF) / (base + HALF)).ln() as f32
-}
-
-/// Log of a base.
-pub(crate) fn log_base(base: f64) -> f32 {
-    (base + HALF).ln() as f32
+/// Log of units over a level.
+fn log_ratio(units: f64, level: f64) -> f32 {
+    ((units + HALF) / (level + HALF)).ln() as f32
 }

@@ -87,13 +87,12 @@ impl Booster {
     /// # Errors
     /// [`BoosterError::Columns`] for a table of other columns than it learnt from.
     pub fn predict(&self, table: &Table) -> Result<Vec<f32>, BoosterError> {
-        let expected: String = self.cuts.iter().map(Cuts::kind).collect();
-        let found: String = table.columns().iter().map(Column::kind).collect();
-        if found != expected {
-            return Err(BoosterError::Columns { found, expected });
-        }
-        let rows: Vec<u32> = (0..table.rows() as u32).collect();
-        Ok(self.scores(&Binned::with(table, self.cuts.clone()), &rows))
+        self.asked().predict(table)
+    }
+
+    /// Makes the trees ready to be asked about many tables.
+    pub(crate) fn asked(&self) -> Asked<'_> {
+        Asked { booster: self, walks: self.trees.iter().map(Tree::walk).collect() }
     }
 
     /// Returns the raw score of some rows of a table in the bins that it learnt from.
@@ -104,7 +103,7 @@ impl Booster {
         if binned.cuts != self.cuts {
             return Err(BoosterError::Columns { found: "in other bins".into(), expected: "its own bins".into() });
         }
-        Ok(self.scores(binned, rows))
+        Ok(self.asked().scores(binned, rows))
     }
 
     /// Returns what the booster makes small.
@@ -116,12 +115,31 @@ impl Booster {
     pub fn trees(&self) -> usize {
         self.trees.len()
     }
+}
+
+/// A booster that is ready to be asked.
+pub(crate) struct Asked<'a> {
+    booster: &'a Booster,
+    walks: Vec<Walk>,
+}
+
+impl Asked<'_> {
+    /// Returns the raw score of every row, as [`Booster::predict`].
+    pub(crate) fn predict(&self, table: &Table) -> Result<Vec<f32>, BoosterError> {
+        let cuts = &self.booster.cuts;
+        let expected: String = cuts.iter().map(Cuts::kind).collect();
+        let found: String = table.columns().iter().map(Column::kind).collect();
+        if found != expected {
+            return Err(BoosterError::Columns { found, expected });
+        }
+        let rows: Vec<u32> = (0..table.rows() as u32).collect();
+        Ok(self.scores(&Binned::with(table, cuts.clone()), &rows))
+    }
 
     fn scores(&self, binned: &Binned, rows: &[u32]) -> Vec<f32> {
-        let walks: Vec<Walk> = self.trees.iter().map(Tree::walk).collect();
-        let mut scores = vec![self.start; rows.len()];
+        let mut scores = vec![self.booster.start; rows.len()];
         scores.par_chunks_mut(BLOCK).zip(rows.par_chunks(BLOCK)).for_each(|(scores, rows)| {
-            walks.iter().for_each(|walk| walk.add_to(binned, rows, scores));
+            self.walks.iter().for_each(|walk| walk.add_to(binned, rows, scores));
         });
         scores
     }

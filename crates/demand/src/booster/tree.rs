@@ -48,10 +48,14 @@ impl Rule {
     /// Returns one bit per bin: whether it goes left.
     pub(crate) fn goes_left(&self) -> [u64; 4] {
         let mut bits = [0; 4];
-        let mut set = |bin: u8| bits[usize::from(bin >> 6)] |= 1 << (bin & 63);
         match self {
-            Self::UpTo { bin, missing } => (u8::from(!missing)..=*bin).for_each(&mut set),
-            Self::Among(bins) => bins.iter().copied().for_each(&mut set),
+            Self::UpTo { bin, missing } => {
+                let (word, last) = (usize::from(bin >> 6), bin & 63);
+                bits[..word].fill(u64::MAX);
+                bits[word] = u64::MAX >> (63 - last);
+                bits[0] &= !u64::from(!missing);
+            }
+            Self::Among(bins) => bins.iter().for_each(|bin| bits[usize::from(bin >> 6)] |= 1 << (bin & 63)),
         }
         bits
     }
