@@ -1,6 +1,6 @@
 //! What `supply.toml` says. Amounts of money are in any one unit: only their ratios decide.
 
-use crate::SupplySettings;
+use crate::{ItemRow, SupplySettings, critical_ratio};
 use endcap_model::{Calendar, Place};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -112,6 +112,13 @@ impl SupplyConfig {
             transfer_cost: self.transfers.as_ref().map(|transfers| transfers.cost),
             regions: self.transfers.as_ref().map(|transfers| transfers.regions.clone()).unwrap_or_default(),
         }
+    }
+
+    /// Returns the probability with which the costs ask an order to cover demand, at the mean margin of the items.
+    pub(crate) fn service_level(&self, items: &[ItemRow]) -> f64 {
+        let margins = || items.iter().filter_map(|item| item.unit_margin);
+        let margin = margins().sum::<f64>() / margins().count().max(1) as f64;
+        critical_ratio(self.shortage_cost + margin, self.holding_cost * self.review_periods as f64)
     }
 
     /// Returns the periods to project where no forecast says.

@@ -1,31 +1,31 @@
 //! Estimate: demand expected from the sales history alone, where no forecast is given.
 //!
-//! Level of each cell: discounted sum of demand over discounted sum of season factors, which is the likelihood
-//! estimate of a Poisson rate that drifts (simple exponential smoothing with a growing start; Hyndman and Athanasopoulos
-//! 2021, section 8.1). The half-life is the one of a few that forecast the cover of an order best in the history
-//! itself, over all cells. A period that ran out of stock counts with the demand expected at or above what was sold,
-//! given the level before it: taken as it is, it would teach that demand is what was there. Dispersion is measured on
-//! those forecasts and drawn towards that of cells with similar sales; so is the persistence of deviations.
+//! A forecast is season times level (`season`, `memory`), a mean of several of each. The length of the memories is the
+//! one of a few that forecast the cover of an order best in the history itself, over all cells. Then the past is
+//! forecast from origin to origin as it was known there, seasons and all, and what came tells dispersion and
+//! persistence (`spread`): errors against a season that has seen them would look too small.
 //!
 //! Never sees prices or offers: whoever promotes should hand a forecast that knows them.
 
 use crate::Demand;
 use crate::error::SupplyError;
 use crate::history::{SalesHistory, Seen, Series};
-use crate::limited::expected_above;
-use crate::season::Season;
-use endcap_model::{Forecast, ForecastRow, Group, Period, Place, Sku};
+use crate::memory::{Factors, Memory, SEASONS, walk};
+use crate::season::{Season, slot};
+use crate::spread::{DISPERSION_START, Errors, Past, dispersions, of_period, persistence, sharpen};
+use endcap_model::{Calendar, Forecast, ForecastRow, Group, Period, Place, Sku};
 use rayon::prelude::*;
 use std::collections::BTreeMap;
+use std::ops::Range;
 
-/// Half-lives that are tried, in periods.
-const HALF_LIVES: [f64; 6] = [3.5, 7.0, 14.0, 28.0, 56.0, 112.0];
+/// Half-lives of the middle memory that are tried, in periods.
+const HALF_LIVES: [f64; 5] = [3.5, 7.0, 14.0, 28.0, 56.0];
 /// Periods before the first forecast that is scored.
 const WARM_UP: usize = 8;
-/// Scored periods that weigh as much as the cells with similar sales.
-const PRIOR_PERIODS: f64 = 20.0;
-/// Dispersion that the first pass assumes where stock ran out.
-const DISPERSION_START: f64 = 2.0;
+/// Periods of the past that are forecast as they were known: a year of weeks.
+const SCORED: usize = 52;
+/// Periods for which a season of the past is used before it is estimated again.
+const REFRESHED: usize = 4;
 
 /// What to estimate.
 #[derive(Clone, Debug, PartialEq)]
@@ -36,6 +36,8 @@ pub struct EstimateSettings {
     pub horizon: usize,
     /// Periods that an order has to cover, lead time included: errors are measured on their sum.
     pub cover_periods: usize,
+    /// Probability with which orders are to cover demand: the spread is to be right there.
+    pub service_level: f64,
     /// Quantile levels of the forecast.
     pub levels: Vec<f64>,
 }
@@ -47,30 +49,10 @@ pub struct DemandEstimate {
     pub forecast: Forecast,
     /// Correlation of the deviations of two periods of one cover.
     pub persistence: f64,
-    /// Half-life that forecast best, in periods.
+    /// Half-life of the middle memory that forecast best, in periods.
     pub half_life: f64,
     /// Cells without a period in which demand was met: nothing can be said of them, and they have no rows.
     pub without_history: Vec<(Sku, Place)>,
-}
-
-/// A series with its season, ready to be smoothed.
-struct Seasonal {
-    series: Series,
-    mean: f64,
-    factors: Vec<f64>,
-}
-
-/// Errors of one cell's forecasts.
-#[derive(Clone, Copy, Debug, Default)]
-struct Errors {
-    /// Periods scored, their forecasts and squared errors.
-    periods: f64,
-    forecast: f64,
-    squares: f64,
-    /// Whole covers: squared errors of the sums, and the same period by period.
-    covers: f64,
-    cover_squares: f64,
-    cover_period_squares: f64,
 }
 
 /// Estimates the demand of cells from their sales.
@@ -83,180 +65,234 @@ pub fn estimate(
     group_of: &BTreeMap<Sku, Group>,
     settings: &EstimateSettings,
 ) -> Result<DemandEstimate, SupplyError> {
-    let series = history.series(settings.start)?;
-    let season = Season::estimate(history.calendar, &series, group_of);
-    let mut known: BTreeMap<(Sku, Place), Seasonal> = series
-        .into_iter()
-        .filter_map(|series| Seasonal::new(series, &season, group_of, settings.horizon))
-        .map(|seasonal| ((seasonal.series.sku.clone(), seasonal.series.place.clone()), seasonal))
-        .collect();
-    let (mut wanted, mut without_history) = (Vec::new(), Vec::new());
-    for cell in cells {
-        match known.remove(cell) {
-            Some(seasonal) => wanted.push(seasonal),
-            None => without_history.push(cell.clone()),
+    let known = Known::new(history, group_of, settings)?;
+    let half_life = known.best_half_life();
+    let (errors, pasts) = known.replay(half_life);
+    let mut spread = dispersions(&known.means, &errors);
+    let persistence = persistence(&known.means, &errors, settings.cover_periods);
+    sharpen(&mut spread, &errors, &pasts, settings.service_level);
+    let forecast = known.forecast(half_life, &spread, &errors);
+    let mut by_cell: BTreeMap<(&Sku, &Place), Vec<ForecastRow>> =
+        known.series.iter().zip(forecast).map(|(series, rows)| ((&series.sku, &series.place), rows)).collect();
+    let (mut rows, mut without_history) = (Vec::new(), Vec::new());
+    for (sku, place) in cells {
+        match by_cell.remove(&(sku, place)) {
+            Some(found) => rows.extend(found),
+            None => without_history.push((sku.clone(), place.clone())),
         }
     }
-    let (half_life, errors) = best_half_life(&wanted, settings.cover_periods);
-    let dispersions = dispersions(&wanted, &errors);
-    let persistence = persistence(&wanted, &errors, settings.cover_periods);
-    let rows: Vec<Vec<ForecastRow>> = wanted
-        .par_iter()
-        .zip(&dispersions)
-        .map(|(seasonal, &dispersion)| seasonal.forecast(half_life, dispersion, settings))
-        .collect();
-    let mut rows: Vec<ForecastRow> = rows.into_iter().flatten().collect();
     rows.sort_by(|a, b| (&a.sku, &a.place, a.period).cmp(&(&b.sku, &b.place, b.period)));
     let forecast = Forecast { calendar: history.calendar, levels: settings.levels.clone(), rows };
     Ok(DemandEstimate { forecast, persistence, half_life, without_history })
 }
 
-impl Seasonal {
-    /// Pairs a series with its factors, also for the horizon; nothing where demand was never met.
-    fn new(series: Series, season: &Season, group_of: &BTreeMap<Sku, Group>, horizon: usize) -> Option<Self> {
-        let mean = series.mean()?;
-        let periods = series.seen.len() + horizon;
-        let factors = season.factors(group_of.get(&series.sku), series.first, periods);
-        Some(Self { series, mean, factors })
-    }
+/// The history of all cells whose demand was ever met.
+struct Known<'a> {
+    calendar: Calendar,
+    group_of: &'a BTreeMap<Sku, Group>,
+    settings: &'a EstimateSettings,
+    /// Sorted by item and place.
+    series: Vec<Series>,
+    /// Series of each item.
+    items: Vec<Range<usize>>,
+    means: Vec<f64>,
+    /// Dispersions by a first, plain look.
+    rough: Vec<f64>,
+    first: Period,
+    /// Periods of the history, and their slots of the season with those of the horizon.
+    periods: usize,
+    slots: Vec<usize>,
+}
 
-    /// Level after each period, as known at its end.
-    fn levels(&self, half_life: f64, dispersion: f64) -> Vec<f64> {
-        let keep = 0.5f64.powf(1.0 / half_life);
-        let (mut demand, mut exposure) = (0.0, 0.0);
-        let learn = |(seen, &factor): (&Seen, &f64)| {
-            let level = if exposure > 0.0 { demand / exposure } else { 0.0 };
-            let seen = match *seen {
-                Seen::Nothing => None,
-                Seen::Demand(units) => Some(units),
-                Seen::AtLeast(_) if exposure == 0.0 => None,
-                Seen::AtLeast(units) => Some(expected_above(Demand { mean: level * factor, dispersion }, units)),
-            };
-            demand *= keep;
-            exposure *= keep;
-            if let Some(units) = seen {
-                demand += units;
-                exposure += factor;
-            }
-            if exposure > 0.0 { demand / exposure } else { 0.0 }
-        };
-        self.series.seen.iter().zip(&self.factors).map(learn).collect()
-    }
-
-    /// Errors of forecasts from every period of the history for the periods of a cover after it.
-    fn errors(&self, half_life: f64, dispersion: f64, cover: usize) -> Errors {
-        let levels = self.levels(half_life, dispersion);
-        let mut errors = Errors::default();
-        let scored = self.series.seen.len().saturating_sub(cover);
-        for (now, level) in levels.iter().enumerate().take(scored).skip(WARM_UP) {
-            let (mut met, mut sum, mut squares) = (0, 0.0, 0.0);
-            for at in now + 1..=now + cover {
-                if let Seen::Demand(units) = self.series.seen[at] {
-                    let forecast = level * self.factors[at];
-                    let error = units - forecast;
-                    met += 1;
-                    sum += error;
-                    squares += error * error;
-                    errors.forecast += forecast;
-                }
-            }
-            errors.periods += f64::from(met);
-            errors.squares += squares;
-            if met as usize == cover {
-                errors.covers += 1.0;
-                errors.cover_squares += sum * sum;
-                errors.cover_period_squares += squares;
+impl<'a> Known<'a> {
+    fn new(
+        history: &SalesHistory,
+        group_of: &'a BTreeMap<Sku, Group>,
+        settings: &'a EstimateSettings,
+    ) -> Result<Self, SupplyError> {
+        let series = history.series(settings.start)?.into_iter();
+        let (series, means): (Vec<Series>, Vec<f64>) =
+            series.filter_map(|series| series.mean().map(|mean| (series, mean))).unzip();
+        let first = series.iter().map(|series| series.first).min().unwrap_or(settings.start);
+        let periods = (settings.start.0 - first.0) as usize;
+        let slots = (0..periods + settings.horizon).map(|n| slot(history.calendar, first.plus(n as i32))).collect();
+        let mut items: Vec<Range<usize>> = Vec::new();
+        for (at, series_at) in series.iter().enumerate() {
+            match items.last_mut() {
+                Some(item) if series[item.start].sku == series_at.sku => item.end = at + 1,
+                _ => items.push(at..at + 1),
             }
         }
-        errors
+        let rough = vec![DISPERSION_START; series.len()];
+        let calendar = history.calendar;
+        Ok(Self { calendar, group_of, settings, series, items, means, rough, first, periods, slots }.looked_over())
     }
 
-    fn forecast(&self, half_life: f64, dispersion: f64, settings: &EstimateSettings) -> Vec<ForecastRow> {
-        let level = self.levels(half_life, dispersion).last().copied().unwrap_or(self.mean);
-        let known = self.series.seen.len();
-        let row = |n: usize| {
-            let mean = level * self.factors[known + n];
-            let demand = Demand { mean, dispersion };
-            ForecastRow {
-                sku: self.series.sku.clone(),
-                place: self.series.place.clone(),
-                period: settings.start.plus(n as i32),
-                mean,
-                baseline: mean,
-                dispersion,
-                quantiles: settings.levels.iter().map(|&level| demand.quantile(level)).collect(),
-            }
+    /// Takes the dispersions of a first look: one memory of a middle length and the season of all items.
+    fn looked_over(mut self) -> Self {
+        let season = self.season(self.settings.start);
+        let errors = self.errors_of_memory(&season, HALF_LIVES[HALF_LIVES.len() / 2]);
+        self.rough = dispersions(&self.means, &errors);
+        self
+    }
+
+    fn season(&self, until: Period) -> Season {
+        Season::estimate(self.calendar, &self.series, &self.rough, self.group_of, until)
+    }
+
+    fn factors(&self, season: &Season, item: &Range<usize>) -> Factors {
+        season.of(&self.series[item.start].sku).map(|by_slot| self.slots.iter().map(|&slot| by_slot[slot]).collect())
+    }
+
+    /// The half-life with the least squared error of covers, each cell weighed by one over its mean.
+    fn best_half_life(&self) -> f64 {
+        let season = self.season(self.settings.start);
+        let score = |half_life: f64| -> f64 {
+            let errors = self.errors_of_memory(&season, half_life);
+            errors.iter().zip(&self.means).map(|(errors, mean)| errors.cover_squares / mean.max(0.01)).sum()
         };
-        (0..settings.horizon).map(row).collect()
+        let tried = HALF_LIVES.map(|half_life| (score(half_life), half_life));
+        let best = tried.into_iter().min_by(|a, b| a.0.total_cmp(&b.0).then(b.1.total_cmp(&a.1)));
+        best.map_or(HALF_LIVES[0], |(_, half_life)| half_life)
+    }
+
+    fn errors_of_memory(&self, season: &Season, half_life: f64) -> Vec<Errors> {
+        let of_cell = |(series, &dispersion): (&Series, &f64)| {
+            let by_slot = season.of(&series.sku)[0];
+            let begin = (series.first.0 - self.first.0) as usize;
+            let factors: Vec<f64> = self.slots[begin..].iter().map(|&slot| by_slot[slot]).collect();
+            let (mut errors, mut memory) = (Errors::default(), Memory::new(half_life));
+            for (now, &seen) in series.seen.iter().enumerate() {
+                if now >= WARM_UP {
+                    let level = memory.level();
+                    errors.score(self.cover(series, begin + now, |at| level * factors[at - begin]));
+                }
+                memory.learn(seen, factors[now], dispersion);
+            }
+            errors
+        };
+        self.series.par_iter().zip(&self.rough).map(of_cell).collect()
+    }
+
+    /// Forecast and demand of the cover that begins with a period; shorter where the history ends.
+    fn cover<'b>(
+        &'b self,
+        series: &'b Series,
+        now: usize,
+        mean: impl Fn(usize) -> f64 + 'b,
+    ) -> impl Iterator<Item = Option<Past>> + 'b {
+        (now..now + self.settings.cover_periods).map(move |at| match series.at(self.first.plus(at as i32)) {
+            Seen::Demand(units) => Some(Past { mean: mean(at), units }),
+            Seen::Nothing | Seen::AtLeast(_) => None,
+        })
+    }
+
+    /// Forecasts the last periods as they were known, and tells the errors; the second holds what came in the last
+    /// period of covers.
+    fn replay(&self, half_life: f64) -> (Vec<Errors>, Vec<Vec<Past>>) {
+        let begin = WARM_UP.max(self.periods.saturating_sub(SCORED)).min(self.periods);
+        let mut found = vec![(Errors::default(), Vec::new()); self.series.len()];
+        for origin in (begin..self.periods).step_by(REFRESHED) {
+            let season = self.season(self.first.plus(origin as i32));
+            let end = (origin + REFRESHED).min(self.periods);
+            let scored: Vec<Vec<(Errors, Vec<Past>)>> =
+                self.items.par_iter().map(|item| self.scored(item, &season, half_life, origin..end)).collect();
+            for (sum, (errors, pasts)) in found.iter_mut().zip(scored.into_iter().flatten()) {
+                sum.0.add(&errors);
+                sum.1.extend(pasts);
+            }
+        }
+        found.into_iter().unzip()
+    }
+
+    fn scored(
+        &self,
+        item: &Range<usize>,
+        season: &Season,
+        half_life: f64,
+        origins: Range<usize>,
+    ) -> Vec<(Errors, Vec<Past>)> {
+        let factors = self.factors(season, item);
+        let mut found = vec![(Errors::default(), Vec::new()); item.len()];
+        self.walk(item, &factors, half_life, origins.end - 1, |now, levels| {
+            if !origins.contains(&now) {
+                return;
+            }
+            for ((series, levels), (errors, pasts)) in self.series[item.clone()].iter().zip(levels).zip(&mut found) {
+                if now < (series.first.0 - self.first.0) as usize + WARM_UP {
+                    continue;
+                }
+                let cover = || self.cover(series, now, |at| mean(levels, &factors, at));
+                errors.score(cover());
+                pasts.extend(cover().last().flatten());
+            }
+        });
+        found
+    }
+
+    fn walk(
+        &self,
+        item: &Range<usize>,
+        factors: &Factors,
+        half_life: f64,
+        periods: usize,
+        told: impl FnMut(usize, &[[f64; SEASONS]]),
+    ) {
+        let (places, rough) = (&self.series[item.clone()], &self.rough[item.clone()]);
+        walk(places, rough, (factors, self.first), (half_life, periods), told);
+    }
+
+    fn forecast(&self, half_life: f64, spread: &[f64], errors: &[Errors]) -> Vec<Vec<ForecastRow>> {
+        let season = self.season(self.settings.start);
+        let of_item = |item: &Range<usize>| {
+            let factors = self.factors(&season, item);
+            let mut known = Vec::new();
+            self.walk(item, &factors, half_life, self.periods, |now, levels| {
+                if now == self.periods {
+                    known = levels.to_vec();
+                }
+            });
+            let rows = |(cell, levels): (usize, [f64; SEASONS])| {
+                let typical = errors[cell].typical().unwrap_or(self.means[cell]);
+                let means = (self.periods..self.slots.len()).map(|at| mean(&levels, &factors, at));
+                means
+                    .enumerate()
+                    .map(|(n, mean)| self.row(cell, n, mean, of_period(spread[cell], mean, typical)))
+                    .collect()
+            };
+            item.clone().zip(known).map(rows).collect::<Vec<Vec<ForecastRow>>>()
+        };
+        let rows: Vec<Vec<Vec<ForecastRow>>> = self.items.par_iter().map(of_item).collect();
+        rows.into_iter().flatten().collect()
+    }
+
+    fn row(&self, cell: usize, n: usize, mean: f64, dispersion: f64) -> ForecastRow {
+        let demand = Demand { mean, dispersion };
+        ForecastRow {
+            sku: self.series[cell].sku.clone(),
+            place: self.series[cell].place.clone(),
+            period: self.settings.start.plus(n as i32),
+            mean,
+            baseline: mean,
+            dispersion,
+            quantiles: self.settings.levels.iter().map(|&level| demand.quantile(level)).collect(),
+        }
     }
 }
 
-/// The half-life with the least squared error of covers, each cell weighed by one over its mean.
-fn best_half_life(wanted: &[Seasonal], cover: usize) -> (f64, Vec<Errors>) {
-    let tried = HALF_LIVES.map(|half_life| {
-        let errors: Vec<Errors> =
-            wanted.par_iter().map(|seasonal| seasonal.errors(half_life, DISPERSION_START, cover)).collect();
-        let score: f64 =
-            errors.iter().zip(wanted).map(|(errors, cell)| errors.cover_squares / cell.mean.max(0.01)).sum();
-        (score, half_life, errors)
-    });
-    let best = tried.into_iter().min_by(|a, b| a.0.total_cmp(&b.0).then(b.1.total_cmp(&a.1)));
-    let (_, half_life, errors) = best.expect("Invariant: half-lives are tried");
-    (half_life, errors)
-}
-
-/// Dispersion of each cell: its own, drawn towards what cells with similar forecasts show.
-///
-/// The common relation is log dispersion linear in log forecast (a power of the mean; Taylor 1961), scaled so that
-/// it explains as many squared errors as there were.
-fn dispersions(wanted: &[Seasonal], errors: &[Errors]) -> Vec<f64> {
-    let scored: Vec<&Errors> = errors.iter().filter(|errors| errors.forecast > 0.0 && errors.squares > 0.0).collect();
-    let mean = |errors: &Errors| errors.forecast / errors.periods;
-    let points: Vec<(f64, f64)> =
-        scored.iter().map(|errors| (mean(errors).ln(), (errors.squares / errors.forecast).ln())).collect();
-    let (start, slope) = line(&points);
-    let raw = |mean: f64| (start + slope * mean.max(1e-3).ln()).exp();
-    let explained: f64 = scored.iter().map(|errors| raw(mean(errors)) * errors.forecast).sum();
-    let found: f64 = scored.iter().map(|errors| errors.squares).sum();
-    let scale = if explained > 0.0 { found / explained } else { 1.0 };
-    let one = |(cell, errors): (&Seasonal, &Errors)| {
-        let common = if points.is_empty() { DISPERSION_START } else { scale * raw(cell.mean) };
-        let own = if errors.forecast > 0.0 { errors.squares / errors.forecast } else { common };
-        ((own * errors.periods + common * PRIOR_PERIODS) / (errors.periods + PRIOR_PERIODS)).max(1.0)
-    };
-    wanted.iter().zip(errors).map(one).collect()
-}
-
-/// Correlation of two errors of a cover, from the variance of its sum over the sum of its variances.
-fn persistence(wanted: &[Seasonal], errors: &[Errors], cover: usize) -> f64 {
-    let total = |part: fn(&Errors) -> f64| -> f64 {
-        errors.iter().zip(wanted).map(|(errors, cell)| part(errors) / cell.mean.max(0.01)).sum()
-    };
-    let (sums, periods) = (total(|errors| errors.cover_squares), total(|errors| errors.cover_period_squares));
-    if cover < 2 || periods <= 0.0 {
-        return 0.0;
-    }
-    ((sums / periods - 1.0) / (cover - 1) as f64).clamp(0.0, 0.95)
-}
-
-/// Least-squares line through points; flat through their mean where they do not spread.
-fn line(points: &[(f64, f64)]) -> (f64, f64) {
-    let n = points.len().max(1) as f64;
-    let (x, y) = (points.iter().map(|p| p.0).sum::<f64>() / n, points.iter().map(|p| p.1).sum::<f64>() / n);
-    let spread: f64 = points.iter().map(|p| (p.0 - x).powi(2)).sum();
-    let slope = if spread > 1e-9 { points.iter().map(|p| (p.0 - x) * (p.1 - y)).sum::<f64>() / spread } else { 0.0 };
-    (y - slope * x, slope)
+/// Expected demand of a period: the mean over the seasons.
+fn mean(levels: &[f64; SEASONS], factors: &Factors, period: usize) -> f64 {
+    levels.iter().zip(factors).map(|(level, factors)| level * factors[period]).sum::<f64>() / SEASONS as f64
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::draw::{CountTable, generator};
-    use endcap_model::Calendar;
     use rand_distr::{Distribution, StandardNormal};
 
     fn settings(start: i32) -> EstimateSettings {
-        EstimateSettings { start: Period(start), horizon: 3, cover_periods: 3, levels: vec![0.5] }
+        EstimateSettings { start: Period(start), horizon: 3, cover_periods: 3, service_level: 0.8, levels: vec![0.5] }
     }
 
     /// Sales of a known demand; a shelf of `shelf` pieces each period.

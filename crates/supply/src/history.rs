@@ -86,6 +86,16 @@ impl Series {
         Self { sku: sku.clone(), place: place.clone(), first, seen }
     }
 
+    /// Returns how many periods lie before one.
+    pub fn known_before(&self, period: Period) -> usize {
+        ((period.0 - self.first.0).max(0) as usize).min(self.seen.len())
+    }
+
+    /// Returns what is known of a period; nothing outside the series.
+    pub fn at(&self, period: Period) -> Seen {
+        usize::try_from(period.0 - self.first.0).ok().and_then(|at| self.seen.get(at)).copied().unwrap_or(Seen::Nothing)
+    }
+
     /// Mean demand of the periods in which it was met; nothing where it never was.
     pub fn mean(&self) -> Option<f64> {
         let met =

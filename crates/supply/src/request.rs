@@ -209,6 +209,7 @@ fn estimated(
         start: last.plus(1),
         horizon: config.horizon(),
         cover_periods: config.lead_time_periods + config.review_periods - 1,
+        service_level: config.service_level(&request.items),
         levels: Vec::new(),
     };
     estimate(&request.sales, cells, &group_of, &settings)
