@@ -1,83 +1,127 @@
-//! Capacity: who gets what when the orders of a period are more than can be moved or received.
+//! Limits: who gets what when the orders of a period are more than can be moved, received or paid.
 //!
-//! Cases go, one at a time, to the cell where the next one saves most per piece; because the cost of a cover is
-//! convex, this is the best split but for the last cases. Never orders more than a cell asked for.
+//! Cases go, one at a time, to the cell where the next one saves most for what it takes of the limits, each measured as a
+//! share of what there is (Toyoda 1975, Management Science 21(12)); with one limit and convex costs of covers this is the
+//! best split but for the last cases. What the best refused case would have saved is the price of the limit that
+//! refused it. Never orders more than a cell asked for.
 
+use crate::CellTerms;
 use crate::outlook::Wish;
 use endcap_model::Place;
+use serde::Serialize;
 use std::cmp::Ordering;
 use std::collections::{BTreeMap, BinaryHeap};
 
-/// What can still arrive in a period.
+/// What can still arrive in a period, and be paid.
 pub(crate) struct Room<'a> {
     pub all: Option<i64>,
     pub by_place: BTreeMap<&'a Place, i64>,
+    pub money: Option<f64>,
 }
 
-/// The next case of a cell, ranked by what it saves.
+/// What a little more of a limit would have saved on the orders of now; 0 where it did not bind.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize)]
+pub struct LimitPrices {
+    /// A piece more that can arrive, over all places.
+    pub capacity: f64,
+    /// A piece more that can arrive at the place that lacks it most.
+    pub place: f64,
+    /// One more unit of money.
+    pub budget: f64,
+}
+
+/// Pieces by cell and what limits cost.
+pub(crate) struct Granted {
+    pub pieces: Vec<i64>,
+    pub prices: LimitPrices,
+}
+
+/// The next case of a cell, ranked by what it saves for what it takes.
 struct Next {
-    saved_per_piece: f64,
+    saved_per_use: f64,
+    saved: f64,
     cell: usize,
     pieces: i64,
 }
 
 impl Room<'_> {
-    fn fits(&self, place: &Place, pieces: i64) -> bool {
-        self.all.is_none_or(|room| pieces <= room) && self.by_place.get(place).is_none_or(|&room| pieces <= room)
+    /// Takes a case, or says what refuses it.
+    fn take(&mut self, terms: &CellTerms, next: &Next, prices: &mut LimitPrices) -> bool {
+        let (pieces, money) = (next.pieces, terms.unit_cost * next.pieces as f64);
+        let per_piece = next.saved / pieces as f64;
+        let at_place = self.by_place.get(&terms.place).copied();
+        if self.all.is_some_and(|room| pieces > room) {
+            prices.capacity = prices.capacity.max(per_piece);
+        } else if at_place.is_some_and(|room| pieces > room) {
+            prices.place = prices.place.max(per_piece);
+        } else if self.money.is_some_and(|room| money > room) {
+            prices.budget = prices.budget.max(next.saved / money);
+        } else {
+            self.all = self.all.map(|room| room - pieces);
+            self.money = self.money.map(|room| room - money);
+            if let Some(room) = self.by_place.get_mut(&terms.place) {
+                *room -= pieces;
+            }
+            return true;
+        }
+        false
     }
 
-    fn take(&mut self, place: &Place, pieces: i64) {
-        if let Some(room) = &mut self.all {
-            *room -= pieces;
-        }
-        if let Some(room) = self.by_place.get_mut(place) {
-            *room -= pieces;
-        }
+    /// What a piece takes of the limits, each as a share of what there is.
+    fn use_of(&self, terms: &CellTerms) -> f64 {
+        let share = |use_of: f64, room: f64| if room > 0.0 { use_of / room } else { 0.0 };
+        let all = self.all.map_or(0.0, |room| share(1.0, room as f64));
+        let place = self.by_place.get(&terms.place).map_or(0.0, |&room| share(1.0, room as f64));
+        all + place + self.money.map_or(0.0, |room| share(terms.unit_cost, room))
     }
 
-    fn holds(&self, wishes: &[Option<Wish>], places: &[&Place]) -> bool {
-        let wanted = || wishes.iter().zip(places).filter_map(|(wish, place)| Some((place, wish.as_ref()?.quantity)));
+    fn holds(&self, wishes: &[Option<Wish>], terms: &[&CellTerms]) -> bool {
+        let wanted = || wishes.iter().zip(terms).filter_map(|(wish, terms)| Some((terms, wish.as_ref()?.quantity)));
         let mut by_place: BTreeMap<&Place, i64> = BTreeMap::new();
-        for (place, quantity) in wanted() {
-            *by_place.entry(place).or_default() += quantity;
+        for (terms, quantity) in wanted().filter(|_| !self.by_place.is_empty()) {
+            *by_place.entry(&terms.place).or_default() += quantity;
         }
-        let places_hold = self.by_place.iter().all(|(place, &room)| by_place.get(place).is_none_or(|&sum| sum <= room));
-        places_hold && self.all.is_none_or(|room| wanted().map(|(_, quantity)| quantity).sum::<i64>() <= room)
+        let money = || wanted().map(|(terms, quantity)| terms.unit_cost * quantity as f64).sum::<f64>();
+        self.by_place.iter().all(|(place, &room)| by_place.get(place).is_none_or(|&sum| sum <= room))
+            && self.all.is_none_or(|room| wanted().map(|(_, quantity)| quantity).sum::<i64>() <= room)
+            && self.money.is_none_or(|room| money() <= room)
     }
 }
 
-/// Splits the room of a period over the wishes; returns granted pieces per cell.
-pub(crate) fn split(wishes: &[Option<Wish>], places: &[&Place], mut room: Room) -> Vec<i64> {
-    if room.holds(wishes, places) {
-        return wishes.iter().map(|wish| wish.map_or(0, |wish| wish.quantity)).collect();
+/// Splits the room of a period over the wishes.
+pub(crate) fn split(wishes: &[Option<Wish>], terms: &[&CellTerms], mut room: Room) -> Granted {
+    let mut prices = LimitPrices::default();
+    if room.holds(wishes, terms) {
+        return Granted { pieces: wishes.iter().map(|wish| wish.map_or(0, |wish| wish.quantity)).collect(), prices };
     }
-    let mut granted = vec![0; wishes.len()];
-    let mut queue: BinaryHeap<Next> = (0..wishes.len()).filter_map(|cell| next(cell, wishes[cell], 0)).collect();
-    while let Some(Next { cell, pieces, .. }) = queue.pop() {
-        if !room.fits(places[cell], pieces) {
-            continue;
+    let uses: Vec<f64> = terms.iter().map(|terms| room.use_of(terms)).collect();
+    let mut pieces = vec![0; wishes.len()];
+    let first = |cell: usize| next(cell, wishes[cell], 0, uses[cell]);
+    let mut queue: BinaryHeap<Next> = (0..wishes.len()).filter_map(first).collect();
+    while let Some(case) = queue.pop() {
+        let cell = case.cell;
+        if room.take(terms[cell], &case, &mut prices) {
+            pieces[cell] += case.pieces;
+            queue.extend(next(cell, wishes[cell], pieces[cell], uses[cell]));
         }
-        room.take(places[cell], pieces);
-        granted[cell] += pieces;
-        queue.extend(next(cell, wishes[cell], granted[cell]));
     }
-    granted
+    Granted { pieces, prices }
 }
 
-fn next(cell: usize, wish: Option<Wish>, granted: i64) -> Option<Next> {
+fn next(cell: usize, wish: Option<Wish>, granted: i64, use_of: f64) -> Option<Next> {
     let wish = wish?;
     let pieces = if granted == 0 { wish.rule.batch } else { wish.rule.case_pack };
     if granted + pieces > wish.quantity {
         return None;
     }
     let (before, after) = (wish.stock + granted as f64, wish.stock + (granted + pieces) as f64);
-    let saved_per_piece = (wish.cost.of(before) - wish.cost.of(after)) / pieces as f64;
-    Some(Next { saved_per_piece, cell, pieces })
+    let saved = wish.cost.of(before) - wish.cost.of(after);
+    Some(Next { saved_per_use: saved / (use_of * pieces as f64).max(f64::MIN_POSITIVE), saved, cell, pieces })
 }
 
 impl Ord for Next {
     fn cmp(&self, other: &Self) -> Ordering {
-        self.saved_per_piece.total_cmp(&other.saved_per_piece).then(other.cell.cmp(&self.cell))
+        self.saved_per_use.total_cmp(&other.saved_per_use).then(other.cell.cmp(&self.cell))
     }
 }
 impl PartialOrd for Next {

@@ -1,7 +1,7 @@
 //! What `supply.toml` says. Amounts of money are in any one unit: only their ratios decide.
 
-use crate::{ItemRow, SupplySettings, critical_ratio};
-use endcap_model::{Calendar, Place};
+use crate::{Expedite, ItemRow, Reliability, SupplySettings, critical_ratio};
+use endcap_model::{Calendar, Place, Supplier};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
@@ -24,7 +24,7 @@ pub struct SupplyConfig {
     /// Calendar of the periods. Default: as they are written; dates that all fall on one weekday are weeks.
     #[serde(default)]
     pub calendar: Option<Calendar>,
-    /// Random paths per item and place. Default 200.
+    /// Random paths per item and place. Default 100.
     #[serde(default = "paths")]
     pub paths: usize,
     /// Seed of the paths. Default 1.
@@ -57,6 +57,21 @@ pub struct SupplyConfig {
     /// Moving pieces between places; absent for none.
     #[serde(default)]
     pub transfers: Option<TransferConfig>,
+    /// How suppliers deliver, where they are not listed by name. Default: on time and in full.
+    #[serde(default)]
+    pub reliability: Reliability,
+    /// How a supplier delivers, by name.
+    #[serde(default)]
+    pub suppliers: BTreeMap<Supplier, Reliability>,
+    /// Most money, at unit cost, that the orders of one period may bind. Default: no limit.
+    #[serde(default)]
+    pub budget: Option<f64>,
+    /// A faster way to order; absent for none.
+    #[serde(default)]
+    pub expedite: Option<Expedite>,
+    /// Value from which a planner confirms what the plan would do by itself. Default: none.
+    #[serde(default)]
+    pub review_value: Option<f64>,
 }
 
 /// Most pieces that can arrive in one period, besides what is already under way.
@@ -111,6 +126,11 @@ impl SupplyConfig {
             capacity_by_place: self.capacities.places.clone(),
             transfer_cost: self.transfers.as_ref().map(|transfers| transfers.cost),
             regions: self.transfers.as_ref().map(|transfers| transfers.regions.clone()).unwrap_or_default(),
+            reliability: self.reliability.clone(),
+            reliability_by_supplier: self.suppliers.clone(),
+            budget: self.budget,
+            expedite: self.expedite.clone(),
+            review_value: self.review_value,
         }
     }
 
@@ -137,7 +157,7 @@ mod tests {
     #[test]
     fn three_lines_are_enough() {
         let config: SupplyConfig = toml::from_str(SHORTEST).unwrap();
-        assert_eq!((config.horizon(), config.review_periods, config.paths), (14, 1, 200));
+        assert_eq!((config.horizon(), config.review_periods, config.paths), (14, 1, 100));
         assert_eq!(config.settings(0.25).persistence, 0.25);
         assert_eq!(config.settings(0.0).transfer_cost, None);
     }

@@ -1,42 +1,72 @@
-//! Random demand: a count drawn through a standard normal deviate, so that deviations of several periods can be
-//! correlated while each period keeps exactly its own distribution (a Gaussian copula; Nelsen 2006, section 2.3).
+//! Random paths: which path has how much of what is uncertain, spread evenly over its distribution.
+//!
+//! A Latin hypercube (McKay, Beckman and Conover 1979): in every period each of n paths gets another n-th of the
+//! distribution, so that means over paths have far less noise than with draws of their own. Deviations of one path in
+//! several periods are correlated through the ranks of normal deviates (Iman and Conover 1982), while each period keeps
+//! exactly its own distribution. The ranks are one of a few sets, where the n-ths begin is each cell's own: rows depend on
+//! no other cell and on no order of computing.
 
 use crate::Demand;
 use crate::count::Count;
 use endcap_model::{Hasher, Place, Sku};
-use rand::SeedableRng;
+use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
-use statrs::function::erf::erfc_inv;
+use rand_distr::{Distribution, StandardNormal};
 
-/// Probability beyond either end of the table; what falls there is drawn as the end itself.
-const TAIL: f64 = 1e-8;
+/// Probability below which nothing is drawn.
+const TAIL: f64 = 1e-9;
 
-/// A count distribution, cut by the normal deviates at which it takes its next value.
-pub(crate) struct CountTable {
-    first: i64,
-    upper_ends: Vec<f64>,
+/// The rank of each path in each period.
+#[derive(Clone, Debug)]
+pub(crate) struct Ranks {
+    by_period: Vec<Vec<u32>>,
 }
 
-impl CountTable {
-    /// Tabulates a demand.
-    pub fn new(demand: Demand) -> Self {
-        let Some(count) = Count::new(demand) else { return Self { first: 0, upper_ends: Vec::new() } };
-        let (first, mut below, _) = count.quantile(TAIL);
-        let (mut probability, mut k) = (count.probability(first), first);
-        let mut upper_ends = Vec::new();
-        while 1.0 - below > TAIL && probability > 0.0 {
-            upper_ends.push(normal_quantile(below));
+impl Ranks {
+    /// Draws the ranks; `persistence` is the correlation of a path's deviations between periods.
+    pub fn new(random: &mut ChaCha8Rng, periods: usize, paths: usize, persistence: f64) -> Self {
+        let mut normal = || -> f64 { StandardNormal.sample(random) };
+        let lasting: Vec<f64> = (0..paths).map(|_| persistence.sqrt() * normal()).collect();
+        let own = (1.0 - persistence).sqrt();
+        let ranked = |_| {
+            let deviates: Vec<f64> = lasting.iter().map(|lasting| lasting + own * normal()).collect();
+            let mut order: Vec<usize> = (0..paths).collect();
+            order.sort_by(|&a, &b| deviates[a].total_cmp(&deviates[b]));
+            let mut ranks = vec![0; paths];
+            for (rank, path) in order.into_iter().enumerate() {
+                ranks[path] = rank as u32;
+            }
+            ranks
+        };
+        Self { by_period: (0..periods).map(ranked).collect() }
+    }
+
+    /// The rank of a path in a period, from 0.
+    pub fn of(&self, period: usize, path: usize) -> usize {
+        self.by_period[period][path] as usize
+    }
+}
+
+/// Fills the counts of a demand by rank: the middle of each n-th, shifted by `offset` (0..1) of it.
+pub(crate) fn counts(demand: Demand, offset: f64, by_rank: &mut [i64]) {
+    let Some(count) = Count::new(demand) else { return by_rank.fill(0) };
+    let paths = by_rank.len() as f64;
+    let (mut k, mut below, _) = count.quantile((offset / paths).max(TAIL));
+    let mut probability = count.probability(k);
+    for (rank, drawn) in by_rank.iter_mut().enumerate() {
+        let level = (rank as f64 + offset) / paths;
+        while below < level && probability > 0.0 {
             probability *= count.ratio(k);
             below += probability;
             k += 1;
         }
-        Self { first: first as i64, upper_ends }
+        *drawn = k as i64;
     }
+}
 
-    /// The count at a standard normal deviate.
-    pub fn at(&self, deviate: f64) -> i64 {
-        self.first + self.upper_ends.partition_point(|&end| end < deviate) as i64
-    }
+/// The random numbers of a seed, for what all cells share.
+pub(crate) fn shared_generator(seed: u64) -> ChaCha8Rng {
+    ChaCha8Rng::seed_from_u64(seed)
 }
 
 /// The random numbers of one cell: the same whatever other cells there are and in whatever order they are run.
@@ -51,42 +81,60 @@ pub(crate) fn generator(seed: u64, sku: &Sku, place: &Place) -> ChaCha8Rng {
     ChaCha8Rng::from_seed(key)
 }
 
-fn hexadecimal(digit: u8) -> u8 {
-    (digit as char).to_digit(16).expect("Invariant: a content hash is hexadecimal digits") as u8
+/// Where the n-ths of a distribution begin.
+pub(crate) fn offset(random: &mut ChaCha8Rng) -> f64 {
+    random.random_range(0.0..1.0)
 }
 
-fn normal_quantile(level: f64) -> f64 {
-    -std::f64::consts::SQRT_2 * erfc_inv(2.0 * level)
+fn hexadecimal(digit: u8) -> u8 {
+    (digit as char).to_digit(16).expect("Invariant: a content hash is hexadecimal digits") as u8
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use rand_distr::{Distribution, StandardNormal};
 
     #[test]
     fn draws_have_the_mean_and_variance_of_the_demand() {
         for (mean, dispersion) in [(0.3, 1.0), (6.0, 2.5), (400.0, 5.0)] {
-            let table = CountTable::new(Demand { mean, dispersion });
-            let mut random = generator(7, &"milk".into(), &"north".into());
-            let draws: Vec<f64> = (0..40_000)
-                .map(|_| {
-                    let z: f64 = StandardNormal.sample(&mut random);
-                    table.at(z) as f64
-                })
-                .collect();
-            let n = draws.len() as f64;
-            let average = draws.iter().sum::<f64>() / n;
-            let variance = draws.iter().map(|draw| (draw - average).powi(2)).sum::<f64>() / n;
-            // Five standard errors of each.
-            assert!((average - mean).abs() < 5.0 * (mean * dispersion / n).sqrt(), "{average} for {mean}");
-            assert!((variance / (mean * dispersion) - 1.0).abs() < 0.1, "{variance} for {mean} {dispersion}");
+            let mut drawn = vec![0; 2000];
+            counts(Demand { mean, dispersion }, 0.5, &mut drawn);
+            let n = drawn.len() as f64;
+            let average = drawn.iter().sum::<i64>() as f64 / n;
+            let variance = drawn.iter().map(|&draw| (draw as f64 - average).powi(2)).sum::<f64>() / n;
+            assert!((average - mean).abs() < 0.005 * mean.max(1.0), "{average} for {mean}");
+            assert!((variance / (mean * dispersion) - 1.0).abs() < 0.03, "{variance} for {mean} {dispersion}");
         }
     }
 
     #[test]
+    fn few_draws_are_right_on_average_over_where_they_begin() {
+        let demand = Demand { mean: 0.2, dispersion: 1.5 };
+        let mut drawn = [0; 5];
+        let sum: i64 = (0..1000)
+            .map(|n| {
+                counts(demand, (f64::from(n) + 0.5) / 1000.0, &mut drawn);
+                drawn.iter().sum::<i64>()
+            })
+            .sum();
+        assert!((sum as f64 / 5000.0 - 0.2).abs() < 0.002, "{sum}");
+    }
+
+    #[test]
+    fn deviations_of_a_path_persist_as_asked() {
+        let ranks = Ranks::new(&mut shared_generator(4), 2, 4000, 0.6);
+        let middle = 1999.5;
+        let product = |path| (ranks.of(0, path) as f64 - middle) * (ranks.of(1, path) as f64 - middle);
+        let correlation = (0..4000).map(product).sum::<f64>() / 4000.0 / (4000.0 * 4000.0 / 12.0);
+        // Ranks of normal deviates with correlation r have 6/π asin(r/2) (Pearson 1907).
+        let expected = 6.0 / std::f64::consts::PI * 0.3f64.asin();
+        assert!((correlation - expected).abs() < 0.05, "{correlation} {expected}");
+    }
+
+    #[test]
     fn no_demand_draws_nothing() {
-        let table = CountTable::new(Demand { mean: 0.0, dispersion: 1.0 });
-        assert_eq!(table.at(5.0), 0);
+        let mut drawn = [7; 3];
+        counts(Demand { mean: 0.0, dispersion: 1.0 }, 0.5, &mut drawn);
+        assert_eq!(drawn, [0; 3]);
     }
 }

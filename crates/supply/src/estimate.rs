@@ -288,8 +288,8 @@ fn mean(levels: &[f64; SEASONS], factors: &Factors, period: usize) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::draw::{CountTable, generator};
-    use rand_distr::{Distribution, StandardNormal};
+    use crate::draw::{counts, generator};
+    use rand::seq::SliceRandom;
 
     fn settings(start: i32) -> EstimateSettings {
         EstimateSettings { start: Period(start), horizon: 3, cover_periods: 3, service_level: 0.8, levels: vec![0.5] }
@@ -297,16 +297,14 @@ mod tests {
 
     /// Sales of a known demand; a shelf of `shelf` pieces each period.
     fn sold(mean: f64, dispersion: f64, shelf: f64, periods: i32, sku: &str) -> Vec<SalesRow> {
-        let table = CountTable::new(Demand { mean, dispersion });
-        let mut random = generator(3, &sku.into(), &"north".into());
-        (0..periods)
-            .map(|period| {
-                let deviate: f64 = StandardNormal.sample(&mut random);
-                let demand = table.at(deviate) as f64;
-                let (sku, place) = (sku.into(), "north".into());
-                SalesRow { sku, place, period: Period(period), units: demand.min(shelf), in_stock: demand < shelf }
-            })
-            .collect()
+        let mut drawn = vec![0; periods as usize];
+        counts(Demand { mean, dispersion }, 0.5, &mut drawn);
+        drawn.shuffle(&mut generator(3, &sku.into(), &"north".into()));
+        let row = |(period, demand): (i32, i64)| {
+            let (sku, place, demand) = (sku.into(), "north".into(), demand as f64);
+            SalesRow { sku, place, period: Period(period), units: demand.min(shelf), in_stock: demand < shelf }
+        };
+        (0..periods).zip(drawn).map(row).collect()
     }
 
     use crate::history::SalesRow;

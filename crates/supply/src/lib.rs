@@ -11,11 +11,13 @@ mod count;
 mod draw;
 mod error;
 mod estimate;
+mod expedite;
 mod history;
 mod limited;
 mod memory;
 mod outlook;
 mod projection;
+mod reliability;
 mod request;
 mod rules;
 mod season;
@@ -24,7 +26,8 @@ mod supply;
 mod terms;
 mod transfers;
 
-pub use alerts::{Alert, AlertKind};
+pub use alerts::{Action, Alert, AlertKind, Handling, Urgency};
+pub use capacity::LimitPrices;
 pub use config::{Capacities, SupplyConfig, TransferConfig};
 pub use error::SupplyError;
 pub use estimate::{DemandEstimate, EstimateSettings, estimate};
@@ -32,7 +35,8 @@ pub use history::{SalesHistory, SalesRow, are_weeks};
 pub use limited::{
     BestQuantity, Demand, QuantityTerms, best_quantity, critical_ratio, expected_sales, stockout_probability,
 };
+pub use reliability::Reliability;
 pub use request::{DeliveryRow, GivenForecast, ItemRow, StockRow, SupplyAnswer, SupplyRequest, answer};
 pub use rules::{CoverRules, OrderLevels, levels, order_quantity};
-pub use supply::{SupplyPlan, SupplyTotals, supply};
-pub use terms::{CellTerms, PERIODS_MAX, SupplySettings};
+pub use supply::{OrderAdvice, SupplyPlan, SupplyTotals, supply};
+pub use terms::{CellTerms, Expedite, PERIODS_MAX, SupplySettings};

@@ -10,6 +10,7 @@
 
 use crate::cells::Cell;
 use crate::limited::leftover;
+use crate::reliability::Reliability;
 use crate::rules::{CoverCost, CoverRules, OrderRule};
 use crate::{Demand, SupplySettings};
 use std::collections::VecDeque;
@@ -28,8 +29,9 @@ struct Shelf {
 #[derive(Clone, Debug)]
 pub(crate) struct Outlook<'a> {
     pub cell: &'a Cell<'a>,
+    pub reliability: &'a Reliability,
     shelf: Shelf,
-    /// Pieces that arrive per period: under way and planned.
+    /// Expected pieces that arrive per period: under way and planned.
     arrivals: Vec<f64>,
     /// Rules by the period before whose start an order is placed, in pieces of position.
     pub rules: Vec<Option<OrderRule>>,
@@ -45,23 +47,42 @@ pub(crate) struct Wish {
     pub stock: f64,
     pub rule: OrderRule,
     pub cost: CoverCost,
+    /// Demand that the order has to cover.
+    pub cover: Demand,
     shift: f64,
 }
 
 impl<'a> Outlook<'a> {
     /// Starts from what is on hand.
-    pub fn new(cell: &'a Cell<'a>) -> Self {
+    pub fn new(cell: &'a Cell<'a>, settings: &'a SupplySettings) -> Self {
         let ages = match cell.terms.shelf_life {
             None => VecDeque::new(),
             Some(life) => cell.opening(life).into_iter().map(|pieces| pieces as f64).enumerate().collect(),
         };
         let horizon = cell.demand.len();
-        Self {
+        let mut outlook = Self {
             cell,
+            reliability: settings.reliability_of(cell.terms),
             shelf: Shelf { mean: cell.on_hand as f64, variance: 0.0, ages },
-            arrivals: cell.arrivals.iter().map(|&pieces| pieces as f64).collect(),
+            arrivals: vec![0.0; horizon],
             rules: vec![None; horizon],
             orders: vec![0; horizon],
+        };
+        for (period, &pieces) in cell.arrivals.iter().enumerate() {
+            outlook.expect(period, pieces as f64);
+        }
+        outlook
+    }
+
+    /// Expects a delivery, as late and as short as its supplier may be.
+    fn expect(&mut self, period: usize, pieces: f64) {
+        if pieces <= 0.0 {
+            return;
+        }
+        for (late, pieces) in self.reliability.expected(pieces) {
+            if let Some(arrivals) = self.arrivals.get_mut(period + late) {
+                *arrivals += pieces;
+            }
         }
     }
 
@@ -82,10 +103,14 @@ impl<'a> Outlook<'a> {
             life: life.map(|life| self.cell.demand_over(arrives..arrives + life, settings.persistence)),
         };
         let uncertain = noisier(demand, shelf.variance, settings.persistence);
+        let uncertain = self.reliability.with_lateness(uncertain, cover.len());
         let cost = CoverCost::new(uncertain, self.cell.terms, &rules)?;
-        let rule = OrderRule::new(uncertain, self.cell.terms, &rules);
+        let rule = OrderRule {
+            delivered: self.reliability.mean_share(),
+            ..OrderRule::new(uncertain, self.cell.terms, &rules)
+        };
         let position = self.shelf.mean + self.arriving(period..cover.end);
-        Some(Wish { quantity: rule.order(stock), stock, rule, cost, shift: position - stock })
+        Some(Wish { quantity: rule.order(stock), stock, rule, cost, cover: uncertain, shift: position - stock })
     }
 
     /// Takes the order as granted: all that was wished, or less.
@@ -93,7 +118,7 @@ impl<'a> Outlook<'a> {
         let most = (quantity < wish.quantity).then_some(quantity);
         self.rules[period] = Some(OrderRule { most, ..wish.rule.shifted(wish.shift) });
         self.orders[period] = quantity;
-        self.arrivals[period + settings.lead_time_periods - 1] += quantity as f64;
+        self.expect(period + settings.lead_time_periods - 1, quantity as f64);
     }
 
     /// Lets a period pass. Later orders answer to what was sold, so that only the demand since the last order that

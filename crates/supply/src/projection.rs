@@ -1,19 +1,78 @@
 //! Projection: random paths of the stock of each cell, with its orders, arrivals, sales and waste.
 //!
-//! The order of now is the same on every path. Later orders answer on each path to what was sold there, by the rules
-//! of the plan: an order's levels stay, its quantity follows the path's stock position, as it will when those days
-//! come. Pieces sell oldest first and are thrown away at the end of their last period. On every path and in every
-//! period opening stock + arrivals = sales + waste + closing stock.
+//! The order of now is the same on every path. Later orders answer on each path to what was sold there and to what the
+//! supplier confirmed, by the rules of the plan: an order's levels stay, its quantity follows the path's stock position,
+//! as it will when those days come. Deliveries, those under way too, come as late and as short as their supplier may be.
+//! Pieces sell oldest first and are thrown away at the end of their last period. On every path and in every period
+//! opening stock + arrivals = sales + waste + closing stock.
 //!
-//! Each cell draws from its own generator, so that the rows do not depend on the other cells or the thread count.
+//! The rows of a cell do not depend on the other cells or the thread count (`draw`).
 
 use crate::SupplySettings;
 use crate::cells::{Cell, period_of};
-use crate::draw::{CountTable, generator};
+use crate::draw::{Ranks, counts, generator, offset, shared_generator};
 use crate::outlook::Outlook;
+use crate::reliability::Reliability;
 use endcap_model::{ProjectionRow, Span};
-use rand_distr::{Distribution, StandardNormal};
+use rand::RngExt;
+use rand_chacha::ChaCha8Rng;
 use std::collections::VecDeque;
+
+/// Sets of ranks that cells take in turn: what chance makes of one evens out over the cells.
+const SETS: usize = 32;
+
+/// What is random on the paths of all cells.
+pub(crate) struct Paths {
+    paths: usize,
+    sets: Vec<Set>,
+}
+
+struct Set {
+    demand: Ranks,
+    /// Deliveries under way and orders, by period of arrival: how late, and whether cut.
+    late: Ranks,
+    cut: Ranks,
+}
+
+/// How the deliveries of one cell come on a path.
+#[derive(Clone, Copy)]
+struct Deliveries<'a> {
+    reliability: &'a Reliability,
+    set: &'a Set,
+    path: usize,
+    paths: usize,
+    offsets: (f64, f64),
+}
+
+impl Paths {
+    /// Draws what the settings ask for.
+    pub fn new(periods: usize, settings: &SupplySettings) -> Self {
+        let (mut random, paths) = (shared_generator(settings.seed), settings.paths);
+        let mut set = |_| Set {
+            demand: Ranks::new(&mut random, periods, paths, settings.persistence),
+            late: Ranks::new(&mut random, 2 * periods, paths, 0.0),
+            cut: Ranks::new(&mut random, 2 * periods, paths, 0.0),
+        };
+        Self { paths, sets: (0..SETS).map(&mut set).collect() }
+    }
+
+    /// The ranks of the cell with these random numbers.
+    fn set(&self, random: &mut ChaCha8Rng) -> &Set {
+        &self.sets[random.random_range(0..SETS)]
+    }
+}
+
+impl Deliveries<'_> {
+    /// What comes of a delivery and how late; `event` is its number among those of the path.
+    fn of(&self, pieces: i64, event: usize) -> (usize, i64) {
+        if self.reliability.is_perfect() {
+            return (0, pieces);
+        }
+        let level = |ranks: &Ranks, offset: f64| (ranks.of(event, self.path) as f64 + offset) / self.paths as f64;
+        let (late, cut) = (level(&self.set.late, self.offsets.0), level(&self.set.cut, self.offsets.1));
+        self.reliability.at(pieces, late, cut)
+    }
+}
 
 /// Stock of one path.
 struct Path {
@@ -45,21 +104,23 @@ struct Tally {
 }
 
 /// Projects one cell: one row per period of the horizon.
-pub(crate) fn project(outlook: &Outlook, span: Span, settings: &SupplySettings) -> Vec<ProjectionRow> {
+pub(crate) fn project(outlook: &Outlook, span: Span, settings: &SupplySettings, paths: &Paths) -> Vec<ProjectionRow> {
     let cell = outlook.cell;
-    let tables: Vec<CountTable> = cell.demand.iter().map(|&demand| CountTable::new(demand)).collect();
-    let mut tallies: Vec<Tally> = cell.demand.iter().map(|_| Tally::default()).collect();
     let mut random = generator(settings.seed, &cell.terms.sku, &cell.terms.place);
-    let own = (1.0 - settings.persistence).sqrt();
-    for _ in 0..settings.paths {
-        let lasting: f64 = StandardNormal.sample(&mut random);
-        let lasting = settings.persistence.sqrt() * lasting;
-        let mut path = Path::new(outlook);
-        for (period, table) in tables.iter().enumerate() {
-            let deviate: f64 = StandardNormal.sample(&mut random);
-            path.order(outlook, period, settings);
-            let passed = path.pass(cell, period, table.at(lasting + own * deviate));
-            tallies[period].add(passed);
+    let set = paths.set(&mut random);
+    let mut demand = vec![0; cell.demand.len() * paths.paths];
+    for (&expected, by_rank) in cell.demand.iter().zip(demand.chunks_exact_mut(paths.paths)) {
+        counts(expected, offset(&mut random), by_rank);
+    }
+    let offsets = (offset(&mut random), offset(&mut random));
+    let mut tallies: Vec<Tally> = cell.demand.iter().map(|_| Tally::new(paths.paths)).collect();
+    let mut stock = Path::new(outlook);
+    for path in 0..paths.paths {
+        let deliveries = Deliveries { reliability: outlook.reliability, set, path, paths: paths.paths, offsets };
+        stock.begin(cell, deliveries);
+        for (period, tally) in tallies.iter_mut().enumerate() {
+            stock.order(outlook, period, settings, deliveries);
+            tally.add(stock.pass(cell, period, demand[period * paths.paths + set.demand.of(period, path)]));
         }
     }
     tallies.into_iter().enumerate().map(|(period, tally)| tally.row(cell, span, period)).collect()
@@ -68,15 +129,31 @@ pub(crate) fn project(outlook: &Outlook, span: Span, settings: &SupplySettings) 
 impl Path {
     fn new(outlook: &Outlook) -> Self {
         let cell = outlook.cell;
-        let ages = match cell.terms.shelf_life {
-            None => VecDeque::new(),
-            Some(life) => cell.opening(life).into_iter().enumerate().collect(),
-        };
-        Self { stock: cell.on_hand, ages, arrivals: cell.arrivals.clone() }
+        Self { stock: cell.on_hand, ages: VecDeque::new(), arrivals: cell.arrivals.clone() }
+    }
+
+    /// Begins a path with what is on hand and under way.
+    fn begin(&mut self, cell: &Cell, deliveries: Deliveries) {
+        self.stock = cell.on_hand;
+        self.ages.clear();
+        if let Some(life) = cell.terms.shelf_life {
+            self.ages.extend(cell.opening(life).into_iter().enumerate());
+        }
+        self.arrivals.fill(0);
+        for (period, &pieces) in cell.arrivals.iter().enumerate().filter(|&(_, &pieces)| pieces > 0) {
+            let (late, comes) = deliveries.of(pieces, period);
+            self.deliver(period + late, comes);
+        }
+    }
+
+    fn deliver(&mut self, period: usize, pieces: i64) {
+        if let Some(arrivals) = self.arrivals.get_mut(period) {
+            *arrivals += pieces;
+        }
     }
 
     /// Orders at the end of the period before `period`.
-    fn order(&mut self, outlook: &Outlook, period: usize, settings: &SupplySettings) {
+    fn order(&mut self, outlook: &Outlook, period: usize, settings: &SupplySettings, deliveries: Deliveries) {
         let Some(rule) = &outlook.rules[period] else { return };
         let arrives = period + settings.lead_time_periods - 1;
         let quantity = if period == 0 {
@@ -86,7 +163,10 @@ impl Path {
             let end = (arrives + settings.review_periods.min(life)).min(self.arrivals.len());
             rule.order((self.stock + self.arrivals[period..end].iter().sum::<i64>()) as f64)
         };
-        self.arrivals[arrives] += quantity;
+        if quantity > 0 {
+            let (late, comes) = deliveries.of(quantity, self.arrivals.len() + arrives);
+            self.deliver(arrives + late, comes);
+        }
     }
 
     fn pass(&mut self, cell: &Cell, period: usize, demand: i64) -> Passed {
@@ -126,6 +206,10 @@ impl Path {
 }
 
 impl Tally {
+    fn new(paths: usize) -> Self {
+        Self { closing: Vec::with_capacity(paths), ..Self::default() }
+    }
+
     fn add(&mut self, passed: Passed) {
         self.arrivals += passed.arrivals;
         self.sales += passed.sales;
@@ -136,17 +220,15 @@ impl Tally {
     }
 
     fn row(mut self, cell: &Cell, span: Span, period: usize) -> ProjectionRow {
-        self.closing.sort_unstable();
         let paths = self.closing.len() as f64;
-        let quantile =
-            |level: f64| self.closing[((level * paths).ceil() as usize).clamp(1, self.closing.len()) - 1] as f64;
+        let [q05, q50, q95] = quantiles(&mut self.closing);
         ProjectionRow {
             sku: cell.terms.sku.clone(),
             place: cell.terms.place.clone(),
             period: period_of(span, period),
-            stock_q05: quantile(0.05),
-            stock_q50: quantile(0.5),
-            stock_q95: quantile(0.95),
+            stock_q05: q05,
+            stock_q50: q50,
+            stock_q95: q95,
             stockout_probability: self.short as f64 / paths,
             sales: self.sales as f64 / paths,
             lost: self.lost as f64 / paths,
@@ -154,6 +236,17 @@ impl Tally {
             arrivals: self.arrivals as f64 / paths,
         }
     }
+}
+
+/// The 5 %, 50 % and 95 % quantiles.
+fn quantiles(values: &mut [i64]) -> [f64; 3] {
+    let paths = values.len();
+    let at = |level: f64| ((level * paths as f64).ceil() as usize).clamp(1, paths) - 1;
+    let (low, middle, high) = (at(0.05), at(0.5), at(0.95));
+    let (below, &mut median, above) = values.select_nth_unstable(middle);
+    let low = if low < middle { *below.select_nth_unstable(low).1 } else { median };
+    let high = if high > middle { *above.select_nth_unstable(high - middle - 1).1 } else { median };
+    [low, median, high].map(|pieces| pieces as f64)
 }
 
 #[cfg(test)]
@@ -183,11 +276,28 @@ mod tests {
         Cell { terms, demand: vec![demand; arrivals.len()], later: demand, on_hand, arrivals: arrivals.to_vec() }
     }
 
+    fn begun(cell: &Cell, settings: &SupplySettings) -> Path {
+        let paths = Paths::new(cell.demand.len(), settings);
+        let mut path = Path::new(&Outlook::new(cell, settings));
+        path.begin(
+            cell,
+            Deliveries {
+                reliability: &settings.reliability,
+                set: &paths.sets[0],
+                path: 0,
+                paths: 1,
+                offsets: (0.5, 0.5),
+            },
+        );
+        path
+    }
+
     #[test]
     fn the_oldest_pieces_sell_first_and_the_rest_spoils_on_its_day() {
         let terms = terms(Some(2));
         let cell = cell(&terms, 10, &[4, 0, 0]);
-        let mut path = Path::new(&Outlook::new(&cell));
+        let settings = SupplySettings::default();
+        let mut path = begun(&cell, &settings);
         // Five of the ten on hand can be sold in period 0 only, five until period 1.
         let passed: Vec<Passed> =
             [3, 6, 9].into_iter().enumerate().map(|(t, demand)| path.pass(&cell, t, demand)).collect();
@@ -204,7 +314,8 @@ mod tests {
         ) {
             let terms = terms(life);
             let cell = cell(&terms, on_hand, &arrivals);
-            let mut path = Path::new(&Outlook::new(&cell));
+            let settings = SupplySettings::default();
+            let mut path = begun(&cell, &settings);
             let mut opening = on_hand;
             for (period, &demand) in demand.iter().enumerate().take(arrivals.len()) {
                 let passed = path.pass(&cell, period, demand);

@@ -47,6 +47,8 @@ pub(crate) struct OrderRule {
     pub batch: i64,
     /// Most pieces that an order may have, where a capacity cut it.
     pub most: Option<i64>,
+    /// Mean share of an order that comes.
+    pub delivered: f64,
 }
 
 /// Expected cost of a stock over a cover, in minor units.
@@ -82,7 +84,8 @@ impl OrderRule {
     /// Finds the levels that cost least for a cover.
     pub fn new(cover: Demand, terms: &CellTerms, rules: &CoverRules) -> Self {
         let (case_pack, batch) = (terms.case_pack.max(1), terms.batch());
-        let never = Self { reorder_point: f64::NEG_INFINITY, order_up_to: 0.0, case_pack, batch, most: None };
+        let never =
+            Self { reorder_point: f64::NEG_INFINITY, order_up_to: 0.0, case_pack, batch, most: None, delivered: 1.0 };
         let Some(cost) = CoverCost::new(cover, terms, rules) else { return never };
         let order_up_to = cost.level(case_pack);
         let by_cost = if batch == case_pack { order_up_to } else { cost.level(batch) };
@@ -95,8 +98,9 @@ impl OrderRule {
         if position >= self.reorder_point - HALF_A_PIECE || self.reorder_point == f64::NEG_INFINITY {
             return 0;
         }
-        let cases = ((self.order_up_to - HALF_A_PIECE - position) / self.case_pack as f64).ceil();
-        let wanted = self.batch.max(cases as i64 * self.case_pack);
+        let missing = (self.order_up_to - HALF_A_PIECE - position) / self.delivered;
+        let cases = missing / self.case_pack as f64;
+        let wanted = self.batch.max((cases as i64 + i64::from(cases > (cases as i64) as f64)) * self.case_pack);
         match self.most {
             Some(most) if most < wanted => self.whole_cases(most),
             _ => wanted,

@@ -1,19 +1,20 @@
-//! The supply plan: transfers, then orders period by period under the capacities, then the projection.
+//! The supply plan: transfers, expedited orders, then orders period by period under the limits, then the projection.
 
-use crate::alerts::{Alert, alerts_of};
-use crate::capacity::{Room, split};
+use crate::alerts::{Alert, Looked, alerts_of};
+use crate::capacity::{LimitPrices, Room, split};
 use crate::cells::{Cell, Cells, period_of};
 use crate::error::SupplyError;
+use crate::expedite::expedite;
 use crate::outlook::{Outlook, Wish};
-use crate::projection::project;
+use crate::projection::{Paths, project};
 use crate::transfers::{Moves, transfer};
 use crate::{CellTerms, SupplySettings};
 use endcap_model::{
-    Forecast, Period, Pieces, Place, Projection, ProjectionRow, Span, StockState, SupplyOrder, Transfer,
+    Forecast, Period, Pieces, Place, Projection, ProjectionRow, Sku, Span, StockState, SupplyOrder, Transfer,
 };
 use rayon::prelude::*;
 use serde::Serialize;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 /// Orders, transfers, and how stock is expected to run with them.
@@ -26,10 +27,37 @@ pub struct SupplyPlan {
     pub transfers: Vec<Transfer>,
     /// What the transfers are expected to gain after their cost, in minor units.
     pub transfer_gain: f64,
+    /// What a little more of each limit would have saved now.
+    pub limit_prices: LimitPrices,
+    /// Levels and the order of now, by cell whose sales are worth an order, where there is a review now.
+    pub advice: Vec<OrderAdvice>,
     /// Stock paths with these orders and transfers.
     pub projection: Projection,
     /// What people should look at, the costliest first.
     pub alerts: Vec<Alert>,
+}
+
+/// What to order of a cell now, and why.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct OrderAdvice {
+    /// The item.
+    pub sku: Sku,
+    /// The place.
+    pub place: Place,
+    /// Pieces expected at the start of the period of arrival and to arrive in the cover, without the order.
+    pub position: f64,
+    /// Order-up-to level less the expected demand of the cover.
+    pub safety_stock: f64,
+    /// A position below this one orders.
+    pub reorder_point: f64,
+    /// An order lifts the position at least to this level, and by less than a case above.
+    pub order_up_to: f64,
+    /// Pieces that the cell asked for.
+    pub wished: Pieces,
+    /// Pieces to order, as the limits allow.
+    pub quantity: Pieces,
+    /// Expected costs that the order saves, in minor units: its priority.
+    pub saves: f64,
 }
 
 /// What a plan comes to: orders of now, and the expected pieces of the whole horizon.
@@ -101,49 +129,97 @@ pub fn supply(
         return Err(SupplyError::Short { horizon: span.len(), lead_time });
     }
     let Moves { transfers, gain } = transfer(&mut cells, span, settings);
-    let mut outlooks: Vec<Outlook> = cells.iter().map(Outlook::new).collect();
+    let expedited = expedite(&mut cells, span, settings);
+    let mut outlooks: Vec<Outlook> = cells.iter().map(|cell| Outlook::new(cell, settings)).collect();
+    let Ordered { advice, prices: limit_prices } = order(&mut outlooks, 0, settings);
     for period in 0..span.len() {
-        order(&mut outlooks, period, settings);
+        if period > 0 {
+            order(&mut outlooks, period, settings);
+        }
         outlooks.par_iter_mut().for_each(|outlook| outlook.advance(period, settings));
     }
-    let done = AtomicUsize::new(0);
+    let (done, paths) = (AtomicUsize::new(0), Paths::new(span.len(), settings));
     let rows: Vec<Vec<ProjectionRow>> = outlooks
         .par_iter()
         .map(|outlook| {
-            let rows = project(outlook, span, settings);
+            let rows = project(outlook, span, settings, &paths);
             progress(done.fetch_add(1, Ordering::Relaxed) + 1, outlooks.len());
             rows
         })
         .collect();
-    let orders = orders(&outlooks, span, lead_time);
-    let alerts = alerts(&cells, &rows, span, settings);
+    let mut orders = orders(&outlooks, span, lead_time);
+    let helped: BTreeSet<(&Sku, &Place)> = (transfers.iter().map(|moved| (&moved.sku, &moved.to)))
+        .chain(expedited.iter().map(|order| (&order.sku, &order.place)))
+        .collect();
+    let looked = |at: usize| Looked {
+        cell: &cells[at],
+        rows: &rows[at],
+        advice: advice.get(at).and_then(Option::as_ref),
+        helped: helped.contains(&(&cells[at].terms.sku, &cells[at].terms.place)),
+        span,
+        settings,
+    };
+    let alerts = alerts((0..cells.len()).map(looked));
+    orders.extend(expedited);
+    orders.sort_by(|a, b| {
+        (a.order_period, &a.sku, &a.place, a.arrives).cmp(&(b.order_period, &b.sku, &b.place, b.arrives))
+    });
+    let advice = advice.into_iter().flatten().collect();
     let projection = Projection { calendar, rows: rows.into_iter().flatten().collect() };
-    Ok(SupplyPlan { orders, transfers, transfer_gain: gain, projection, alerts })
+    Ok(SupplyPlan { orders, transfers, transfer_gain: gain, limit_prices, advice, projection, alerts })
 }
 
-fn alerts(cells: &[Cell], rows: &[Vec<ProjectionRow>], span: Span, settings: &SupplySettings) -> Vec<Alert> {
-    let mut alerts: Vec<Alert> =
-        cells.iter().zip(rows).flat_map(|(cell, rows)| alerts_of(cell, rows, span, settings)).collect();
+fn alerts<'a>(looked: impl Iterator<Item = Looked<'a>>) -> Vec<Alert> {
+    let mut alerts: Vec<Alert> = looked.flat_map(alerts_of).collect();
     alerts.sort_by(|a, b| {
         b.value.total_cmp(&a.value).then_with(|| (&a.sku, &a.place, a.kind).cmp(&(&b.sku, &b.place, b.kind)))
     });
     alerts
 }
 
+/// What was decided for one period.
+#[derive(Default)]
+struct Ordered {
+    /// By cell; nothing where no sale is worth an order.
+    advice: Vec<Option<OrderAdvice>>,
+    prices: LimitPrices,
+}
+
 /// Decides the orders of all cells that are placed at the end of the period before `period`.
-fn order(outlooks: &mut [Outlook], period: usize, settings: &SupplySettings) {
+fn order(outlooks: &mut [Outlook], period: usize, settings: &SupplySettings) -> Ordered {
     let arrives = period + settings.lead_time_periods - 1;
     let reviewed = period.is_multiple_of(settings.review_periods);
     if !reviewed || outlooks.first().is_none_or(|outlook| arrives >= outlook.cell.demand.len()) {
-        return;
+        return Ordered::default();
     }
     let wishes: Vec<Option<Wish>> = outlooks.par_iter().map(|outlook| outlook.wish(period, settings)).collect();
-    let places: Vec<&Place> = outlooks.iter().map(|outlook| &outlook.cell.terms.place).collect();
+    let terms: Vec<&CellTerms> = outlooks.iter().map(|outlook| outlook.cell.terms).collect();
     let room = room(outlooks.iter().map(|outlook| outlook.cell), arrives, settings);
-    let granted = split(&wishes, &places, room);
-    for ((outlook, wish), quantity) in outlooks.iter_mut().zip(wishes).zip(granted) {
+    let granted = split(&wishes, &terms, room);
+    let mut advice = Vec::new();
+    for ((outlook, wish), quantity) in outlooks.iter_mut().zip(wishes).zip(granted.pieces) {
+        if period == 0 {
+            advice.push(wish.map(|wish| OrderAdvice::of(outlook.cell.terms, &wish, quantity)));
+        }
         if let Some(wish) = wish {
             outlook.grant(period, wish, quantity, settings);
+        }
+    }
+    Ordered { advice, prices: granted.prices }
+}
+
+impl OrderAdvice {
+    fn of(terms: &CellTerms, wish: &Wish, quantity: i64) -> Self {
+        Self {
+            sku: terms.sku.clone(),
+            place: terms.place.clone(),
+            position: wish.stock,
+            safety_stock: wish.rule.order_up_to - wish.cover.mean,
+            reorder_point: wish.rule.reorder_point,
+            order_up_to: wish.rule.order_up_to,
+            wished: Pieces(wish.quantity),
+            quantity: Pieces(quantity),
+            saves: wish.cost.of(wish.stock) - wish.cost.of(wish.stock + quantity as f64),
         }
     }
 }
@@ -157,6 +233,7 @@ fn room<'a, 'b: 'a>(
     let mut room = Room {
         all: settings.capacity,
         by_place: settings.capacity_by_place.iter().map(|(place, &pieces)| (place, pieces)).collect::<BTreeMap<_, _>>(),
+        money: settings.budget,
     };
     for cell in cells {
         room.all = room.all.map(|pieces| pieces - cell.arrivals[period]);

@@ -1,7 +1,9 @@
 //! What an item costs and how it may be ordered, and how supply is planned.
 
 use crate::error::{SupplyError, in_range};
+use crate::reliability::Reliability;
 use endcap_model::{Place, Sku, Supplier};
+use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
 /// Most periods that a lead time, a review or a shelf life may have.
@@ -58,15 +60,39 @@ pub struct SupplySettings {
     pub transfer_cost: Option<f64>,
     /// Region of each place between whose places pieces can move; a place without one gives and takes nothing.
     pub regions: BTreeMap<Place, Place>,
+    /// How suppliers deliver, where they are not listed by name.
+    pub reliability: Reliability,
+    /// How a supplier delivers.
+    pub reliability_by_supplier: BTreeMap<Supplier, Reliability>,
+    /// Most money, at the unit cost of the pieces, that the orders of one period may bind; nothing for no limit.
+    pub budget: Option<f64>,
+    /// A faster way to order; nothing where there is none.
+    pub expedite: Option<Expedite>,
+    /// Value from which a planner confirms what the plan would do by itself; nothing for no such value.
+    pub review_value: Option<f64>,
+}
+
+/// A faster way to order, at a price.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Expedite {
+    /// Periods after the one at whose end it is ordered that it is there; less than the ordinary lead time.
+    pub lead_time_periods: usize,
+    /// Cost of a piece beyond its unit cost.
+    pub cost: f64,
+    /// Who delivers it. Default: the supplier of the item.
+    #[serde(default)]
+    pub supplier: Option<Supplier>,
 }
 
 impl Default for SupplySettings {
-    /// One period of lead time and review, 200 paths, deviations that do not persist, no capacity, no transfers.
+    /// One period of lead time and review, 100 paths, deviations that do not persist, no limits, no
+    /// transfers, suppliers on time and in full.
     fn default() -> Self {
         Self {
             lead_time_periods: 1,
             review_periods: 1,
-            paths: 200,
+            paths: 100,
             seed: 0,
             persistence: 0.0,
             service_level_min: None,
@@ -74,6 +100,11 @@ impl Default for SupplySettings {
             capacity_by_place: BTreeMap::new(),
             transfer_cost: None,
             regions: BTreeMap::new(),
+            reliability: Reliability::default(),
+            reliability_by_supplier: BTreeMap::new(),
+            budget: None,
+            expedite: None,
+            review_value: None,
         }
     }
 }
@@ -94,10 +125,28 @@ impl SupplySettings {
         for capacity in self.capacity.iter().chain(self.capacity_by_place.values()) {
             in_range("capacity", *capacity as f64, 0.0, f64::INFINITY, "0 or more pieces")?;
         }
-        match self.transfer_cost {
-            Some(cost) => in_range("transfer_cost", cost, 0.0, 1e12, "an amount of 0 or more"),
-            None => Ok(()),
+        for amount in self.transfer_cost.iter().chain(&self.budget).chain(&self.review_value) {
+            in_range("transfer_cost, budget or review_value", *amount, 0.0, 1e15, "an amount of 0 or more")?;
         }
+        for reliability in self.reliability_by_supplier.values().chain([&self.reliability]) {
+            reliability.check()?;
+        }
+        let Some(expedite) = &self.expedite else { return Ok(()) };
+        let (found, longest) = (expedite.lead_time_periods as f64, self.lead_time_periods as f64 - 1.0);
+        in_range(
+            "expedite.lead_time_periods",
+            found,
+            1.0,
+            longest.max(1.0),
+            "1 or more, and less than lead_time_periods",
+        )?;
+        in_range("expedite.cost", expedite.cost, 0.0, 1e12, "an amount of 0 or more")
+    }
+
+    /// How the supplier of a cell delivers.
+    pub fn reliability_of(&self, terms: &CellTerms) -> &Reliability {
+        let named = terms.supplier.as_ref().and_then(|supplier| self.reliability_by_supplier.get(supplier));
+        named.unwrap_or(&self.reliability)
     }
 }
 

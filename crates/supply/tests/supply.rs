@@ -1,7 +1,10 @@
 //! Supply plans from end to end: what comes out for a small shop.
 
 use endcap_model::{Calendar, Forecast, ForecastRow, Period, Pieces, Place, Sku, StockState};
-use endcap_supply::{AlertKind, CellTerms, SupplyError, SupplyPlan, SupplySettings, supply};
+use endcap_supply::{
+    Action, AlertKind, CellTerms, Expedite, Handling, Reliability, SupplyError, SupplyPlan, SupplySettings, Urgency,
+    supply,
+};
 use proptest::prelude::*;
 
 const START: i32 = 100;
@@ -176,6 +179,83 @@ fn alerts_say_what_runs_out_when_and_what_is_too_much() {
 }
 
 #[test]
+fn a_supplier_that_comes_late_and_short_is_ordered_from_earlier_and_more() {
+    let mut shop = shop().with("milk", "north", &[10.0; 20], 40);
+    let reliable = shop.plan().unwrap();
+    shop.settings.reliability = Reliability { late: vec![0.3], cut_probability: 0.2, cut_share: 0.5 };
+    let shaky = shop.plan().unwrap();
+    let of = |plan: &SupplyPlan| (plan.advice[0].safety_stock, plan.advice[0].quantity.0);
+    assert!(
+        of(&shaky).0 > of(&reliable).0 + 2.0 && of(&shaky).1 > of(&reliable).1,
+        "{:?} {:?}",
+        of(&shaky),
+        of(&reliable)
+    );
+    let lost = |plan: &SupplyPlan| plan.projection.rows[3..].iter().map(|row| row.lost).sum::<f64>();
+    assert!(lost(&shaky) < 0.1 * 170.0, "{}", lost(&shaky));
+    shop.terms[0].holding_cost = 100.0;
+    let alerts = shop.plan().unwrap().alerts;
+    assert!(alerts.iter().any(|alert| alert.kind == AlertKind::SupplierRisk), "{alerts:?}");
+}
+
+#[test]
+fn an_expedited_order_comes_where_the_sales_it_saves_are_worth_it() {
+    let mut shop = shop().with("milk", "north", &[10.0; 10], 5);
+    shop.settings.lead_time_periods = 5;
+    let expedite = |cost| Some(Expedite { lead_time_periods: 2, cost, supplier: Some("express".into()) });
+    shop.settings.expedite = expedite(50.0);
+    let plan = shop.plan().unwrap();
+    let fast: Vec<_> = plan.orders.iter().filter(|order| order.arrives == Period(START + 1)).collect();
+    assert_eq!(fast.len(), 1);
+    assert!((25..40).contains(&fast[0].quantity.0), "three exposed periods of ten: {:?}", fast[0]);
+    assert_eq!(fast[0].supplier, Some("express".into()));
+    let helped = plan.alerts.iter().find(|alert| alert.kind == AlertKind::RunsOutBeforeAnyOrder);
+    assert!(helped.is_none_or(|alert| alert.action == Action::FollowPlan));
+    shop.settings.expedite = expedite(295.0);
+    let dear = shop.plan().unwrap();
+    assert!(
+        dear.orders.iter().all(|order| order.arrives != Period(START + 1)),
+        "a piece that earns 300 is not worth 305"
+    );
+}
+
+#[test]
+fn a_budget_goes_to_what_saves_most_for_the_money_and_has_a_price() {
+    let mut shop = shop().with("cheap", "north", &[10.0; 6], 20).with("dear", "north", &[10.0; 6], 20);
+    shop.terms[0].unit_cost = 100.0;
+    let free = shop.plan().unwrap();
+    assert_eq!(free.limit_prices.budget, 0.0);
+    shop.settings.budget = Some(3000.0);
+    let tight = shop.plan().unwrap();
+    let spent = |arrives: i32| -> f64 {
+        let cost = |sku: &str| if sku == "cheap" { 100.0 } else { 700.0 };
+        let now = tight.orders.iter().filter(|order| order.arrives == Period(START + arrives));
+        now.map(|order| cost(order.sku.as_str()) * order.quantity.0 as f64).sum()
+    };
+    assert!((2..6).all(|arrives| spent(arrives) <= 3000.0));
+    let quantity = |plan: &SupplyPlan, sku: &str| plan.advice.iter().find(|a| a.sku.as_str() == sku).unwrap().quantity;
+    let cut = |sku: &str| quantity(&free, sku).0 - quantity(&tight, sku).0;
+    assert!(cut("dear") > 2 * cut("cheap"), "{} {}", cut("dear"), cut("cheap"));
+    assert!(tight.limit_prices.budget > 0.0 && tight.limit_prices.capacity == 0.0);
+}
+
+#[test]
+fn what_the_plan_remedies_is_automatic_and_what_it_cannot_is_an_exception() {
+    let mut shop = shop().with("a", "north", &[10.0; 10], 12).with("b", "north", &[10.0; 10], 26);
+    let of = |shop: &Shop, sku: &str| {
+        let alert = shop.plan().unwrap().alerts.into_iter().find(|alert| alert.sku.as_str() == sku).unwrap();
+        (alert.urgency, alert.action, alert.handling)
+    };
+    assert_eq!(of(&shop, "a"), (Urgency::Now, Action::FindPieces, Handling::Exception));
+    assert_eq!(of(&shop, "b"), (Urgency::Now, Action::PlaceOrder, Handling::Auto));
+    shop.settings.review_value = Some(0.0);
+    assert_eq!(of(&shop, "b").2, Handling::Review);
+    shop.settings.capacity = Some(3);
+    assert_eq!(of(&shop, "b").2, Handling::Exception);
+    assert!(shop.plan().unwrap().alerts.iter().all(|alert| (0.0..=1.0).contains(&alert.confidence)));
+}
+
+#[test]
 fn the_same_input_gives_the_same_bytes_at_any_thread_count_and_among_any_neighbours() {
     let mut large = shop();
     for n in 0..40 {
@@ -228,13 +308,14 @@ proptest! {
     fn pieces_balance_over_the_horizon_and_orders_keep_their_packs(
         means in proptest::collection::vec(0.0f64..30.0, 4..12), on_hand in 0i64..120, arriving in 0i64..40,
         case_pack in 1i64..13, minimum in 0i64..30, life in proptest::option::of(1usize..8), lead in 1usize..5,
-        review in 1usize..4, persistence in 0.0f64..0.9,
+        review in 1usize..4, persistence in 0.0f64..0.9, late in 0.0f64..0.6, cut in 0.0f64..0.6,
     ) {
         let mut shop = shop().with("milk", "north", &means, on_hand);
         shop.states[0].pipeline = vec![(Period(START + 1), Pieces(arriving))];
         let terms = &mut shop.terms[0];
         (terms.case_pack, terms.minimum_order, terms.shelf_life) = (case_pack, minimum, life);
         shop.settings.lead_time_periods = lead.min(means.len());
+        shop.settings.reliability = Reliability { late: vec![late / 2.0; 2], cut_probability: cut, cut_share: 0.3 };
         (shop.settings.review_periods, shop.settings.persistence, shop.settings.paths) = (review, persistence, 1);
         let plan = shop.plan().unwrap();
         // On a single path means are counts: the balance must hold to the piece.
