@@ -261,3 +261,13 @@ impl std::fmt::Display for AlertKind {
         })
     }
 }
+
+impl std::fmt::Display for Handling {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.pad(match self {
+            Self::Auto => "auto",
+            Self::Review => "review",
+            Self::Exception => "exception",
+        })
+    }
+}

@@ -94,6 +94,18 @@ pub struct TransferConfig {
     pub cost: f64,
     /// Region of each place; pieces move inside a region only.
     pub regions: BTreeMap<Place, Place>,
+    /// Cost of moving one piece from a place to another, where it is not the usual one.
+    #[serde(default)]
+    pub between: BTreeMap<Place, BTreeMap<Place, f64>>,
+}
+
+impl TransferConfig {
+    fn cost_between(&self) -> BTreeMap<(Place, Place), f64> {
+        let from = |(from, to): (&Place, &BTreeMap<Place, f64>)| {
+            to.iter().map(|(to, &cost)| ((from.clone(), to.clone()), cost)).collect::<Vec<_>>()
+        };
+        self.between.iter().flat_map(from).collect()
+    }
 }
 
 fn one() -> usize {
@@ -126,6 +138,7 @@ impl SupplyConfig {
             capacity_by_place: self.capacities.places.clone(),
             transfer_cost: self.transfers.as_ref().map(|transfers| transfers.cost),
             regions: self.transfers.as_ref().map(|transfers| transfers.regions.clone()).unwrap_or_default(),
+            transfer_cost_between: self.transfers.as_ref().map(TransferConfig::cost_between).unwrap_or_default(),
             reliability: self.reliability.clone(),
             reliability_by_supplier: self.suppliers.clone(),
             budget: self.budget,

@@ -82,6 +82,29 @@ pub enum SupplyError {
         /// Where it is not.
         missing: &'static str,
     },
+    /// A case or minimum order that never fits.
+    #[error(
+        "item {sku} at place {place}: the smallest order is {pieces} pieces, but only {room} fit on the shelf or dock in a \
+         period: order smaller cases or give it more room"
+    )]
+    CaseTooLarge {
+        /// The item.
+        sku: Sku,
+        /// The place.
+        place: Place,
+        /// Pieces of the smallest order.
+        pieces: i64,
+        /// Pieces that fit.
+        room: i64,
+    },
+    /// An item that nobody is said to deliver, where suppliers differ.
+    #[error(
+        "item {sku} has no supplier: it is planned with the reliability stated for all; name its supplier in the items"
+    )]
+    NoSupplier {
+        /// The item.
+        sku: Sku,
+    },
     /// A period without forecast.
     #[error(
         "item {sku} at place {place} has no forecast for period {period}: the forecast must cover every period of the horizon"

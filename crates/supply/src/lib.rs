@@ -12,6 +12,7 @@ mod draw;
 mod error;
 mod estimate;
 mod expedite;
+mod flow;
 mod history;
 mod limited;
 mod memory;
@@ -21,6 +22,8 @@ mod reliability;
 mod request;
 mod rules;
 mod season;
+mod sift;
+mod sizes;
 mod spread;
 mod supply;
 mod terms;
@@ -38,5 +41,9 @@ pub use limited::{
 pub use reliability::Reliability;
 pub use request::{DeliveryRow, GivenForecast, ItemRow, StockRow, SupplyAnswer, SupplyRequest, answer};
 pub use rules::{CoverRules, OrderLevels, levels, order_quantity};
+pub use sizes::{
+    Allocation, Pack, Rebuilt, SizeCurve, SizeHealth, SizeMove, SizeStock, SlowCause, first_allocation, rebuild_runs,
+    size_health, slow_cause,
+};
 pub use supply::{OrderAdvice, SupplyPlan, SupplyTotals, supply};
 pub use terms::{CellTerms, Expedite, PERIODS_MAX, SupplySettings};

@@ -4,11 +4,12 @@
 //! from the configuration. Never guesses a stock: what the stock table does not list is not planned.
 
 use crate::error::{SupplyError, in_range};
+use crate::sift::{Sifted, sift};
 use crate::{
     CellTerms, DemandEstimate, EstimateSettings, PERIODS_MAX, SalesHistory, SupplyConfig, SupplyPlan, SupplySettings,
     estimate, supply,
 };
-use endcap_model::{Forecast, Group, Period, Pieces, Place, Sku, StockState, Supplier};
+use endcap_model::{Calendar, Forecast, Group, Period, Pieces, Place, Sku, StockState, Supplier};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Dispersion of a forecast that states none, of a cell that was never sold in stock.
@@ -98,12 +99,33 @@ pub struct SupplyAnswer {
     pub without_history: Vec<(Sku, Place)>,
     /// Cells with sales that the stock table does not list; they have no orders.
     pub without_stock: usize,
+    /// What was left out, or needs a word, with its reason; the rest was planned.
+    pub set_aside: Vec<SupplyError>,
+}
+
+impl SupplyRequest {
+    /// Calendar of the periods.
+    pub(crate) fn calendar(&self) -> Calendar {
+        self.forecast.as_ref().map_or(self.sales.calendar, |given| given.forecast.calendar)
+    }
+
+    /// First period to plan: that of the forecast, else the one after the last sales.
+    fn first(&self) -> Result<Period, SupplyError> {
+        match &self.forecast {
+            Some(given) => given.forecast.rows.iter().map(|row| row.period).min().ok_or(SupplyError::Empty),
+            None => {
+                let last = self.sales.rows.iter().map(|row| row.period).max();
+                last.map(|last| last.plus(1)).ok_or(SupplyError::NoSales)
+            }
+        }
+    }
 }
 
 /// Answers a request.
 ///
 /// # Errors
-/// [`SupplyError`] for tables that do not fit together and values outside their ranges.
+/// [`SupplyError`] for settings outside their ranges, sales and forecasts that are no demand, and where nothing is left to
+/// plan; what is wrong with single cells and deliveries is set aside.
 pub fn answer(
     request: &SupplyRequest,
     config: &SupplyConfig,
@@ -111,20 +133,20 @@ pub fn answer(
 ) -> Result<SupplyAnswer, SupplyError> {
     config.settings(0.0).check()?;
     in_range("horizon", config.horizon() as f64, 1.0, PERIODS_MAX as f64, "1 to 1000 periods")?;
-    let items: BTreeMap<&Sku, &ItemRow> = request.items.iter().map(|item| (&item.sku, item)).collect();
-    let cells = cells(request, &items)?;
+    let Sifted { stock, deliveries, items, set_aside } = sift(request, config, request.first()?);
+    let cells: Vec<(Sku, Place)> = stock.iter().map(|row| (row.sku.clone(), row.place.clone())).collect();
     let Demanded { forecast, persistence, half_life, without_history } = demanded(request, config, &items, &cells)?;
     let planned: BTreeSet<(Sku, Place)> =
         forecast.rows.iter().map(|row| (row.sku.clone(), row.place.clone())).collect();
     let settings = config.settings(persistence);
-    let states = states(request, &planned);
+    let states = states(&stock, &deliveries, &planned);
     let terms: Vec<CellTerms> = planned.iter().map(|(sku, place)| config.terms(sku, place, items.get(sku))).collect();
     let plan = supply(&forecast, &states, &terms, &settings, progress)?;
     let now = forecast.rows.iter().map(|row| row.period).min().ok_or(SupplyError::Empty)?.plus(-1);
     let sold: BTreeSet<(&Sku, &Place)> = request.sales.rows.iter().map(|row| (&row.sku, &row.place)).collect();
-    let listed: BTreeSet<(&Sku, &Place)> = cells.iter().map(|(sku, place)| (sku, place)).collect();
+    let listed: BTreeSet<(&Sku, &Place)> = request.stock.iter().map(|row| (&row.sku, &row.place)).collect();
     let without_stock = sold.difference(&listed).count();
-    Ok(SupplyAnswer { plan, settings, now, half_life, without_history, without_stock })
+    Ok(SupplyAnswer { plan, settings, now, half_life, without_history, without_stock, set_aside })
 }
 
 struct Demanded {
@@ -132,37 +154,6 @@ struct Demanded {
     persistence: f64,
     half_life: Option<f64>,
     without_history: Vec<(Sku, Place)>,
-}
-
-/// Lists the cells in stock, each once and each a known item.
-fn cells(request: &SupplyRequest, items: &BTreeMap<&Sku, &ItemRow>) -> Result<Vec<(Sku, Place)>, SupplyError> {
-    let sold: BTreeSet<&Sku> = request.sales.rows.iter().map(|row| &row.sku).collect();
-    let forecast: BTreeSet<&Sku> =
-        request.forecast.iter().flat_map(|given| given.forecast.rows.iter().map(|row| &row.sku)).collect();
-    let mut cells = BTreeSet::new();
-    for row in &request.stock {
-        let unknown =
-            |missing| SupplyError::Unknown { sku: row.sku.clone(), place: row.place.clone(), table: "stock", missing };
-        if !items.is_empty() && !items.contains_key(&row.sku) {
-            return Err(unknown("items"));
-        }
-        if !sold.contains(&row.sku) && !forecast.contains(&row.sku) {
-            return Err(unknown(if request.forecast.is_some() { "forecast" } else { "sales" }));
-        }
-        if !cells.insert((row.sku.clone(), row.place.clone())) {
-            return Err(SupplyError::Twice { sku: row.sku.clone(), place: row.place.clone(), table: "stock" });
-        }
-    }
-    let elsewhere = request.deliveries.iter().find(|row| !cells.contains(&(row.sku.clone(), row.place.clone())));
-    match elsewhere {
-        None => Ok(cells.into_iter().collect()),
-        Some(row) => Err(SupplyError::Unknown {
-            sku: row.sku.clone(),
-            place: row.place.clone(),
-            table: "pipeline",
-            missing: "stock",
-        }),
-    }
 }
 
 /// Takes the forecast of the cells in stock, or estimates one.
@@ -215,12 +206,12 @@ fn estimated(
     estimate(&request.sales, cells, &group_of, &settings)
 }
 
-fn states(request: &SupplyRequest, planned: &BTreeSet<(Sku, Place)>) -> Vec<StockState> {
+fn states(stock: &[&StockRow], deliveries: &[&DeliveryRow], planned: &BTreeSet<(Sku, Place)>) -> Vec<StockState> {
     let mut pipelines: BTreeMap<(&Sku, &Place), Vec<(Period, Pieces)>> = BTreeMap::new();
-    for row in &request.deliveries {
+    for row in deliveries {
         pipelines.entry((&row.sku, &row.place)).or_default().push((row.arrives, Pieces(row.quantity)));
     }
-    let in_plan = request.stock.iter().filter(|row| planned.contains(&(row.sku.clone(), row.place.clone())));
+    let in_plan = stock.iter().filter(|row| planned.contains(&(row.sku.clone(), row.place.clone())));
     in_plan
         .map(|row| StockState {
             sku: row.sku.clone(),
@@ -232,7 +223,7 @@ fn states(request: &SupplyRequest, planned: &BTreeSet<(Sku, Place)>) -> Vec<Stoc
 }
 
 impl SupplyConfig {
-    fn terms(&self, sku: &Sku, place: &Place, item: Option<&&ItemRow>) -> CellTerms {
+    pub(crate) fn terms(&self, sku: &Sku, place: &Place, item: Option<&&ItemRow>) -> CellTerms {
         let stated = |value: fn(&ItemRow) -> Option<f64>| item.and_then(|item| value(item));
         CellTerms {
             sku: sku.clone(),

@@ -58,6 +58,8 @@ pub struct SupplySettings {
     pub capacity_by_place: BTreeMap<Place, i64>,
     /// Cost of moving a piece between two places of a region, in minor units; nothing for no transfers.
     pub transfer_cost: Option<f64>,
+    /// Cost of moving a piece between two places of a region, where it is not the usual one.
+    pub transfer_cost_between: BTreeMap<(Place, Place), f64>,
     /// Region of each place between whose places pieces can move; a place without one gives and takes nothing.
     pub regions: BTreeMap<Place, Place>,
     /// How suppliers deliver, where they are not listed by name.
@@ -99,6 +101,7 @@ impl Default for SupplySettings {
             capacity: None,
             capacity_by_place: BTreeMap::new(),
             transfer_cost: None,
+            transfer_cost_between: BTreeMap::new(),
             regions: BTreeMap::new(),
             reliability: Reliability::default(),
             reliability_by_supplier: BTreeMap::new(),
@@ -125,7 +128,8 @@ impl SupplySettings {
         for capacity in self.capacity.iter().chain(self.capacity_by_place.values()) {
             in_range("capacity", *capacity as f64, 0.0, f64::INFINITY, "0 or more pieces")?;
         }
-        for amount in self.transfer_cost.iter().chain(&self.budget).chain(&self.review_value) {
+        let ways = self.transfer_cost_between.values();
+        for amount in self.transfer_cost.iter().chain(ways).chain(&self.budget).chain(&self.review_value) {
             in_range("transfer_cost, budget or review_value", *amount, 0.0, 1e15, "an amount of 0 or more")?;
         }
         for reliability in self.reliability_by_supplier.values().chain([&self.reliability]) {

@@ -1,15 +1,17 @@
 //! Transfers: pieces that move between places of a region because they sell sooner there.
 //!
 //! A piece moves when what it is expected to earn at the place that runs out before an order can arrive exceeds what
-//! it would have earned where it lies, over that place's own cover, and the cost of moving it. Piece by piece, the
-//! best gain first: with concave expected sales no other set of as many pieces gains more within the item and region.
+//! it would have earned where it lies, over that place's own cover, and the cost of moving it. No other set of moves
+//! gains more within the item and region (`flow`).
 //! Moved pieces leave at the end of the period before the plan and can be sold from its first period on.
 
 use crate::Demand;
 use crate::SupplySettings;
 use crate::cells::{Cell, period_of};
+use crate::flow::{Exchange, Flow};
 use crate::limited::stockout_probability;
 use endcap_model::{Pieces, Place, Sku, Span, Transfer};
+use rayon::prelude::*;
 use std::collections::BTreeMap;
 
 /// Transfers and what they are expected to gain after their cost, in minor units.
@@ -22,8 +24,9 @@ pub(crate) struct Moves {
 /// One place of a region, as giver and as taker of one item.
 struct Side {
     cell: usize,
+    place: Place,
     underage: f64,
-    /// Pieces on hand that have not been given away.
+    /// Pieces on hand.
     on_hand: i64,
     /// Demand and stock until an order of now arrives.
     exposed: (Demand, f64),
@@ -38,9 +41,19 @@ pub(crate) fn transfer(cells: &mut [Cell], span: Span, settings: &SupplySettings
     if settings.lead_time_periods < 2 {
         return moves;
     }
-    for group in groups(cells, settings).into_values() {
-        let mut sides: Vec<Side> = group.into_iter().map(|cell| Side::new(cell, &cells[cell], settings)).collect();
-        for ((from, to), pieces) in best_moves(&mut sides, cost, &mut moves.gain) {
+    let groups: Vec<Vec<usize>> = groups(cells, settings).into_values().filter(|group| group.len() > 1).collect();
+    let flows: Vec<(Vec<Side>, Flow)> = groups
+        .par_iter()
+        .map(|group| {
+            let sides: Vec<Side> = group.iter().map(|&cell| Side::new(cell, &cells[cell], settings)).collect();
+            let flow = exchange(&sides, settings, cost);
+            (sides, flow)
+        })
+        .collect();
+    for (sides, flow) in flows {
+        moves.gain += flow.gain;
+        for ((from, to), pieces) in flow.moves {
+            let (from, to) = (sides[from].cell, sides[to].cell);
             cells[from].on_hand -= pieces;
             cells[to].on_hand += pieces;
             moves.transfers.push(Transfer {
@@ -65,23 +78,23 @@ fn groups(cells: &[Cell], settings: &SupplySettings) -> BTreeMap<(Sku, Place), V
     groups
 }
 
-fn best_moves(sides: &mut [Side], cost: f64, gain: &mut f64) -> BTreeMap<(usize, usize), i64> {
-    let mut moved: BTreeMap<(usize, usize), i64> = BTreeMap::new();
-    loop {
-        let from = (0..sides.len())
-            .filter(|&side| sides[side].on_hand > 0)
-            .min_by(|&a, &b| sides[a].loss().total_cmp(&sides[b].loss()));
-        let to = (0..sides.len()).max_by(|&a, &b| sides[a].gain().total_cmp(&sides[b].gain()));
-        let (Some(from), Some(to)) = (from, to) else { return moved };
-        let gained = sides[to].gain() - sides[from].loss() - cost;
-        if from == to || gained <= 0.0 {
-            return moved;
+fn exchange(sides: &[Side], settings: &SupplySettings, cost: f64) -> Flow {
+    let between = |from: usize, to: usize| {
+        if settings.transfer_cost_between.is_empty() {
+            return Some(cost);
         }
-        *gain += gained;
-        sides[from].shift(-1);
-        sides[to].shift(1);
-        *moved.entry((sides[from].cell, sides[to].cell)).or_default() += 1;
+        let stated = settings.transfer_cost_between.get(&(sides[from].place.clone(), sides[to].place.clone()));
+        Some(stated.copied().unwrap_or(cost))
+    };
+    let ways: Vec<Option<f64>> =
+        (0..sides.len()).flat_map(|from| (0..sides.len()).map(move |to| between(from, to))).collect();
+    Exchange {
+        places: sides.len(),
+        loss: |side: usize, given: i64| sides[side].loss(given),
+        gain: |side: usize, taken: i64| sides[side].gain(taken),
+        cost: |from: usize, to: usize| ways[from * sides.len() + to],
     }
+    .best()
 }
 
 impl Side {
@@ -94,6 +107,7 @@ impl Side {
         };
         Self {
             cell: at,
+            place: cell.terms.place.clone(),
             underage: cell.terms.underage_cost().max(0.0),
             on_hand: cell.on_hand,
             exposed: stand(exposed),
@@ -101,19 +115,16 @@ impl Side {
         }
     }
 
-    /// Earned by one more piece before an order can arrive.
-    fn gain(&self) -> f64 {
-        self.underage * stockout_probability(self.exposed.0, self.exposed.1)
+    /// Earned by one more piece before an order can arrive, after so many.
+    fn gain(&self, taken: i64) -> f64 {
+        self.underage * stockout_probability(self.exposed.0, self.exposed.1 + taken as f64)
     }
 
-    /// Earned here by the last piece over the cover, where it stays.
-    fn loss(&self) -> f64 {
-        self.underage * stockout_probability(self.covered.0, self.covered.1 - 1.0)
-    }
-
-    fn shift(&mut self, pieces: i64) {
-        self.on_hand += pieces;
-        self.exposed.1 += pieces as f64;
-        self.covered.1 += pieces as f64;
+    /// Earned here by the last piece over the cover, where it stays; infinite where there is none left to give.
+    fn loss(&self, given: i64) -> f64 {
+        if given >= self.on_hand {
+            return f64::INFINITY;
+        }
+        self.underage * stockout_probability(self.covered.0, self.covered.1 - (given + 1) as f64)
     }
 }

@@ -342,3 +342,126 @@ proptest! {
         prop_assert!(lost(on_hand + more) <= lost(on_hand));
     }
 }
+
+mod requests {
+    //! Tables as a retailer's systems keep them, with what goes wrong in them.
+
+    use super::*;
+    use endcap_supply::{
+        DeliveryRow, ItemRow, SalesHistory, SalesRow, StockRow, SupplyAnswer, SupplyConfig, SupplyRequest, answer,
+    };
+
+    const CONFIG: &str = "lead_time_periods = 2\nholding_cost = 0.1\nshortage_cost = 1";
+
+    fn request() -> SupplyRequest {
+        let sales = ["bread", "milk"].into_iter().flat_map(|sku| {
+            (0..60).map(move |day| SalesRow {
+                sku: sku.into(),
+                place: "north".into(),
+                period: Period(day),
+                units: f64::from(3 + day % 4),
+                in_stock: true,
+            })
+        });
+        let stock = |sku: &str, on_hand| StockRow { place: "north".into(), sku: sku.into(), on_hand };
+        SupplyRequest {
+            sales: SalesHistory { calendar: Calendar::Day, rows: sales.collect() },
+            stock: vec![stock("bread", 4), stock("milk", 4)],
+            deliveries: vec![],
+            items: vec![],
+            forecast: None,
+        }
+    }
+
+    fn item(sku: &str, case_pack: i64) -> ItemRow {
+        ItemRow {
+            sku: sku.into(),
+            case_pack: Some(case_pack),
+            minimum_order: None,
+            shelf_life: None,
+            supplier: None,
+            group: None,
+            unit_cost: None,
+            unit_margin: None,
+        }
+    }
+
+    fn answered(request: &SupplyRequest, config: &str) -> SupplyAnswer {
+        answer(request, &toml::from_str::<SupplyConfig>(config).unwrap(), &|_, _| ()).unwrap()
+    }
+
+    #[test]
+    fn what_is_wrong_with_one_item_is_said_and_the_others_are_ordered() {
+        type Change = fn(&mut SupplyRequest);
+        let cases: [(Change, &str, bool); 7] = [
+            (|request| request.stock[0].on_hand = -3, "stock on hand is -3 pieces", false),
+            (
+                |request| request.stock[0].sku = "ghost".into(),
+                "item ghost at place north is in the stock but not",
+                false,
+            ),
+            (|request| request.stock.push(request.stock[0].clone()), "is twice in the stock", true),
+            (
+                |request| request.items = vec![item("milk", 1)],
+                "item bread at place north is in the stock but not",
+                false,
+            ),
+            (|request| request.items = vec![item("milk", 1), item("bread", 0)], "case_pack is 0", false),
+            (
+                |request| {
+                    let (place, sku) = ("north".into(), "bread".into());
+                    request.deliveries.push(DeliveryRow { place, sku, arrives: Period(59), quantity: 5 });
+                },
+                "before the first period to plan",
+                true,
+            ),
+            (
+                |request| {
+                    let (place, sku) = ("south".into(), "bread".into());
+                    request.deliveries.push(DeliveryRow { place, sku, arrives: Period(61), quantity: 5 });
+                },
+                "item bread at place south is in the pipeline but not in the stock",
+                true,
+            ),
+        ];
+        for (change, expected, bread_is_planned) in cases {
+            let mut request = request();
+            change(&mut request);
+            let answer = answered(&request, CONFIG);
+            let reasons: Vec<String> = answer.set_aside.iter().map(ToString::to_string).collect();
+            assert!(reasons.iter().any(|reason| reason.contains(expected)), "{reasons:?} lack '{expected}'");
+            let ordered = |sku: &str| answer.plan.advice.iter().any(|advice| advice.sku == sku.into());
+            assert!(ordered("milk"), "{expected}");
+            assert_eq!(ordered("bread"), bread_is_planned, "{expected}");
+        }
+    }
+
+    #[test]
+    fn a_case_larger_than_the_shelf_and_a_missing_supplier_are_named() {
+        let mut request = request();
+        request.items = vec![item("milk", 1), item("bread", 50)];
+        let config = format!("{CONFIG}\n[capacities.places]\nnorth = 20\n[suppliers.dairy]\nlate = [0.2]");
+        let answer = answered(&request, &config);
+        let reasons: Vec<String> = answer.set_aside.iter().map(ToString::to_string).collect();
+        assert!(reasons[0].contains("smallest order is 50 pieces, but only 20 fit"), "{reasons:?}");
+        assert!(reasons[1].contains("item milk has no supplier"), "{reasons:?}");
+        assert!(answer.plan.orders.iter().all(|order| order.sku == "milk".into()));
+    }
+
+    #[test]
+    fn a_lead_time_of_nothing_or_of_ever_is_refused() {
+        for lead in ["0", "100000"] {
+            let config: SupplyConfig = toml::from_str(&CONFIG.replace("= 2", &format!("= {lead}"))).unwrap();
+            let refused = answer(&request(), &config, &|_, _| ()).unwrap_err().to_string();
+            assert!(refused.contains("expected 1 to 1000"), "{refused}");
+        }
+    }
+
+    #[test]
+    fn the_estimate_meets_the_demand_of_each_weekday() {
+        let answer = answered(&request(), CONFIG);
+        let sold: f64 = answer.plan.projection.rows.iter().skip(3).map(|row| row.sales + row.lost).sum();
+        let periods = answer.plan.projection.rows.len() as f64 - 3.0;
+        assert!((sold / periods - 4.5).abs() < 0.5, "{}", sold / periods);
+    }
+}

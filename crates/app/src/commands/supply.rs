@@ -7,8 +7,8 @@ use endcap_adapters::AdapterError;
 use endcap_adapters::tables::{Column, Table, read_table, read_toml, write_csv, write_parquet};
 use endcap_model::{Calendar, Forecast, ForecastRow, Period, Place, Sku, SupplyOrder};
 use endcap_supply::{
-    AlertKind, DeliveryRow, Demand, GivenForecast, ItemRow, SalesHistory, SalesRow, StockRow, SupplyAnswer,
-    SupplyConfig, SupplyRequest, SupplyTotals, answer, are_weeks,
+    Action, AlertKind, DeliveryRow, Demand, GivenForecast, Handling, ItemRow, LimitPrices, OrderAdvice, SalesHistory,
+    SalesRow, StockRow, SupplyAnswer, SupplyConfig, SupplyRequest, SupplyTotals, Urgency, answer, are_weeks,
 };
 use serde::Serialize;
 use std::path::{Path, PathBuf};
@@ -22,7 +22,7 @@ use std::path::{Path, PathBuf};
 /// lead_time_periods, holding_cost, shortage_cost and what docs/formats.md lists.
 #[derive(clap::Args)]
 #[command(
-    after_help = "Examples:\n  endcap supply --state shop/supply\n  endcap supply --state shop/supply --out orders --json\n\nWrites orders.csv, projection.parquet and transfers.csv."
+    after_help = "Examples:\n  endcap supply --state shop/supply\n  endcap supply --state shop/supply --out orders --json\n\nWrites orders.csv, projection.parquet, transfers.csv and levels.csv."
 )]
 pub struct Args {
     /// Folder with the tables and supply.toml.
@@ -52,6 +52,8 @@ struct Summary {
     half_life: Option<f64>,
     without_history: Vec<CellName>,
     cells_without_stock: usize,
+    set_aside: Vec<String>,
+    limit_prices: LimitPrices,
     alerts: Vec<AlertRow>,
     files: Vec<PathBuf>,
 }
@@ -70,6 +72,10 @@ struct AlertRow {
     period: String,
     units: f64,
     value: f64,
+    confidence: f64,
+    urgency: Urgency,
+    action: Action,
+    handling: Handling,
 }
 
 /// Runs the command.
@@ -256,7 +262,7 @@ fn write(out: &Path, answered: &SupplyAnswer, form: PeriodForm) -> anyhow::Resul
     let plan = &answered.plan;
     let orders: Vec<&SupplyOrder> = plan.orders_of(answered.now).collect();
     let text = |of: &dyn Fn(&SupplyOrder) -> String| Column::Text(orders.iter().map(|order| of(order)).collect());
-    let files = ["orders.csv", "projection.parquet", "transfers.csv"].map(|name| out.join(name));
+    let files = ["orders.csv", "projection.parquet", "transfers.csv", "levels.csv"].map(|name| out.join(name));
     let supplier = |order: &SupplyOrder| order.supplier.as_ref().map(ToString::to_string).unwrap_or_default();
     write_csv(
         &files[0],
@@ -285,7 +291,29 @@ fn write(out: &Path, answered: &SupplyAnswer, form: PeriodForm) -> anyhow::Resul
             ("quantity", Column::Whole(moves.iter().map(|one| one.quantity.0).collect())),
         ],
     )?;
+    write_levels(&files[3], &plan.advice)?;
     Ok(files.into())
+}
+
+/// Writes what each cell has and asks for, the order that saves most first.
+fn write_levels(file: &Path, advice: &[OrderAdvice]) -> Result<(), AdapterError> {
+    let mut rows: Vec<&OrderAdvice> = advice.iter().collect();
+    rows.sort_by(|a, b| b.saves.total_cmp(&a.saves).then_with(|| (&a.sku, &a.place).cmp(&(&b.sku, &b.place))));
+    let number = |of: fn(&OrderAdvice) -> f64| Column::Number(rows.iter().map(|row| of(row)).collect());
+    write_csv(
+        file,
+        &[
+            ("place_id", Column::Text(rows.iter().map(|row| row.place.to_string()).collect())),
+            ("unit_id", Column::Text(rows.iter().map(|row| row.sku.to_string()).collect())),
+            ("position", number(|row| row.position)),
+            ("safety_stock", number(|row| row.safety_stock)),
+            ("reorder_point", number(|row| row.reorder_point)),
+            ("order_up_to", number(|row| row.order_up_to)),
+            ("wished", Column::Whole(rows.iter().map(|row| row.wished.0).collect())),
+            ("quantity", Column::Whole(rows.iter().map(|row| row.quantity.0).collect())),
+            ("saves", number(|row| row.saves)),
+        ],
+    )
 }
 
 fn summary(answered: SupplyAnswer, form: PeriodForm, files: Vec<PathBuf>) -> Summary {
@@ -296,6 +324,10 @@ fn summary(answered: SupplyAnswer, form: PeriodForm, files: Vec<PathBuf>) -> Sum
         period: form.write(alert.period),
         units: alert.units,
         value: alert.value,
+        confidence: alert.confidence,
+        urgency: alert.urgency,
+        action: alert.action,
+        handling: alert.handling,
     };
     Summary {
         order_period: form.write(answered.now),
@@ -310,6 +342,8 @@ fn summary(answered: SupplyAnswer, form: PeriodForm, files: Vec<PathBuf>) -> Sum
             .map(|(unit_id, place_id)| CellName { unit_id, place_id })
             .collect(),
         cells_without_stock: answered.without_stock,
+        set_aside: answered.set_aside.iter().map(ToString::to_string).collect(),
+        limit_prices: answered.plan.limit_prices,
         alerts: answered.plan.alerts.into_iter().map(alert).collect(),
         files,
     }
@@ -340,12 +374,17 @@ fn show(summary: &Summary) -> String {
             summary.cells_without_stock
         );
     }
+    if !summary.set_aside.is_empty() {
+        let shown: Vec<&str> = summary.set_aside.iter().take(SHOWN).map(String::as_str).collect();
+        text += &format!("{} set aside, the rest was planned:\n  {}\n", summary.set_aside.len(), shown.join("\n  "));
+    }
     if !summary.alerts.is_empty() {
-        let mut alerts = table(&["Item", "Place", "Alert", "When", "Pieces", "Cost"]);
+        let mut alerts = table(&["Item", "Place", "Alert", "When", "Pieces", "Cost", "For"]);
         for alert in summary.alerts.iter().take(SHOWN) {
             let (units, value) = (format!("{:.1}", alert.units), format!("{:.1}", alert.value));
             let (item, place) = (alert.unit_id.to_string(), alert.place_id.to_string());
-            alerts.add_row([item, place, alert.kind.to_string(), alert.period.clone(), units, value]);
+            let (kind, handling) = (alert.kind.to_string(), alert.handling.to_string());
+            alerts.add_row([item, place, kind, alert.period.clone(), units, value, handling]);
         }
         text += &format!("{} alerts, the costliest first:\n{alerts}\n", summary.alerts.len());
     }
