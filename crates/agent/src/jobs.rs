@@ -6,16 +6,18 @@ use crate::ports::{Artifacts, FactStore, PortError};
 use crate::sense::Facts;
 use crate::step::Job;
 use crate::stress::{self, Trial};
+use endcap_demand::coefficients::{self, Applied, Store};
+use endcap_demand::overrides::{self, Log, Overridden, OverrideRefusal, override_alike, override_forecast};
 use endcap_demand::{Backtest, BacktestSettings, DemandError, FitSettings, Fitted};
 use endcap_ingest::{Readiness, ReadinessVerdict};
 use endcap_model::{
-    ContentHash, Event, Forecast, PanelError, Plan, PlanId, Policy, Projection, Scenario, SnapshotId, canonical_json,
-    hash_bytes, hash_json,
+    ContentHash, Event, Forecast, ForecastRow, LiftModel, PanelError, Plan, PlanId, Policy, Projection, Scenario,
+    SnapshotId, canonical_json, hash_bytes, hash_json,
 };
 use endcap_plan::PlanError;
 use endcap_supply::SupplyError;
-use serde::Serialize;
 use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -31,6 +33,9 @@ pub enum JobError {
     /// Estimation or forecasting failed.
     #[error("demand could not be estimated or forecast")]
     Demand(#[from] DemandError),
+    /// A planner's override cannot be applied.
+    #[error("an override cannot be applied: `endcap override list` shows it, `endcap override withdraw` takes it back")]
+    Override(#[from] OverrideRefusal),
     /// Planning failed.
     #[error("no plan could be made")]
     Plan(#[from] PlanError),
@@ -53,9 +58,29 @@ pub enum JobError {
     },
 }
 
+/// What people know better than the data; part of the input of every job that reads it.
+#[derive(Clone, Debug, Default)]
+pub struct Judgement {
+    /// Effects that are edited.
+    pub edits: Store,
+    /// Forecasts that are overridden.
+    pub overrides: Log,
+}
+
+/// A forecast that planners changed, beside what the model said.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Changed {
+    /// The overrides, with what each came to.
+    pub overrides: Vec<Overridden>,
+    /// The model's figures of the cells that were changed.
+    pub model: Vec<ForecastRow>,
+}
+
 /// What jobs are done with, beside their input.
 #[derive(Clone, Debug)]
 pub struct Settings {
+    /// What people know better than the data.
+    pub judgement: Judgement,
     /// Seed of everything random outside the twin.
     pub seed: u64,
     /// Version of the code, part of every result's name.
@@ -120,6 +145,7 @@ impl<'a> Bench<'a> {
             Job::Check { snapshot } => self.check(snapshot)?,
             Job::Fit { snapshot } => self.fit(snapshot)?,
             Job::Backtest { snapshot } => self.backtest(snapshot)?,
+            Job::Adjust { estimates } => self.adjust(estimates)?,
             Job::Forecast { snapshot, model } => self.forecast_baseline(snapshot, model)?,
             Job::Project { snapshot, forecast } => self.project(snapshot, forecast)?,
             Job::Solve { snapshot, model, forecast } => self.solve(snapshot, model, forecast)?,
@@ -140,10 +166,15 @@ impl<'a> Bench<'a> {
     /// Names a job by everything that its result depends on.
     fn key(&self, job: &Job) -> ContentHash {
         let terms = match job {
-            Job::Check { .. } | Job::Fit { .. } | Job::Backtest { .. } => None,
+            Job::Check { .. } | Job::Fit { .. } | Job::Backtest { .. } | Job::Adjust { .. } => None,
             _ => Some((hash_json(self.scenario), hash_json(self.policy), self.search())),
         };
-        hash_json(&(job, terms, self.settings.seed, &self.settings.code_version))
+        let judgement = match job {
+            Job::Adjust { .. } => Some(hash_json(&self.settings.judgement.edits.entries())),
+            Job::Forecast { .. } => Some(self.overrides_hash()),
+            _ => None,
+        };
+        hash_json(&(job, terms, judgement, self.settings.seed, &self.settings.code_version))
     }
 
     /// Returns the facts of a snapshot.
@@ -183,6 +214,32 @@ impl<'a> Bench<'a> {
         let fitted = Arc::new(self.need::<Fitted>(&model_name(model))?);
         self.fitted.insert(model.clone(), fitted.clone());
         Ok(fitted)
+    }
+
+    /// Lists every edit beside the estimates that it is for.
+    ///
+    /// # Errors
+    /// [`JobError`] when the estimates are not there.
+    pub fn edits(&mut self, estimates: &ContentHash) -> Result<Vec<Applied>, JobError> {
+        let estimated = self.fitted(estimates)?;
+        let judged = coefficients::day_of(&estimated.lift);
+        Ok(judged.map_or_else(Vec::new, |day| self.settings.judgement.edits.apply(&estimated.lift, day).1))
+    }
+
+    /// Returns what planners changed of a baseline forecast.
+    ///
+    /// # Errors
+    /// [`JobError`] when the forecast is not there.
+    pub fn overridden(&self, forecast: &ContentHash) -> Result<Changed, JobError> {
+        self.need(&changed_name(forecast))
+    }
+
+    /// Returns what planners changed of the forecast of demand under a plan.
+    ///
+    /// # Errors
+    /// [`JobError`] when it is not there.
+    pub fn planned_overrides(&self, plan: &PlanId) -> Result<Changed, JobError> {
+        self.need(&plan_name(plan, "overridden"))
     }
 
     /// Returns a baseline forecast.
@@ -286,11 +343,42 @@ impl<'a> Bench<'a> {
         Ok(Event::Backtested { backtest: hash_json(&backtest) })
     }
 
+    fn adjust(&mut self, estimates: &ContentHash) -> Result<Event, JobError> {
+        let estimated = self.fitted(estimates)?;
+        let edits = &self.settings.judgement.edits;
+        let day = coefficients::day_of(&estimated.lift);
+        let in_force: Vec<u32> =
+            day.map_or_else(Vec::new, |day| edits.in_force(day).into_iter().map(|edit| edit.id).collect());
+        let (Some(day), false) = (day, in_force.is_empty()) else {
+            return Ok(Event::Adjusted { model: estimates.clone(), edits: vec![] });
+        };
+        let (used, _) = edits.apply_to_fitted(&estimated, day);
+        let model = self.save_hashed(model_name, &used)?;
+        self.fitted.insert(model.clone(), Arc::new(used));
+        Ok(Event::Adjusted { model, edits: in_force })
+    }
+
+    /// What a forecast depends on beside model and facts: every line of the log of overrides.
+    fn overrides_hash(&self) -> ContentHash {
+        hash_json(&self.settings.judgement.overrides.entries())
+    }
+
+    /// The overrides in force on the day on which the forecast begins, of which some cell is forecast.
+    fn overrides(&self, lift: &LiftModel, forecast: &Forecast) -> Vec<overrides::Override> {
+        let Some(day) = coefficients::day_of(lift) else { return vec![] };
+        let mut in_force = self.settings.judgement.overrides.in_force(day);
+        in_force.retain(|planned| planned.calendar == forecast.calendar && overrides::meets(forecast, planned));
+        in_force
+    }
+
     fn forecast_baseline(&mut self, snapshot: &SnapshotId, model: &ContentHash) -> Result<Event, JobError> {
         let (facts, fitted) = (self.facts(snapshot)?, self.fitted(model)?);
         (self.progress)("forecast", 0, 1);
-        let forecast = plan::forecast(&facts, &fitted, self.scenario, &[])?;
+        let model_forecast = plan::forecast(&facts, &fitted, self.scenario, &[])?;
+        let overrides = self.overrides(&fitted.lift, &model_forecast);
+        let (forecast, told) = override_forecast(&model_forecast, &overrides)?;
         let hash = self.save_hashed(|hash| format!("forecasts/{}.json", hash.short()), &forecast)?;
+        self.save(&changed_name(&hash), &Changed::of(told, model_forecast, &forecast))?;
         self.forecasts.insert(hash.clone(), Arc::new(forecast));
         (self.progress)("forecast", 1, 1);
         Ok(Event::Forecast { forecast: hash })
@@ -309,7 +397,7 @@ impl<'a> Bench<'a> {
     fn solve(&mut self, snapshot: &SnapshotId, model: &ContentHash, forecast: &ContentHash) -> Result<Event, JobError> {
         let (facts, fitted, baseline) = (self.facts(snapshot)?, self.fitted(model)?, self.forecast(forecast)?);
         (self.progress)("plan", 0, 1);
-        let id = self.plan_id(snapshot, model);
+        let id = self.plan_id(snapshot, model, forecast);
         let draft = match plan::draft(&facts, &fitted.lift, &baseline, self.scenario, &self.settings.solve)? {
             Ok(proposal) => Draft {
                 id: id.clone(),
@@ -333,9 +421,11 @@ impl<'a> Bench<'a> {
     }
 
     /// A plan is named by everything it was made from.
-    fn plan_id(&self, snapshot: &SnapshotId, model: &ContentHash) -> PlanId {
+    fn plan_id(&self, snapshot: &SnapshotId, model: &ContentHash, forecast: &ContentHash) -> PlanId {
         let terms = (hash_json(self.scenario), hash_json(self.policy), self.search());
-        PlanId::new(hash_json(&(snapshot, model, terms, self.settings.seed, &self.settings.code_version)).short())
+        PlanId::new(
+            hash_json(&(snapshot, model, forecast, terms, self.settings.seed, &self.settings.code_version)).short(),
+        )
     }
 
     fn draft(&mut self, plan: &PlanId) -> Result<Arc<Draft>, JobError> {
@@ -351,13 +441,16 @@ impl<'a> Bench<'a> {
         let draft = self.draft(id)?;
         let (facts, fitted) = (self.facts(&draft.snapshot)?, self.fitted(&draft.model)?);
         let baseline = self.forecast(&draft.forecast)?;
-        let planned = plan::forecast(&facts, &fitted, self.scenario, &draft.proposal.offers)?;
+        let model_forecast = plan::forecast(&facts, &fitted, self.scenario, &draft.proposal.offers)?;
+        let (planned, told) = override_alike(&model_forecast, &self.overridden(&draft.forecast)?.overrides)?;
+        let changed = Changed::of(told, model_forecast, &planned);
         let progress = self.progress;
         let supplied = plan::supply(&facts, &planned, &baseline, self.scenario, self.settings.seed, &|done, all| {
             progress("supply orders", done, all)
         })?;
         let plan = draft.with_supply(&planned, &supplied, self.scenario);
         self.save(&plan_name(id, "forecast"), &planned)?;
+        self.save(&plan_name(id, "overridden"), &changed)?;
         self.save(&plan_name(id, "projection"), &supplied.projection)?;
         self.save(&plan_name(id, "plan"), &plan)?;
         let event = Event::Supplied { plan: id.clone(), orders: plan.orders.len(), transfers: plan.transfers.len() };
@@ -421,6 +514,18 @@ impl<'a> Bench<'a> {
     fn need<T: DeserializeOwned>(&self, name: &str) -> Result<T, JobError> {
         self.load(name)?.ok_or_else(|| JobError::Missing(name.to_owned()))
     }
+}
+
+impl Changed {
+    /// Keeps what the model said of the cells that overrides changed.
+    fn of(overrides: Vec<Overridden>, model: Forecast, changed: &Forecast) -> Self {
+        let differ = model.rows.into_iter().zip(&changed.rows).filter(|(before, after)| before != *after);
+        Self { overrides, model: differ.map(|(before, _)| before).collect() }
+    }
+}
+
+fn changed_name(forecast: &ContentHash) -> String {
+    format!("forecasts/{}-overridden.json", forecast.short())
 }
 
 fn model_name(model: &ContentHash) -> String {

@@ -6,6 +6,7 @@ use crate::jobs::JobError;
 use crate::plan;
 use crate::sense::Facts;
 use endcap_demand::Fitted;
+use endcap_demand::overrides::{Overridden, override_alike};
 use endcap_model::{Forecast, Offer, Period, Pieces, Place, Plan, PlanId, Projection, Scenario, Sku, Span, StockState};
 use endcap_plan::{PlanInput, Replanned, Revision, replan, solve};
 use std::collections::BTreeMap;
@@ -17,8 +18,10 @@ pub struct Season<'a> {
     pub facts: &'a Facts,
     /// The lift model.
     pub fitted: &'a Fitted,
-    /// Demand without promotions, from the first period after the facts.
+    /// Demand without promotions, from the first period after the facts, as planners changed it.
     pub baseline: &'a Forecast,
+    /// What they changed of it.
+    pub overrides: &'a [Overridden],
     /// Limits and assumptions; what changes cost and which periods are frozen.
     pub scenario: &'a Scenario,
     /// The plan in force.
@@ -65,7 +68,8 @@ impl Season<'_> {
     ) -> Result<Plan, JobError> {
         let before = self.in_force.offers.iter().filter(|offer| offer.span.start < self.rest.start);
         let offers: Vec<Offer> = before.chain(&revision.proposal.offers).cloned().collect();
-        let planned = plan::forecast(self.facts, self.fitted, self.scenario, &offers)?;
+        let model_forecast = plan::forecast(self.facts, self.fitted, self.scenario, &offers)?;
+        let (planned, _) = override_alike(&model_forecast, self.overrides)?;
         let mut supplied = plan::supply(self.facts, &planned, self.baseline, self.scenario, seed, progress)?;
         // An order is placed at the end of a period, so that those of the last one before the rest can still change.
         supplied.orders.retain(|order| order.order_period.plus(1) >= self.rest.start);

@@ -1,5 +1,6 @@
 //! Sense: what the facts say now, in the shapes that estimation and planning read.
 
+use endcap_demand::{Cost, Economics};
 use endcap_ingest::Readiness;
 use endcap_model::{
     Calendar, Control, Depth, Item, Offer, Panel, PanelColumns, PanelError, Period, Place, Scenario, Sku, Span,
@@ -70,6 +71,32 @@ impl Facts {
             }
         };
         self.panel.skus().iter().map(|entry| (entry.sku.clone(), of(entry))).collect()
+    }
+
+    /// Returns the money in which past promotions of every item are counted, in minor units. Where sales carry no price of
+    /// their own, prices are shares of the list price.
+    pub fn promotion_economics(&self, scenario: Option<&Scenario>) -> BTreeMap<Sku, Economics> {
+        let assumed = scenario.map(|scenario| self.economics(scenario)).unwrap_or_default();
+        let columns = self.panel.columns();
+        let of = |(sku, entry): (usize, &endcap_model::SkuEntry)| {
+            let item = self.items.get(&entry.sku);
+            let shares = self.panel.rows_of(sku).all(|row| columns.base_price[row] == 1.0);
+            let stated = item.and_then(|item| item.list_price).map(|price| price.minor);
+            let list_price = stated.or_else(|| assumed.get(&entry.sku).map(|terms| terms.list_price));
+            let cost = match item.and_then(|item| item.unit_cost) {
+                Some(cost) => Cost::Piece(cost.minor as f64),
+                None => assumed.get(&entry.sku).map_or(Cost::Unknown, |terms| {
+                    Cost::MarginRate(1.0 - terms.unit_cost as f64 / (terms.list_price as f64).max(1.0))
+                }),
+            };
+            let economics = match list_price {
+                Some(price) if shares => Economics { scale: price as f64, cost },
+                None if shares => Economics { scale: 1.0, cost: Cost::Unknown },
+                _ => Economics { scale: 1.0, cost },
+            };
+            (entry.sku.clone(), economics)
+        };
+        self.panel.skus().iter().enumerate().map(of).collect()
     }
 
     /// Returns what each series is to be forecast at: every period of the span, at list price, or at the price and

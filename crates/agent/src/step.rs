@@ -10,7 +10,10 @@ use serde::{Deserialize, Serialize};
 pub struct State {
     /// Facts that the loop works on.
     pub snapshot: Option<SnapshotId>,
-    /// Lift model of these facts.
+    /// What these facts say of effects.
+    #[serde(default)]
+    pub estimates: Option<ContentHash>,
+    /// Lift model to use: the estimates with what people know better.
     pub model: Option<ContentHash>,
     /// Baseline forecast under this model.
     pub forecast: Option<ContentHash>,
@@ -42,6 +45,11 @@ pub enum Job {
     Backtest {
         /// The facts.
         snapshot: SnapshotId,
+    },
+    /// Put what people know better in the place of estimates.
+    Adjust {
+        /// The estimates.
+        estimates: ContentHash,
     },
     /// Forecast demand without promotions.
     Forecast {
@@ -122,12 +130,17 @@ pub fn step(mut state: State, event: &Event) -> (State, Vec<Effect>) {
             stop("no category can be estimated from; `endcap check` says what is missing")
         }
         Event::Checked { .. } => on_snapshot(&state, |snapshot| Job::Fit { snapshot }),
-        Event::Fitted { model } if state.model.as_ref() == Some(model) => vec![],
+        Event::Fitted { model } if state.estimates.as_ref() == Some(model) => vec![],
         Event::Fitted { model } => {
-            state.model = Some(model.clone());
+            state.estimates = Some(model.clone());
             on_snapshot(&state, |snapshot| Job::Backtest { snapshot })
         }
-        Event::Backtested { .. } => forecast(&state),
+        Event::Backtested { .. } => adjust(&state),
+        Event::Adjusted { model, .. } if state.model.as_ref() == Some(model) => vec![],
+        Event::Adjusted { model, .. } => {
+            state.model = Some(model.clone());
+            forecast(&state)
+        }
         Event::Forecast { forecast } if state.forecast.as_ref() == Some(forecast) => vec![],
         Event::Forecast { forecast } => {
             state.forecast = Some(forecast.clone());
@@ -167,6 +180,10 @@ fn stop(reason: &str) -> Vec<Effect> {
 
 fn on_snapshot(state: &State, job: impl FnOnce(SnapshotId) -> Job) -> Vec<Effect> {
     state.snapshot.clone().map(|snapshot| run(job(snapshot))).unwrap_or_default()
+}
+
+fn adjust(state: &State) -> Vec<Effect> {
+    state.estimates.clone().map(|estimates| run(Job::Adjust { estimates })).unwrap_or_default()
 }
 
 fn forecast(state: &State) -> Vec<Effect> {
@@ -211,6 +228,7 @@ mod tests {
             Event::Checked { ready: 1, not_ready: 0 },
             Event::Fitted { model: hash_bytes(b"m") },
             Event::Backtested { backtest: hash_bytes(b"b") },
+            Event::Adjusted { model: hash_bytes(b"m"), edits: vec![] },
             Event::Forecast { forecast: hash_bytes(b"f") },
             Event::Projected { projection: hash_bytes(b"x") },
             Event::Planned { plan: plan.clone(), value: 1, bound: 1 },

@@ -1,9 +1,12 @@
 //! The loop from facts to a published plan, on a small made-up shop and ports in memory.
 
-use endcap_agent::jobs::{Bench, JobError, Settings};
+use endcap_agent::jobs::{Bench, JobError, Judgement, Settings};
 use endcap_agent::ports::{Artifacts, Connector, FactStore, Journal, PortError};
 use endcap_agent::run::{Ended, RunError, run};
 use endcap_agent::step::State;
+use endcap_demand::Fitted;
+use endcap_demand::coefficients::{Draft, Target};
+use endcap_demand::overrides::{Change, Proposed};
 use endcap_govern::Approved;
 use endcap_model::*;
 use std::cell::{Cell, RefCell};
@@ -173,9 +176,14 @@ struct Went {
 }
 
 fn go(memory: &Memory, scenario: &Scenario, policy: &Policy) -> Went {
+    go_knowing(memory, scenario, policy, Judgement::default())
+}
+
+fn go_knowing(memory: &Memory, scenario: &Scenario, policy: &Policy, judgement: Judgement) -> Went {
     let steps = std::sync::Mutex::new(Vec::new());
     let progress = |step: &str, _: usize, _: usize| steps.lock().unwrap().push(step.to_owned());
-    let settings = Settings { seed: 1, code_version: "test".into(), solve: endcap_plan::solve::Settings::default() };
+    let settings =
+        Settings { judgement, seed: 1, code_version: "test".into(), solve: endcap_plan::solve::Settings::default() };
     let mut bench = Bench::new(&Shop, memory, scenario, policy, &settings, &progress);
     let (mut journal, mut recorder) = (Log::default(), Recorder::default());
     let first = Event::Ingested { snapshot: "facts".into(), rows_read: 2016, rows_set_aside: 0 };
@@ -214,6 +222,100 @@ fn a_second_run_does_no_job_again_and_gives_the_same_plan() {
     assert_eq!(again.ended.unwrap().1, Ended::Done);
     assert_eq!(again.steps, Vec::<String>::new());
     assert_eq!(plan_of(&memory), first);
+}
+
+/// The estimates that a run kept.
+fn estimates(memory: &Memory, went: &Went) -> Fitted {
+    let fitted = went.journal.iter().find_map(|event| match event {
+        Event::Fitted { model } => Some(format!("models/{}.json", model.short())),
+        _ => None,
+    });
+    serde_json::from_slice(&memory.kept.borrow()[&fitted.expect("a model was fitted")]).unwrap()
+}
+
+/// An edit that sets the elasticity of every item of a group, made, approved and used until these days.
+fn edited(estimated: &Fitted, group: &str, value: f64, expires: &str) -> Judgement {
+    let mut judgement = Judgement::default();
+    let draft = Draft {
+        effect: EffectKind::OwnPrice,
+        target: Target::Group(group.into()),
+        value,
+        lo95: value - 0.2,
+        hi95: value + 0.2,
+        reason: "test of January".into(),
+        author: "Ada".into(),
+        made: "2024-01-31".parse().unwrap(),
+        expires: expires.parse().unwrap(),
+        version: String::new(),
+    };
+    judgement.edits.propose(draft, &estimated.lift).unwrap();
+    judgement.edits.approve(1, "Grace", "2024-01-31".parse().unwrap()).unwrap();
+    judgement
+}
+
+#[test]
+fn an_edit_in_force_changes_the_plan_and_nothing_is_fitted_again() {
+    let memory = Memory::new();
+    let first = go(&memory, &scenario(), &policy());
+    let before = plan_of(&memory);
+    let estimated = estimates(&memory, &first);
+    let on = estimated.lift.calendar.start_date(estimated.lift.span.end).unwrap();
+    let judgement = edited(&estimated, "tea", -0.2, &on.tomorrow().unwrap().to_string());
+    let again = go_knowing(&memory, &scenario(), &policy(), judgement.clone());
+    assert!(again.ended.is_ok());
+    assert!(!again.steps.iter().any(|step| step == "fit" || step == "backtest"), "{:?}", again.steps);
+    let adjusted = again.journal.iter().find_map(|event| match event {
+        Event::Adjusted { edits, .. } => Some(edits.clone()),
+        _ => None,
+    });
+    assert_eq!(adjusted, Some(vec![1]));
+    let (Some(old), Some(new)) = (first.published.first(), again.published.first()) else { panic!("no plan went out") };
+    assert_ne!(old, new);
+    let tea =
+        |offers: &[Offer]| offers.iter().filter(|o| ["item 0", "item 1", "item 2"].contains(&o.sku.as_str())).count();
+    let after: Plan = serde_json::from_slice(&memory.kept.borrow()[&format!("plans/{new}/plan.json")]).unwrap();
+    assert!(tea(&before.offers) > 0 && tea(&after.offers) == 0, "tea no longer answers to price");
+    let third = go_knowing(&memory, &scenario(), &policy(), judgement);
+    assert_eq!((third.published.first(), third.steps), (Some(new), vec![]), "the same edits are not computed twice");
+}
+
+#[test]
+fn an_edit_whose_day_has_come_changes_nothing() {
+    let memory = Memory::new();
+    let first = go(&memory, &scenario(), &policy());
+    let estimated = estimates(&memory, &first);
+    let on = estimated.lift.calendar.start_date(estimated.lift.span.end).unwrap();
+    let again = go_knowing(&memory, &scenario(), &policy(), edited(&estimated, "tea", -0.2, &on.to_string()));
+    assert_eq!(again.published, first.published);
+    assert_eq!(again.steps, Vec::<String>::new());
+}
+
+#[test]
+fn an_override_flows_into_forecast_plan_and_orders() {
+    let memory = Memory::new();
+    let first = go(&memory, &scenario(), &policy());
+    let (estimated, before) = (estimates(&memory, &first), plan_of(&memory));
+    let mut judgement = Judgement::default();
+    let proposed = Proposed {
+        sku: "item 4".into(),
+        place: None,
+        span: before.span,
+        change: Change::Factor(3.0),
+        reason: "a fair next door".into(),
+        author: "Ada".into(),
+        made: "2024-01-31".parse().unwrap(),
+        expires: "2025-01-31".parse().unwrap(),
+    };
+    judgement.overrides.add(proposed, &estimated.lift).unwrap();
+    let again = go_knowing(&memory, &scenario(), &policy(), judgement);
+    let new = again.published.first().expect("a plan went out");
+    assert_ne!(Some(new), first.published.first());
+    let after: Plan = serde_json::from_slice(&memory.kept.borrow()[&format!("plans/{new}/plan.json")]).unwrap();
+    let ordered = |plan: &Plan| -> i64 {
+        plan.orders.iter().filter(|order| order.sku.as_str() == "item 4").map(|order| order.quantity.0).sum()
+    };
+    assert!(ordered(&after) > 2 * ordered(&before), "{} {}", ordered(&after), ordered(&before));
+    assert!(!again.steps.iter().any(|step| step == "fit"));
 }
 
 #[test]

@@ -1,13 +1,17 @@
 //! The columns of the tables that plans leave behind; `docs/formats.md` lists them.
 
 use endcap_adapters::tables::Column;
+use endcap_agent::jobs::Changed;
 use endcap_model::{Forecast, ForecastRow, Outcome, Projection, ProjectionRow};
+use std::collections::BTreeMap;
 
 type Columns = Vec<(&'static str, Column)>;
 
-/// `forecast.parquet`.
-pub fn forecast(forecast: &Forecast) -> Columns {
+/// `forecast.parquet`: what planners expect, and beside it what the model said.
+pub fn forecast(forecast: &Forecast, overridden: &Changed) -> Columns {
     let rows = &forecast.rows;
+    let key = |row: &ForecastRow| (row.sku.clone(), row.place.clone(), row.period);
+    let model: BTreeMap<_, f64> = overridden.model.iter().map(|row| (key(row), row.mean)).collect();
     let number = |of: &dyn Fn(&ForecastRow) -> f64| Column::Number(rows.iter().map(of).collect());
     vec![
         ("unit_id", Column::Text(rows.iter().map(|row| row.sku.to_string()).collect())),
@@ -18,6 +22,7 @@ pub fn forecast(forecast: &Forecast) -> Columns {
         ("q05", number(&|row| row.quantiles[0])),
         ("q50", number(&|row| row.quantiles[1])),
         ("q95", number(&|row| row.quantiles[2])),
+        ("model_mean", number(&|row| model.get(&key(row)).copied().unwrap_or(row.mean))),
     ]
 }
 

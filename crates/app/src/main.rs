@@ -4,6 +4,7 @@ mod columns;
 mod commands;
 mod console;
 mod example;
+mod judgement;
 mod project;
 mod report;
 mod report_input;
@@ -41,6 +42,8 @@ enum Command {
     Backtest(commands::backtest::Args),
     Test(commands::test::Args),
     Coefficients(commands::coefficients::Args),
+    Override(commands::overrides::Args),
+    Analyse(commands::analyse::Args),
     Plan(commands::plan::Args),
     Compare(commands::compare::Args),
     Replan(commands::replan::Args),
@@ -67,6 +70,8 @@ fn main() -> ExitCode {
         Command::Backtest(args) => commands::backtest::run(args, &console),
         Command::Test(args) => commands::test::run(args, &console),
         Command::Coefficients(args) => commands::coefficients::run(args, &console),
+        Command::Override(args) => commands::overrides::run(args, &console),
+        Command::Analyse(args) => commands::analyse::run(args, &console),
         Command::Plan(args) => commands::plan::run(args, &console),
         Command::Compare(args) => commands::compare::run(args, &console),
         Command::Replan(args) => commands::replan::run(args, &console),

@@ -1,6 +1,7 @@
 //! Runs the loop over a project's folder and leaves behind what people and other systems pick up.
 
 use crate::console::{Console, Steps};
+use crate::judgement;
 use crate::report::{self, ReportInput};
 use crate::report_input::Shown;
 use anyhow::{Context, bail};
@@ -11,10 +12,11 @@ use endcap_adapters::journal::SqliteJournal;
 use endcap_adapters::project::Project;
 use endcap_adapters::tables;
 use endcap_agent::digest::{Digest, digest};
-use endcap_agent::jobs::{Bench, Settings};
+use endcap_agent::jobs::{Bench, Changed, Settings};
 use endcap_agent::run::{Ended, run};
 use endcap_agent::step::{Job, State};
 use endcap_agent::stress::Trial;
+use endcap_demand::coefficients::{self, Applied};
 use endcap_model::{Event, Forecast, Plan, PlanId, Policy, Projection, Scenario};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -36,6 +38,10 @@ pub struct Made {
     pub plan: Arc<Plan>,
     /// The plan in a few figures.
     pub digest: Digest,
+    /// Numbers of the edits that it uses.
+    pub edits: Vec<u32>,
+    /// Numbers of the overrides that it uses.
+    pub overrides: Vec<u32>,
     /// What the simulated worlds said.
     pub trial: Trial,
     /// Folder with the plan's files.
@@ -74,7 +80,12 @@ impl Run<'_> {
         }
         let store = Store::open(self.folder)?;
         let artifacts = Folder::new(self.folder);
-        let settings = Settings { seed: self.seed, code_version: CODE_VERSION.to_owned(), solve: self.solve.clone() };
+        let settings = Settings {
+            judgement: judgement::read(self.folder)?,
+            seed: self.seed,
+            code_version: CODE_VERSION.to_owned(),
+            solve: self.solve.clone(),
+        };
         let steps = Steps::new(console);
         let progress = |step: &str, done: usize, all: usize| steps.at(step, done, all);
         let mut bench = Bench::new(&store, &artifacts, &scenario, &policy, &settings, &progress);
@@ -104,9 +115,11 @@ impl Run<'_> {
         let (facts, fitted, baseline) = (bench.facts(snapshot)?, bench.fitted(model)?, bench.forecast(baseline)?);
         let (plan, trial) = (bench.plan(id)?, bench.trial(id)?);
         let (planned, projection) = (bench.planned_forecast(id)?, bench.projection(id)?);
+        let edits = state.estimates.as_ref().map_or_else(|| Ok(vec![]), |estimates| bench.edits(estimates))?;
+        let overridden = bench.planned_overrides(id)?;
         let digest = digest(&plan, &projection, &facts.regions);
         let folder = self.plan_folder(id);
-        export(&folder, &plan, &planned, &projection, &trial)?;
+        export(&folder, &plan, (&planned, &overridden), &projection, &trial)?;
         let readiness = bench.readiness(snapshot)?;
         let backtest = bench.backtest_of(snapshot)?;
         let counts = store.snapshot(snapshot)?;
@@ -125,6 +138,8 @@ impl Run<'_> {
             policy,
             readiness: &readiness,
             backtest: &backtest,
+            edits: &edits,
+            overrides: &overridden.overrides,
             counts: &counts,
             preset: Project::read(self.folder)?.preset,
         };
@@ -132,7 +147,10 @@ impl Run<'_> {
         let report = self.folder.join("report.html");
         tables::write_atomic(&report, page.as_bytes())?;
         steps.at("report", 1, 1);
-        Ok(Some(Made { plan, digest, trial, folder, report }))
+        let used = |edit: &&Applied| matches!(edit.state, coefficients::State::InForce { .. });
+        let edits = edits.iter().filter(used).map(|applied| applied.edit.id).collect();
+        let overrides = overridden.overrides.iter().map(|told| told.change.id).collect();
+        Ok(Some(Made { plan, digest, edits, overrides, trial, folder, report }))
     }
 
     fn plan_folder(&self, plan: &PlanId) -> PathBuf {
@@ -158,14 +176,14 @@ fn read_policy(path: &Path) -> anyhow::Result<Policy> {
 fn export(
     folder: &Path,
     plan: &Plan,
-    planned: &Forecast,
+    (planned, overridden): (&Forecast, &Changed),
     projection: &Projection,
     trial: &Trial,
 ) -> anyhow::Result<()> {
     tables::write_csv(&folder.join("offers.csv"), &file_drop::offers(plan))?;
     tables::write_csv(&folder.join("orders.csv"), &file_drop::orders(plan))?;
     tables::write_csv(&folder.join("transfers.csv"), &file_drop::transfers(plan))?;
-    tables::write_parquet(&folder.join("forecast.parquet"), &crate::columns::forecast(planned))?;
+    tables::write_parquet(&folder.join("forecast.parquet"), &crate::columns::forecast(planned, overridden))?;
     tables::write_parquet(&folder.join("projection.parquet"), &crate::columns::projection(projection))?;
     tables::write_csv(&folder.join("outcomes.csv"), &crate::columns::outcomes(&trial.outcomes))?;
     Ok(())

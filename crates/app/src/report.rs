@@ -9,18 +9,23 @@
 //! `>`, `&`, U+2028 and U+2029 are escaped, the page writes them with `textContent`, and a Content-Security-Policy
 //! lets only the two scripts of this file run, named by their SHA-256, and no connection at all.
 
+mod analysis;
+mod card;
 mod curve;
 mod data;
 mod input;
+mod judgement;
 mod names;
 mod page;
 mod reasons;
 
+pub use analysis::AnalysisPage;
 pub use input::{
     BacktestRow, Comparison, Credit, Headline, HistoryRow, ItemLabel, KpiRow, OrderSummary, Provenance, ReadinessRow,
     ReportInput, SourceCount, TwinView,
 };
 
+use endcap_demand::ModelCard;
 use endcap_model::Currency;
 
 /// Renders the report as one HTML file.
@@ -42,6 +47,22 @@ pub fn trade_off(answer: &impl serde::Serialize, currency: Currency) -> Result<S
     let mut data = serde_json::to_value(answer)?;
     data["currency"] = data::currency(currency);
     Ok(page::TRADE_OFF.assemble(&data.to_string()))
+}
+
+/// Renders what past promotions earned as one HTML file.
+///
+/// # Errors
+/// When the data cannot be written as JSON.
+pub fn analysis(page: &AnalysisPage) -> Result<String, serde_json::Error> {
+    Ok(page::ANALYSIS.assemble(&serde_json::to_string(&analysis::of(page))?))
+}
+
+/// Renders what a model knows and how far to trust it as one HTML file.
+///
+/// # Errors
+/// When the data cannot be written as JSON.
+pub fn card(card: &ModelCard) -> Result<String, serde_json::Error> {
+    Ok(page::CARD.assemble(&serde_json::to_string(&card::of(card))?))
 }
 
 #[cfg(test)]

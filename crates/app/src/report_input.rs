@@ -11,6 +11,8 @@ use endcap_agent::digest::{Digest, series_to_show};
 use endcap_agent::sense::Facts;
 use endcap_agent::stress::{self, Trial};
 use endcap_demand::Backtest;
+use endcap_demand::coefficients::Applied;
+use endcap_demand::overrides::Overridden;
 use endcap_ingest::{Readiness, ReadinessVerdict};
 use endcap_model::{
     ContentHash, Decision, FactKind, Forecast, ForecastRow, LiftModel, Place, Plan, Policy, Projection, ProjectionRow,
@@ -40,6 +42,8 @@ pub struct Shown<'a> {
     pub policy: &'a Policy,
     pub readiness: &'a [Readiness],
     pub backtest: &'a Backtest,
+    pub edits: &'a [Applied],
+    pub overrides: &'a [Overridden],
     pub counts: &'a Snapshot,
     pub preset: Option<Preset>,
 }
@@ -80,6 +84,8 @@ impl Shown<'_> {
             twin: self.twin(),
             backtest: &backtest,
             readiness: &readiness,
+            edits: self.edits,
+            overrides: self.overrides,
             counts: &counts,
             provenance: self.provenance(),
             credits: &credits,

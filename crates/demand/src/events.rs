@@ -69,6 +69,30 @@ pub struct PromotionEvent {
     pub naive: Option<f64>,
 }
 
+/// What one unit of every row counts for: 1, or money.
+pub(crate) struct Rates {
+    /// A unit that was sold.
+    pub(crate) with: Vec<f64>,
+    /// A unit that would have been sold without the promotion.
+    pub(crate) without: Vec<f64>,
+}
+
+/// What past promotions are split from, worked out once for a panel.
+pub(crate) struct Past<'a> {
+    pub(crate) fitted: &'a Fitted,
+    pub(crate) prepared: &'a Prepared<'a>,
+    expected: Expected,
+    others: Vec<Vec<usize>>,
+}
+
+/// Sums of one promotion, in the measure of the rates.
+#[derive(Clone, Copy, Default)]
+pub(crate) struct Parts {
+    pub(crate) own: Sum,
+    pub(crate) cannibalised: Sum,
+    pub(crate) pulled: Sum,
+}
+
 /// Expected units of every row of a panel.
 pub(crate) struct Expected {
     pub(crate) mean: Vec<f64>,
@@ -89,8 +113,8 @@ struct RowExpectation {
 
 /// A sum of units with its derivatives by the effects that it depends on.
 #[derive(Clone, Copy, Default)]
-struct Sum {
-    units: f64,
+pub(crate) struct Sum {
+    pub(crate) units: f64,
     /// Derivatives by [`TERMS`].
     slopes: [f64; 4],
     /// Variance for all other reasons.
@@ -102,29 +126,86 @@ struct Sum {
 /// Events come sorted by SKU, region and start. Rows out of stock count with the units that could have been sold.
 pub fn events(fitted: &Fitted, panel: &Panel) -> Vec<PromotionEvent> {
     let prepared = fitted.frame.prepare(panel);
-    let expected = expected(fitted, &prepared);
-    let others = others(panel);
+    let past = Past::of(fitted, &prepared);
+    let units = Rates::units(panel);
     let mut all: Vec<PromotionEvent> = (0..panel.skus().len())
         .into_par_iter()
         .flat_map_iter(|sku| {
-            let found = runs(&prepared, sku);
-            let (expected, others, prepared) = (&expected, &others[sku], &prepared);
-            found.into_iter().filter_map(move |run| event(fitted, prepared, expected, others, sku, &run))
+            let (past, units) = (&past, &units);
+            runs(past.prepared, sku).into_iter().filter_map(move |run| past.event(sku, &run, units))
         })
         .collect();
     all.sort_by(|a, b| (&a.sku, &a.region, a.span).cmp(&(&b.sku, &b.region, b.span)));
     all
 }
 
+impl Rates {
+    /// Every unit counts for one.
+    pub(crate) fn units(panel: &Panel) -> Self {
+        Self { with: vec![1.0; panel.len()], without: vec![1.0; panel.len()] }
+    }
+}
+
+impl<'a> Past<'a> {
+    pub(crate) fn of(fitted: &'a Fitted, prepared: &'a Prepared<'a>) -> Self {
+        Self { fitted, prepared, expected: expected(fitted, prepared), others: others(prepared.panel) }
+    }
+
+    /// Other items of an item's group.
+    pub(crate) fn others(&self, sku: usize) -> &[usize] {
+        &self.others[sku]
+    }
+
+    /// Sums a run up; nothing when its SKU is not in the model.
+    pub(crate) fn parts(&self, sku: usize, run: &Run, rates: &Rates) -> Option<Parts> {
+        let item = self.fitted.item(&self.prepared.panel.skus()[sku].sku)?;
+        Some(Parts {
+            own: own_units(self, item, &run.rows, rates).0,
+            cannibalised: cannibalised_units(self, sku, &run.rows, rates),
+            pulled: pulled_forward_units(self, item, &run.rows, rates),
+        })
+    }
+
+    /// Splits one run; nothing when its SKU is not in the model.
+    pub(crate) fn event(&self, sku: usize, run: &Run, units: &Rates) -> Option<PromotionEvent> {
+        let (panel, prepared) = (self.prepared.panel, self.prepared);
+        let item = self.fitted.item(&panel.skus()[sku].sku)?;
+        let parts = self.parts(sku, run, units)?;
+        let depth = run.rows.iter().map(|&row| 1.0 - prepared.own[row].exp()).fold(0.0, f64::max);
+        let mut places: Vec<u32> = run.rows.iter().map(|&row| panel.columns().place[row]).collect();
+        places.sort_unstable();
+        places.dedup();
+        Some(PromotionEvent {
+            sku: panel.skus()[sku].sku.clone(),
+            region: run.region.clone(),
+            span: run.span,
+            depth: Depth::from_share(depth.clamp(0.0, 0.9999)).unwrap_or(Depth::ZERO),
+            places: places.len(),
+            baseline: own_units(self, item, &run.rows, units).1,
+            own: parts.own.split(item),
+            cannibalised: parts.cannibalised.split(item),
+            pulled_forward: parts.pulled.split(item),
+            net: parts.net().split(item),
+            naive: naive(prepared, run, units),
+        })
+    }
+}
+
+impl Parts {
+    pub(crate) fn net(&self) -> Sum {
+        self.own.plus(&self.cannibalised).plus(&self.pulled)
+    }
+}
+
 /// A run of promoted periods: region and the rows of the promoted cells.
-struct Run {
-    region: String,
-    span: Span,
-    rows: Vec<usize>,
+pub(crate) struct Run {
+    pub(crate) region: String,
+    pub(crate) span: Span,
+    pub(crate) rows: Vec<usize>,
 }
 
 /// Finds the runs of consecutive promoted periods of a SKU in each region.
-fn runs(prepared: &Prepared, sku: usize) -> Vec<Run> {
+pub(crate) fn runs(prepared: &Prepared, sku: usize) -> Vec<Run> {
     let c = prepared.panel.columns();
     let mut by_region: BTreeMap<&str, BTreeMap<i32, Vec<usize>>> = BTreeMap::new();
     for row in prepared.panel.rows_of(sku).filter(|&row| prepared.is_promoted(row)) {
@@ -274,42 +355,8 @@ fn settle(prepared: &Prepared, item: &FittedItem, rows: &mut [RowExpectation]) {
     }
 }
 
-/// Splits one run; nothing when its SKU is not in the model.
-fn event(
-    fitted: &Fitted,
-    prepared: &Prepared,
-    expected: &Expected,
-    others: &[usize],
-    sku: usize,
-    run: &Run,
-) -> Option<PromotionEvent> {
-    let panel = prepared.panel;
-    let item = fitted.item(&panel.skus()[sku].sku)?;
-    let (own, baseline) = own_units(prepared, expected, item, &run.rows);
-    let cannibalised = cannibalised_units(fitted, prepared, expected, others, sku, &run.rows);
-    let pulled = pulled_forward_units(fitted, prepared, expected, item, &run.rows);
-    let net = own.plus(&cannibalised).plus(&pulled);
-    let depth = run.rows.iter().map(|&row| 1.0 - prepared.own[row].exp()).fold(0.0, f64::max);
-    let mut places: Vec<u32> = run.rows.iter().map(|&row| panel.columns().place[row]).collect();
-    places.sort_unstable();
-    places.dedup();
-    Some(PromotionEvent {
-        sku: panel.skus()[sku].sku.clone(),
-        region: run.region.clone(),
-        span: run.span,
-        depth: Depth::from_share(depth.clamp(0.0, 0.9999)).unwrap_or(Depth::ZERO),
-        places: places.len(),
-        baseline,
-        own: own.split(item),
-        cannibalised: cannibalised.split(item),
-        pulled_forward: pulled.split(item),
-        net: net.split(item),
-        naive: naive(prepared, run),
-    })
-}
-
 impl Sum {
-    fn plus(&self, other: &Self) -> Self {
+    pub(crate) fn plus(&self, other: &Self) -> Self {
         Self {
             units: self.units + other.units,
             slopes: std::array::from_fn(|at| self.slopes[at] + other.slopes[at]),
@@ -318,14 +365,14 @@ impl Sum {
     }
 
     /// Variance that errors of the item's effects cause, and all others.
-    fn variance(&self, item: &FittedItem) -> f64 {
+    pub(crate) fn variance(&self, item: &FittedItem) -> f64 {
         let parts: [f64; 4] = std::array::from_fn(|at| self.slopes[at] * item.variances[TERMS[at]].sqrt());
         let [price, feature, display] = item.related;
         let together = price * parts[0] * parts[1] + display * parts[1] * parts[2] + feature * parts[0] * parts[2];
         (parts.iter().map(|part| part * part).sum::<f64>() + 2.0 * together).max(0.0) + self.others
     }
 
-    fn split(&self, item: &FittedItem) -> Split {
+    pub(crate) fn split(&self, item: &FittedItem) -> Split {
         let half = Z95 * self.variance(item).sqrt();
         Split { units: self.units, lo95: self.units - half, hi95: self.units + half }
     }
@@ -348,7 +395,8 @@ impl ByPeriod {
 }
 
 /// Units that price, advert and display added, and the units that there would have been without them.
-fn own_units(prepared: &Prepared, expected: &Expected, item: &FittedItem, rows: &[usize]) -> (Sum, f64) {
+fn own_units(past: &Past, item: &FittedItem, rows: &[usize], rates: &Rates) -> (Sum, f64) {
+    let Past { prepared, expected, .. } = past;
     let c = prepared.panel.columns();
     let (mut sum, mut baseline, mut by_period) = (Sum::default(), 0.0, ByPeriod::default());
     let further = &prepared.frame.promotion()[3..];
@@ -361,13 +409,14 @@ fn own_units(prepared: &Prepared, expected: &Expected, item: &FittedItem, rows: 
             lift += further.iter().map(|&at| item.effects[at] * line[at]).sum::<f64>();
         }
         let without = expected.mean[row] * (-lift).exp();
-        let gained = expected.mean[row] - without;
-        sum.units += gained;
+        let counted = rates.with[row] * expected.mean[row] - rates.without[row] * without;
+        sum.units += counted;
         baseline += without;
-        by_period.add(c.period[row].0, gained, expected.unsure[row]);
-        let unmended = expected.unmended[row] * gained;
-        sum.slopes.iter_mut().zip(x).for_each(|(slope, x)| *slope += x * (without + unmended));
-        slopes.iter_mut().zip(further).for_each(|(slope, &at)| *slope += line[at] * (without + unmended));
+        by_period.add(c.period[row].0, counted, expected.unsure[row]);
+        let unmended = rates.with[row] * expected.unmended[row] * (expected.mean[row] - without);
+        sum.slopes.iter_mut().zip(x).for_each(|(slope, x)| *slope += x * (rates.without[row] * without + unmended));
+        let moved = rates.without[row] * without + unmended;
+        slopes.iter_mut().zip(further).for_each(|(slope, &at)| *slope += line[at] * moved);
     }
     let of_further = slopes.iter().zip(further).map(|(slope, &at)| slope * slope * item.variances[at]);
     sum.others = by_period.variance() + of_further.sum::<f64>();
@@ -375,26 +424,20 @@ fn own_units(prepared: &Prepared, expected: &Expected, item: &FittedItem, rows: 
 }
 
 /// Units that the group's other items lost at the same places and periods.
-fn cannibalised_units(
-    fitted: &Fitted,
-    prepared: &Prepared,
-    expected: &Expected,
-    others: &[usize],
-    sku: usize,
-    rows: &[usize],
-) -> Sum {
+fn cannibalised_units(past: &Past, sku: usize, rows: &[usize], rates: &Rates) -> Sum {
+    let Past { fitted, prepared, expected, others } = past;
     let panel = prepared.panel;
     let c = panel.columns();
     let mut sum = Sum::default();
-    for &other in others {
+    for &other in &others[sku] {
         let Some(taken) = taken(fitted, panel, other, sku) else { continue };
         let (mut slope, mut by_period) = (0.0, ByPeriod::default());
         for &row in rows {
             let Some(found) = panel.row_of(other, c.place[row], c.period[row]) else { continue };
             let without = expected.mean[found] * (-taken.mean * prepared.own[row]).exp();
-            let lost = expected.mean[found] - without;
+            let lost = rates.with[found] * (expected.mean[found] - without);
             sum.units += lost;
-            slope += prepared.own[row] * without;
+            slope += rates.with[found] * prepared.own[row] * without;
             by_period.add(c.period[row].0, lost, expected.unsure[found]);
         }
         sum.others += slope * slope * taken.se * taken.se + by_period.variance();
@@ -403,13 +446,8 @@ fn cannibalised_units(
 }
 
 /// Units that the item lost in the periods after its promoted ones, promoted themselves or not.
-fn pulled_forward_units(
-    fitted: &Fitted,
-    prepared: &Prepared,
-    expected: &Expected,
-    item: &FittedItem,
-    rows: &[usize],
-) -> Sum {
+fn pulled_forward_units(past: &Past, item: &FittedItem, rows: &[usize], rates: &Rates) -> Sum {
+    let Past { fitted, prepared, expected, .. } = past;
     let c = prepared.panel.columns();
     let (carry, dip) = (fitted.lift.dip_carry, item.effects[DIP]);
     let terms = LiftTerms::of(&item.effects);
@@ -433,9 +471,10 @@ fn pulled_forward_units(
     }
     let (mut sum, mut by_period) = (Sum::default(), ByPeriod::default());
     for (row, (stock, support)) in added {
-        let without = expected.mean[row] * (-dip * stock).exp();
-        sum.units += expected.mean[row] - without;
-        by_period.add(c.period[row].0, expected.mean[row] - without, expected.unsure[row]);
+        let without = rates.with[row] * expected.mean[row] * (-dip * stock).exp();
+        let lost = rates.with[row] * expected.mean[row] - without;
+        sum.units += lost;
+        by_period.add(c.period[row].0, lost, expected.unsure[row]);
         sum.slopes.iter_mut().zip(support).for_each(|(slope, x)| *slope += dip * x * without);
         sum.slopes[3] += stock * without;
     }
@@ -444,7 +483,7 @@ fn pulled_forward_units(
 }
 
 /// Units sold in the run less the mean of the unpromoted periods before it, place by place.
-fn naive(prepared: &Prepared, run: &Run) -> Option<f64> {
+pub(crate) fn naive(prepared: &Prepared, run: &Run, rates: &Rates) -> Option<f64> {
     let c = prepared.panel.columns();
     let mut gained = None;
     for &row in &run.rows {
@@ -457,7 +496,7 @@ fn naive(prepared: &Prepared, run: &Run) -> Option<f64> {
             .collect();
         if !before.is_empty() {
             let usual = before.iter().sum::<f64>() / before.len() as f64;
-            gained = Some(gained.unwrap_or(0.0) + c.units[row] - usual);
+            gained = Some(gained.unwrap_or(0.0) + rates.with[row] * (c.units[row] - usual));
         }
     }
     gained

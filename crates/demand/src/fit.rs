@@ -7,6 +7,7 @@ use crate::dispersion::Dispersion;
 use crate::effects::{Effects, PASSES, estimate_effects};
 use crate::error::DemandError;
 use crate::further::{Anticipation, effects_of, test_anticipation};
+use crate::held_out::HeldOutScore;
 use crate::level::Memory;
 use crate::opinions::Shares;
 use crate::predictive;
@@ -59,6 +60,9 @@ pub struct Fitted {
     /// What sales do before promotions: a test of nothing.
     #[serde(default)]
     pub anticipation: Option<Anticipation>,
+    /// How forecasts of the held-out end of the history did; nothing where it is too short to hold anything out.
+    #[serde(default)]
+    pub held_out: Option<HeldOutScore>,
 }
 
 /// What forecasts need about one SKU.
@@ -76,6 +80,9 @@ pub struct FittedItem {
     pub related: [f64; 3],
     /// Spread of its demand.
     pub dispersion: Dispersion,
+    /// Whether a person set one of its effects, which the second opinion then leaves alone.
+    #[serde(default)]
+    pub edited: bool,
 }
 
 /// Estimates how the demand of a panel answers to price, advert, display, substitutes and its own past, and how well
@@ -101,9 +108,10 @@ pub fn fit(
         Some(tail::learn(&trial, panel, tail))
     });
     let mut fitted = fit_uncalibrated(panel, span, settings, &step, true).ok_or(DemandError::Empty)?;
-    if let Some(Learnt { memories, shares, recalibration, together }) = learnt {
+    if let Some(Learnt { memories, shares, recalibration, together, held_out }) = learnt {
         (fitted.memories, fitted.shares) = (memories, shares);
         (fitted.recalibration, fitted.together) = (recalibration, together);
+        fitted.held_out = Some(held_out);
     }
     progress(total, total);
     Ok(fitted)
@@ -177,6 +185,7 @@ pub(crate) fn fit_uncalibrated(
         together: Together::default(),
         recalibration: Recalibration::default(),
         anticipation,
+        held_out: None,
     })
 }
 
@@ -188,6 +197,7 @@ fn item(panel: &Panel, effects: &Effects, sku: usize) -> FittedItem {
         variances: effects.pooled[sku].iter().map(|p| p.variance).collect(),
         related: effects.related(sku),
         dispersion: effects.dispersion[sku],
+        edited: false,
     }
 }
 

@@ -166,6 +166,8 @@ impl CellForecast {
             return;
         }
         let Said { planned, bare } = shares.blend(promoted, trusted, &[self.said(), predictive.said(), trees]);
+        // What a person says of a promotion is not what others learnt of it.
+        let planned = if item.edited { bare * self.mean / self.baseline } else { planned };
         let times = planned / self.mean;
         let unsure = self.variance - item.dispersion.variance(self.mean);
         self.variance = item.dispersion.variance(planned) + unsure * times * times;

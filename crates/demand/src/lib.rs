@@ -6,9 +6,11 @@
 //! `sensitivity` -> `predictive`, `level`, `boosted`, `opinions`, `newcomers` -> `tail` (what held-out periods teach) -> `forecast` -> `sums`.
 
 mod advice;
+mod analysis;
 mod backtest;
 mod boosted;
 pub mod booster;
+mod card;
 mod changes;
 pub mod coefficients;
 mod columns;
@@ -24,6 +26,7 @@ mod fit;
 mod forecast;
 pub mod funnel;
 mod further;
+mod held_out;
 mod identify;
 mod level;
 mod linear;
@@ -46,10 +49,17 @@ mod signal;
 mod stability;
 mod sums;
 mod tail;
+#[cfg(test)]
+mod test_support;
 
 pub use advice::{PriceAdvice, price_advice};
+pub use analysis::{Analysed, Analysis, Cost, Economics, ItemTotal, Money, MoneyParts, PlannedUnits, Verdict, analyse};
 pub use backtest::{Backtest, BacktestSettings, Score, backtest};
 pub use boosted::Boosted;
+pub use card::{
+    CardItem, DataCut, Distribution, GroupEffect, ItemEffect, Known, LiftPoint, ModelCard, QUANTILES, Refused,
+    SourceRows, lift_points, model_card,
+};
 pub use changes::{EffectChange, changes};
 pub use dispersion::Dispersion;
 pub use error::DemandError;
@@ -57,6 +67,7 @@ pub use events::{PromotionEvent, Split, events};
 pub use fit::{FitSettings, Fitted, FittedItem, fit};
 pub use forecast::forecast;
 pub use further::{Anticipation, BeforePromotions, Clusters, FurtherFrame, HaloLink, PriceMemory};
+pub use held_out::{HeldOutScore, HeldOutSet};
 pub use level::Memory;
 pub use opinions::Shares;
 pub use partners::Partners;

@@ -4,6 +4,7 @@
 
 use crate::fit::{Fitted, Opinion};
 use crate::forecast::{CellForecast, SkuHistory, histories, sku_cells};
+use crate::held_out::HeldOutScore;
 use crate::level::{Level, Memory};
 use crate::opinions::{OPINIONS, Said, Shares, Tried};
 use crate::prepare::{Evidence, Prepared};
@@ -29,9 +30,11 @@ pub(crate) struct Learnt {
     pub(crate) shares: Shares,
     pub(crate) recalibration: Recalibration,
     pub(crate) together: Together,
+    pub(crate) held_out: HeldOutScore,
 }
 
 /// A cell of the tail, forecast from before it.
+#[derive(Clone)]
 pub(crate) struct HeldOut {
     pub(crate) sku: usize,
     pub(crate) cell: CellForecast,
@@ -81,7 +84,8 @@ pub(crate) fn learn(trial: &Fitted, panel: &Panel, tail: Span) -> Learnt {
     }
     let recalibration = Recalibration::learn(&ahead, &cells);
     let together = Together::learn(trial, &ahead, &cells);
-    Learnt { memories, shares, recalibration, together }
+    let held_out = HeldOutScore::of(tail, &ahead, &cells);
+    Learnt { memories, shares, recalibration, together, held_out }
 }
 
 /// What the trees say of held-out cells, and how far they count there.

@@ -28,6 +28,13 @@ pub enum Event {
         /// Hash of the lift model.
         model: ContentHash,
     },
+    /// What people know better was put in the place of estimates.
+    Adjusted {
+        /// Hash of the lift model to use; that of the estimates where no edit is in force.
+        model: ContentHash,
+        /// Numbers of the edits in force.
+        edits: Vec<u32>,
+    },
     /// The forecast was scored on history that it had not seen.
     Backtested {
         /// Hash of the scores.

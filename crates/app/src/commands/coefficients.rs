@@ -2,22 +2,21 @@
 
 use super::test::effect;
 use crate::console::{Console, Ending, table};
+use crate::judgement;
 use anyhow::{Context, bail};
 use endcap_adapters::tables::{read_json, write_json};
 use endcap_demand::Fitted;
-use endcap_demand::coefficients::{Applied, Draft, EditRefusal, Entry, State, Store, Target, Version};
+use endcap_demand::coefficients::{self, Applied, Draft, EditRefusal, Entry, State, Store, Target, Version};
 use endcap_model::{AsOf, Calendar, EffectKind, LiftModel, SnapshotId};
 use jiff::civil::Date;
-use jiff::tz::TimeZone;
 use serde::Serialize;
-use std::fs::OpenOptions;
-use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
 /// List effects that people have edited, edit one, approve or end an edit.
 ///
 /// An estimate is never changed: an edit is used in its place from its approval by somebody else until its day, and
-/// survives refits.
+/// survives refits. `fit`, `forecast`, `analyse` and every plan of the project use what is in force on the first day after
+/// the history.
 #[derive(clap::Args)]
 #[command(
     after_help = "Examples:\n  endcap coefficients list shop\n  endcap coefficients edit shop --item 38 --effect own_price --value -2.5 --interval -3.2,-1.8 \\\n    --reason \"test of May\" --author Ada --until 2024-12-31\n  endcap coefficients approve shop 1 --by Grace\n  endcap coefficients expire shop 1 --by Grace --reason \"new pack\"\n\nKeeps coefficients/edits.jsonl, which is only appended to, and coefficients/versions."
@@ -53,7 +52,8 @@ struct Place {
     /// Model that `endcap fit` wrote; FOLDER/models/model.json when not given.
     #[arg(long, value_name = "FILE")]
     model: Option<PathBuf>,
-    /// Day that counts as today, such as 2024-06-01; that of the clock (UTC) when not given.
+    /// Day that counts as today, such as 2024-06-01. When not given, what is done is dated by the clock (UTC), and edits are
+    /// listed as the model uses them: on the first day after its history.
     #[arg(long, value_name = "DATE")]
     today: Option<Date>,
 }
@@ -188,7 +188,10 @@ struct Open {
     folder: PathBuf,
     store: Store,
     version: Version,
+    /// Day of what people do.
     today: Date,
+    /// Day on which edits are judged: that of the history.
+    judged: Date,
 }
 
 impl Place {
@@ -196,15 +199,10 @@ impl Place {
         let model = self.model.clone().unwrap_or_else(|| self.folder.join("models").join("model.json"));
         let fitted: Fitted = read_json(&model).context("the model is needed: run `endcap fit` first")?;
         let folder = self.folder.join("coefficients");
-        let log = folder.join("edits.jsonl");
-        let text = if log.exists() {
-            std::fs::read_to_string(&log).with_context(|| format!("could not read {}", log.display()))?
-        } else {
-            String::new()
-        };
-        let store = Store::read(&text).with_context(|| log.display().to_string())?;
-        let today = self.today.unwrap_or_else(|| jiff::Timestamp::now().to_zoned(TimeZone::UTC).date());
-        Ok(Open { folder, store, version: Version::of(&fitted.lift), today })
+        let store = judgement::read_edits(&judgement::edits_of(&self.folder))?;
+        let today = self.today.unwrap_or_else(judgement::today);
+        let judged = self.today.or_else(|| coefficients::day_of(&fitted.lift)).unwrap_or(today);
+        Ok(Open { folder, store, version: Version::of(&fitted.lift), today, judged })
     }
 }
 
@@ -236,26 +234,16 @@ impl Open {
         if !version.exists() {
             write_json(&version, &self.version)?;
         }
-        append(&self.folder.join("edits.jsonl"), &entry.line())
+        judgement::append(&self.folder.join("edits.jsonl"), &entry.line())
     }
 
     fn show(&self, console: &Console) -> anyhow::Result<Ending> {
-        let (_, edits) = self.store.apply(&self.version.lift, self.today);
+        let (_, edits) = self.store.apply(&self.version.lift, self.judged);
         let version = self.version.id.clone();
-        let summary = Summary { today: self.today, version, edits, versions: versions(&self.folder)? };
+        let summary = Summary { today: self.judged, version, edits, versions: versions(&self.folder)? };
         console.result(&summary, for_people)?;
         Ok(Ending::Done)
     }
-}
-
-/// Adds a line to a file and waits until it is on the disk.
-fn append(path: &Path, line: &str) -> anyhow::Result<()> {
-    let write = || {
-        let mut file = OpenOptions::new().create(true).append(true).open(path)?;
-        file.write_all(format!("{line}\n").as_bytes())?;
-        file.sync_all()
-    };
-    write().with_context(|| format!("could not write {}", path.display()))
 }
 
 /// Versions that edits were made against, by name.

@@ -1,31 +1,37 @@
 //! `endcap fit`: from a history to effects by item, past promotions split by cause, and the model.
 
 use crate::console::{Console, Ending, table};
+use crate::judgement::{EditArgs, in_words};
 use crate::project::CODE_VERSION;
+use crate::report;
 use anyhow::{Context, bail};
-use endcap_adapters::facts::Store;
+use endcap_adapters::facts::{SourceCounts, Store};
 use endcap_adapters::tables::{self, Column};
 use endcap_agent::ports::FactStore;
+use endcap_demand::coefficients::Applied;
 use endcap_demand::funnel::{FunnelEstimate, FunnelRow, estimate_funnel};
 use endcap_demand::{
-    Anticipation, BeforePromotions, EffectChange, FitSettings, Fitted, PriceAdvice, PriceMemory, PromotionEvent,
-    SecondOpinion, Split, changes, price_advice, second_opinion,
+    Anticipation, BeforePromotions, EffectChange, FitSettings, Fitted, ModelCard, PriceAdvice, PriceMemory, PromotionEvent,
+    SecondOpinion, SourceRows, Split, changes, model_card, price_advice, second_opinion,
 };
-use endcap_model::{AsOf, Calendar, EffectKind, EffectStatus, Estimate, Panel, Response, SnapshotId};
+use endcap_model::{AsOf, Calendar, EffectKind, EffectStatus, Estimate, Panel, Response, Sku, SnapshotId};
 use serde::Serialize;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 /// Estimate how demand answers to price, advert, display, substitutes and its own past.
 ///
-/// Reads a panel (one row per item, place and period) or the latest facts of a project.
+/// Reads a panel (one row per item, place and period) or the latest facts of a project. Edits of `endcap coefficients` stand
+/// beside the estimates; the model keeps what the data say.
 #[derive(clap::Args)]
 #[command(
-    after_help = "Examples:\n  endcap fit --panel history.parquet --controls holiday,temperature --out effects\n  endcap fit shop --json\n\nWrites effects.csv, events.csv and model.json."
+    after_help = "Examples:\n  endcap fit --panel history.parquet --controls holiday,temperature --out effects\n  endcap fit shop --json\n\nWrites effects.csv, events.csv, model.json, and the model card as model-card.json and model-card.html, a page that needs no network."
 )]
 pub struct Args {
     #[command(flatten)]
     source: Source,
+    #[command(flatten)]
+    edits: EditArgs,
     /// Folder to write to; FOLDER/models for a project, else the current one.
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
@@ -64,6 +70,8 @@ pub struct History {
     pub snapshot: Option<SnapshotId>,
     /// When the facts were known.
     pub as_of: Option<AsOf>,
+    /// Rows read and set aside by source; empty for a panel file.
+    pub sources: Vec<SourceRows>,
 }
 
 impl Source {
@@ -71,7 +79,7 @@ impl Source {
     pub fn read(&self) -> anyhow::Result<History> {
         if let Some(path) = &self.panel {
             let panel = tables::read_panel(path, &self.controls)?;
-            return Ok(History { panel, snapshot: None, as_of: None });
+            return Ok(History { panel, snapshot: None, as_of: None, sources: vec![] });
         }
         let folder = self.project()?;
         let store = Store::open(folder)?;
@@ -80,7 +88,8 @@ impl Source {
             .with_context(|| format!("{} has no facts yet: run `endcap ingest {0}` first", folder.display()))?;
         let panel = FactStore::panel(&store, &latest.id)?;
         let as_of = store.as_of(&latest.id)?;
-        Ok(History { panel, snapshot: Some(latest.id.clone()), as_of: Some(as_of) })
+        let sources = latest.sources().into_iter().map(|(kind, of)| source_rows(&kind.to_string(), of)).collect();
+        Ok(History { panel, snapshot: Some(latest.id.clone()), as_of: Some(as_of), sources })
     }
 
     /// Returns the folder that results go to when none is named.
@@ -93,6 +102,16 @@ impl Source {
             Some(folder) => Ok(folder),
             None => bail!("no history: give a panel (--panel FILE) or a project's folder"),
         }
+    }
+}
+
+fn source_rows(kind: &str, of: &SourceCounts) -> SourceRows {
+    SourceRows {
+        source: format!("{kind} from {}", of.source),
+        read: of.counts.read,
+        loaded: of.counts.loaded,
+        set_aside: of.counts.set_aside,
+        duplicates: of.counts.duplicates,
     }
 }
 
@@ -136,6 +155,8 @@ struct Summary {
     /// What double machine learning says, where it was asked.
     second_opinion: Vec<SecondOpinion>,
     funnel: Option<FunnelEstimate>,
+    /// Edits of effects beside what the data say.
+    edits: Vec<Applied>,
     files: Vec<PathBuf>,
 }
 
@@ -167,6 +188,11 @@ struct EffectRow {
     sensitivity_lo95: Option<f64>,
     sensitivity_hi95: Option<f64>,
     overturned_by: Option<f64>,
+    /// What is used: the estimate, or the edit in force.
+    used: f64,
+    used_lo95: f64,
+    used_hi95: f64,
+    edit_id: Option<u32>,
 }
 
 /// Sums over all past promotions.
@@ -185,8 +211,12 @@ struct EventTotals {
 pub fn run(args: &Args, console: &Console) -> anyhow::Result<Ending> {
     let history = args.source.read()?;
     let fitted = history.fit(args.seed, console)?;
-    let events = endcap_demand::events(&fitted, &history.panel);
-    let mut effects: Vec<EffectRow> = fitted.lift.responses.iter().flat_map(effect_rows).collect();
+    let (used, edits) = args.edits.apply(&fitted, args.source.folder.as_deref())?;
+    let events = endcap_demand::events(&used, &history.panel);
+    let card = model_card(&fitted, &used, &history.panel, &edits, &history.sources);
+    let in_use = in_use(&edits);
+    let mut effects: Vec<EffectRow> =
+        fitted.lift.responses.iter().zip(&used.lift.responses).flat_map(|both| effect_rows(both, &in_use)).collect();
     let second_opinion = if args.second_opinion {
         second_opinion(&fitted.lift, &history.panel).unwrap_or_else(|refusal| {
             console.note(format!("no second opinion: {refusal}"));
@@ -198,7 +228,7 @@ pub fn run(args: &Args, console: &Console) -> anyhow::Result<Ending> {
     note_disagreement(&mut effects, &second_opinion);
     let out = args.out.clone().unwrap_or_else(|| args.source.usual_out());
     let before: Option<Fitted> = tables::read_json(&out.join("model.json")).ok();
-    let files = write(&out, &fitted, &effects, &events)?;
+    let files = write(&out, &fitted, &effects, &events, &card)?;
     let calendar = fitted.lift.calendar;
     let summary = Summary {
         first_period: calendar.format(fitted.lift.span.start),
@@ -214,6 +244,7 @@ pub fn run(args: &Args, console: &Console) -> anyhow::Result<Ending> {
         changes: before.map_or_else(Vec::new, |before| changes(&before.lift, &fitted.lift)),
         second_opinion,
         funnel: args.funnel.as_deref().map(|path| funnel(path, calendar)).transpose()?,
+        edits,
         files,
     };
     console.result(&summary, show)?;
@@ -266,15 +297,35 @@ fn funnel(path: &Path, calendar: Calendar) -> anyhow::Result<FunnelEstimate> {
 }
 
 /// Rows of one item: its effects, the cross effect on all substitutes together without a partner, then one by one.
-fn effect_rows(response: &Response) -> impl Iterator<Item = EffectRow> + '_ {
-    let effects = EffectKind::ALL.into_iter().map(|kind| effect_row(response, kind.name(), "", response.effect(kind)));
+fn effect_rows<'a>(
+    (estimated, used): (&'a Response, &'a Response),
+    in_use: &'a BTreeMap<(EffectKind, &Sku), u32>,
+) -> impl Iterator<Item = EffectRow> + 'a {
+    let effects = EffectKind::ALL.into_iter().map(move |kind| {
+        let edit = in_use.get(&(kind, &estimated.sku)).copied();
+        effect_row(estimated, kind.name(), "", estimated.effect(kind), (used.effect(kind), edit))
+    });
+    let alone = |effect, of: &'a str, estimate: &'a Estimate| effect_row(estimated, effect, of, estimate, (estimate, None));
     let cross = EffectKind::CrossPrice.name();
-    let partners = response.partners.iter().map(move |p| effect_row(response, cross, p.partner.as_str(), &p.effect));
-    let further = response.further.effects.iter().map(|f| effect_row(response, f.kind.name(), &f.of, &f.effect));
+    let partners = estimated.partners.iter().map(move |p| alone(cross, p.partner.as_str(), &p.effect));
+    let further = estimated.further.effects.iter().map(move |f| alone(f.kind.name(), &f.of, &f.effect));
     effects.chain(partners).chain(further)
 }
 
-fn effect_row(response: &Response, effect: &'static str, partner: &str, estimate: &Estimate) -> EffectRow {
+/// Number of the edit that is used, by effect and item.
+fn in_use(edits: &[Applied]) -> BTreeMap<(EffectKind, &Sku), u32> {
+    let of = |applied: &'_ Applied| (applied.edit.draft.effect, applied.edit.id);
+    let used = edits.iter().flat_map(|applied| applied.items.iter().map(move |item| (of(applied), item)));
+    used.filter(|(_, item)| item.in_use).map(|((effect, id), item)| ((effect, &item.sku), id)).collect()
+}
+
+fn effect_row(
+    response: &Response,
+    effect: &'static str,
+    partner: &str,
+    estimate: &Estimate,
+    (used, edit_id): (&Estimate, Option<u32>),
+) -> EffectRow {
     let (status, reason) = match &estimate.status {
         EffectStatus::Estimated => ("estimated", ""),
         EffectStatus::Borrowed(reason) => ("borrowed", reason.as_str()),
@@ -296,6 +347,10 @@ fn effect_row(response: &Response, effect: &'static str, partner: &str, estimate
         sensitivity_lo95: sensitivity.map(|s| s.lo95),
         sensitivity_hi95: sensitivity.map(|s| s.hi95),
         overturned_by: sensitivity.and_then(|s| s.overturned_by),
+        used: used.mean,
+        used_lo95: used.lo95,
+        used_hi95: used.hi95,
+        edit_id,
     }
 }
 
@@ -316,33 +371,41 @@ fn write(
     fitted: &Fitted,
     effects: &[EffectRow],
     events: &[PromotionEvent],
+    card: &ModelCard,
 ) -> anyhow::Result<Vec<PathBuf>> {
     std::fs::create_dir_all(out).with_context(|| format!("could not make the folder {}", out.display()))?;
-    let files = ["effects.csv", "events.csv", "model.json"].map(|name| out.join(name));
+    let files =
+        ["effects.csv", "events.csv", "model.json", "model-card.json", "model-card.html"].map(|name| out.join(name));
     tables::write_csv(&files[0], &effect_columns(effects))?;
     tables::write_csv(&files[1], &event_columns(events, fitted.lift.calendar))?;
     tables::write_json(&files[2], fitted)?;
+    tables::write_json(&files[3], card)?;
+    tables::write_atomic(&files[4], report::card(card)?.as_bytes())?;
     Ok(files.into())
 }
 
 fn effect_columns(rows: &[EffectRow]) -> Vec<(&'static str, Column)> {
-    let text = |of: &dyn Fn(&EffectRow) -> &str| Column::Text(rows.iter().map(|row| of(row).to_owned()).collect());
+    let text = |of: &dyn Fn(&EffectRow) -> String| Column::Text(rows.iter().map(of).collect());
     let number = |of: &dyn Fn(&EffectRow) -> f64| Column::Number(rows.iter().map(of).collect());
     vec![
-        ("unit_id", text(&|row| &row.unit_id)),
-        ("effect", text(&|row| row.effect)),
-        ("partner_id", text(&|row| &row.partner_id)),
+        ("unit_id", text(&|row| row.unit_id.clone())),
+        ("effect", text(&|row| row.effect.to_owned())),
+        ("partner_id", text(&|row| row.partner_id.clone())),
         ("estimate", number(&|row| row.estimate)),
         ("se", number(&|row| row.se)),
         ("lo95", number(&|row| row.lo95)),
         ("hi95", number(&|row| row.hi95)),
         ("n_periods_promoted", Column::Whole(rows.iter().map(|row| row.n_periods_promoted as i64).collect())),
-        ("status", text(&|row| row.status)),
-        ("reason", text(&|row| &row.reason)),
-        ("unseen_demand", text(&|row| row.unseen_demand)),
+        ("status", text(&|row| row.status.to_owned())),
+        ("reason", text(&|row| row.reason.clone())),
+        ("unseen_demand", text(&|row| row.unseen_demand.to_owned())),
         ("sensitivity_lo95", number(&|row| row.sensitivity_lo95.unwrap_or(f64::NAN))),
         ("sensitivity_hi95", number(&|row| row.sensitivity_hi95.unwrap_or(f64::NAN))),
         ("overturned_by", number(&|row| row.overturned_by.unwrap_or(f64::NAN))),
+        ("used", number(&|row| row.used)),
+        ("used_lo95", number(&|row| row.used_lo95)),
+        ("used_hi95", number(&|row| row.used_hi95)),
+        ("edit_id", text(&|row| row.edit_id.map_or_else(String::new, |id| id.to_string()))),
     ]
 }
 
@@ -407,8 +470,9 @@ fn show(summary: &Summary) -> String {
         units(naive),
     ]);
     let files: Vec<String> = summary.files.iter().map(|file| file.display().to_string()).collect();
+    let edits = in_words(&summary.edits).map_or_else(String::new, |words| format!("\n{words}\n"));
     format!(
-        "{} items, {} rows, {} to {}\n\nLog units per unit of cause:\n{effects}\n\nUnits that past promotions brought:\n{split}\n{}\nWritten: {}",
+        "{} items, {} rows, {} to {}\n\nLog units per unit of cause:\n{effects}\n{edits}\nUnits that past promotions brought:\n{split}\n{}\nWritten: {}",
         summary.items,
         summary.rows,
         summary.first_period,

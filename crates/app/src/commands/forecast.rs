@@ -1,13 +1,18 @@
 //! `endcap forecast`: demand of future cells under a plan of prices and support.
 
 use super::fit::Source;
+use crate::commands::overrides::in_a_line;
 use crate::console::{Console, Ending, table};
+use crate::judgement::{EditArgs, day_of, in_words, overrides_of, read_overrides};
 use anyhow::{Context, bail};
+use endcap_adapters::files::read_text;
 use endcap_adapters::tables::{self, Column, Table};
 use endcap_demand::Fitted;
+use endcap_demand::coefficients::Applied;
+use endcap_demand::overrides::{self, Log, Overridden, OverrideRefusal, override_forecast};
 use endcap_model::{
-    COMPETITOR_PRICE, Calendar, Control, Forecast, ForecastRow, Group, Panel, PanelColumns, Period, Place, PlaceEntry,
-    Sku, SkuEntry,
+    COMPETITOR_PRICE, Calendar, Control, Forecast, ForecastRow, Group, LiftModel, Panel, PanelColumns, Period, Place,
+    PlaceEntry, Sku, SkuEntry,
 };
 use serde::Serialize;
 use std::collections::BTreeMap;
@@ -26,6 +31,11 @@ use std::path::{Path, PathBuf};
 pub struct Args {
     #[command(flatten)]
     source: Source,
+    #[command(flatten)]
+    edits: EditArgs,
+    /// Log of overrides that `endcap override` keeps; FOLDER/overrides/overrides.jsonl of a project when not given.
+    #[arg(long, value_name = "FILE")]
+    overrides: Option<PathBuf>,
     /// The future cells.
     #[arg(long, value_name = "FILE")]
     plan: PathBuf,
@@ -51,9 +61,13 @@ struct Summary {
     last_period: String,
     units: f64,
     baseline: f64,
+    /// What the model said before planners changed it.
+    model_units: f64,
     levels: Vec<f64>,
     file: PathBuf,
     periods: Vec<PeriodTotal>,
+    edits: Vec<Applied>,
+    overrides: Vec<Overridden>,
 }
 
 #[derive(Serialize)]
@@ -61,6 +75,7 @@ struct PeriodTotal {
     period: String,
     units: f64,
     baseline: f64,
+    model_units: f64,
     /// Quantiles of the period's sum: what cells share makes it spread more than they do one by one.
     #[serde(flatten)]
     quantiles: BTreeMap<String, f64>,
@@ -75,16 +90,43 @@ pub fn run(args: &Args, console: &Console) -> anyhow::Result<Ending> {
         Some(model) => tables::read_json(model)?,
         None => history.fit(args.seed, console)?,
     };
-    let forecast = endcap_demand::forecast(&fitted, &history.panel, &future, &args.quantiles)
+    let (fitted, edits) = args.edits.apply(&fitted, args.source.folder.as_deref())?;
+    let said = endcap_demand::forecast(&fitted, &history.panel, &future, &args.quantiles)
         .with_context(|| format!("{} cannot be forecast", args.plan.display()))?;
+    let (forecast, overrides) = match overridden(args, &fitted.lift, &said)? {
+        Ok(overridden) => overridden,
+        Err(refusal) => {
+            console.note(format!("refused: {refusal}"));
+            return Ok(Ending::Refused);
+        }
+    };
     let file = out_file(args);
     if let Some(folder) = file.parent().filter(|folder| !folder.as_os_str().is_empty()) {
         std::fs::create_dir_all(folder).with_context(|| format!("could not make the folder {}", folder.display()))?;
     }
-    write(&file, &forecast)?;
-    console.result(&summary(&fitted, &forecast, &groups(&future), file), show)?;
+    write(&file, &forecast, &said)?;
+    let people = (edits, overrides);
+    console.result(&summary(&fitted, (&forecast, &said), &groups(&future), file, people), show)?;
     Ok(Ending::Done)
 }
+
+/// Applies the overrides in force that meet a cell.
+fn overridden(args: &Args, lift: &LiftModel, said: &Forecast) -> anyhow::Result<Overriding> {
+    let log = match (&args.overrides, &args.source.folder) {
+        (Some(path), _) => Log::read(&read_text(path)?).with_context(|| path.display().to_string())?,
+        (None, Some(folder)) => read_overrides(&overrides_of(folder))?,
+        (None, None) => Log::default(),
+    };
+    if log.overrides().next().is_none() {
+        return Ok(Ok((said.clone(), vec![])));
+    }
+    let mut in_force = log.in_force(day_of(lift, args.edits.as_of)?);
+    in_force.retain(|planned| planned.calendar == said.calendar && overrides::meets(said, planned));
+    Ok(override_forecast(said, &in_force))
+}
+
+/// A forecast that planners changed, with what each override came to.
+type Overriding = Result<(Forecast, Vec<Overridden>), OverrideRefusal>;
 
 fn out_file(args: &Args) -> PathBuf {
     let out = args.out.clone().unwrap_or_else(|| args.source.usual_out());
@@ -198,7 +240,7 @@ impl LastPrices {
     }
 }
 
-fn write(file: &Path, forecast: &Forecast) -> anyhow::Result<()> {
+fn write(file: &Path, forecast: &Forecast, said: &Forecast) -> anyhow::Result<()> {
     let rows = &forecast.rows;
     let number = |of: &dyn Fn(&ForecastRow) -> f64| Column::Number(rows.iter().map(of).collect());
     let names: Vec<String> = forecast.levels.iter().map(|&level| quantile_name(level)).collect();
@@ -213,6 +255,9 @@ fn write(file: &Path, forecast: &Forecast) -> anyhow::Result<()> {
     for (at, name) in names.iter().enumerate() {
         columns.push((name, number(&|row| row.quantiles[at])));
     }
+    let model = |of: fn(&ForecastRow) -> f64| Column::Number(said.rows.iter().map(of).collect());
+    columns.push(("model_mean", model(|row| row.mean)));
+    columns.push(("model_baseline", model(|row| row.baseline)));
     if file.extension().is_some_and(|end| end == "csv") {
         tables::write_csv(file, &columns)?;
     } else {
@@ -243,8 +288,15 @@ fn groups(panel: &Panel) -> BTreeMap<Sku, Group> {
     panel.skus().iter().map(|entry| (entry.sku.clone(), entry.group.clone())).collect()
 }
 
-fn summary(fitted: &Fitted, forecast: &Forecast, groups: &BTreeMap<Sku, Group>, file: PathBuf) -> Summary {
+fn summary(
+    fitted: &Fitted,
+    (forecast, said): (&Forecast, &Forecast),
+    groups: &BTreeMap<Sku, Group>,
+    file: PathBuf,
+    (edits, overrides): (Vec<Applied>, Vec<Overridden>),
+) -> Summary {
     let group = |sku: &Sku| groups.get(sku).cloned();
+    let totals_said = endcap_demand::totals(fitted, said, group, |row| Some(row.period), &said.levels);
     let totals = endcap_demand::totals(fitted, forecast, group, |row| Some(row.period), &forecast.levels);
     let first = totals.keys().next().copied().unwrap_or(Period(0));
     let last = totals.keys().next_back().copied().unwrap_or(first);
@@ -255,6 +307,7 @@ fn summary(fitted: &Fitted, forecast: &Forecast, groups: &BTreeMap<Sku, Group>, 
         last_period: name(last),
         units: totals.values().map(|total| total.mean).sum(),
         baseline: totals.values().map(|total| total.baseline).sum(),
+        model_units: totals_said.values().map(|total| total.mean).sum(),
         levels: forecast.levels.clone(),
         file,
         periods: totals
@@ -263,24 +316,31 @@ fn summary(fitted: &Fitted, forecast: &Forecast, groups: &BTreeMap<Sku, Group>, 
                 period: name(period),
                 units: total.mean,
                 baseline: total.baseline,
+                model_units: totals_said[&period].mean,
                 quantiles: forecast.levels.iter().map(|&l| quantile_name(l)).zip(total.quantiles.clone()).collect(),
             })
             .collect(),
+        edits,
+        overrides,
     }
 }
 
 fn show(summary: &Summary) -> String {
     let levels = summary.levels.iter().map(|&level| quantile_name(level));
-    let head: Vec<String> =
-        ["Period", "Units", "Without promotions"].map(str::to_owned).into_iter().chain(levels).collect();
+    let changed = !summary.overrides.is_empty();
+    let figures = ["Period", "Units", "Without promotions"].into_iter().chain(changed.then_some("The model said"));
+    let head: Vec<String> = figures.map(str::to_owned).chain(levels).collect();
     let mut periods = table(&head.iter().map(String::as_str).collect::<Vec<_>>());
     for total in &summary.periods {
         let quantiles = summary.levels.iter().map(|&level| total.quantiles[&quantile_name(level)]);
-        let numbers = [total.units, total.baseline].into_iter().chain(quantiles).map(|units| format!("{units:.0}"));
+        let figures = [total.units, total.baseline].into_iter().chain(changed.then_some(total.model_units));
+        let numbers = figures.chain(quantiles).map(|units| format!("{units:.0}"));
         periods.add_row([total.period.clone()].into_iter().chain(numbers));
     }
+    let overrides: String = summary.overrides.iter().map(|told| format!("\n{}", in_a_line(told))).collect();
+    let edits = in_words(&summary.edits).map_or_else(String::new, |words| format!("\n{words}"));
     format!(
-        "{} cells, {} to {}: {:.0} units, {:.0} without promotions\n{periods}\nWritten: {}",
+        "{} cells, {} to {}: {:.0} units, {:.0} without promotions\n{periods}{overrides}{edits}\nWritten: {}",
         summary.cells,
         summary.first_period,
         summary.last_period,

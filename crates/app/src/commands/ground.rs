@@ -1,6 +1,7 @@
 //! What a project's plan is made from, for commands that ask about plans without making one.
 
 use crate::console::{Console, Steps};
+use crate::judgement;
 use crate::project::{CODE_VERSION, read_scenario};
 use anyhow::{Context, ensure};
 use endcap_adapters::artifacts::Folder;
@@ -14,6 +15,7 @@ use endcap_agent::run::until_offers_are_chosen;
 use endcap_agent::sense::Facts;
 use endcap_agent::{plan, step};
 use endcap_demand::Fitted;
+use endcap_demand::overrides::Overridden;
 use endcap_model::{AsOf, ContentHash, Event, Forecast, Policy, Scenario, Sku, SnapshotId, StockState};
 use endcap_plan::{ItemEconomics, PlanInput, solve};
 use std::collections::BTreeMap;
@@ -57,6 +59,8 @@ pub struct Ground {
     pub fitted: Arc<Fitted>,
     /// Demand without promotions.
     pub baseline: Arc<Forecast>,
+    /// What planners changed of it.
+    pub overrides: Vec<Overridden>,
     items: BTreeMap<Sku, ItemEconomics>,
     states: Vec<StockState>,
 }
@@ -89,7 +93,12 @@ impl Terms {
         let policy: Policy = read_toml(&self.folder.join("policy.toml"))?;
         let store = Store::open(&self.folder)?;
         let artifacts = Folder::new(&self.folder);
-        let settings = Settings { seed: 1, code_version: CODE_VERSION.to_owned(), solve: self.search()? };
+        let settings = Settings {
+            judgement: judgement::read(&self.folder)?,
+            seed: 1,
+            code_version: CODE_VERSION.to_owned(),
+            solve: self.search()?,
+        };
         let steps = Steps::new(console);
         let progress = |step: &str, done: usize, all: usize| steps.at(step, done, all);
         let mut bench = Bench::new(&store, &artifacts, &scenario, &policy, &settings, &progress);
@@ -102,10 +111,11 @@ impl Terms {
             return Ok(Err("the facts could not be forecast".to_owned()));
         };
         let (facts, fitted, baseline) = (bench.facts(&snapshot)?, bench.fitted(&model)?, bench.forecast(&forecast)?);
+        let overrides = bench.overridden(&forecast)?.overrides;
         let as_of = store.snapshot(&snapshot)?.as_of;
         let items = facts.economics(&scenario);
         let states = plan::opening_stock(&facts, &baseline, &scenario);
-        Ok(Ok(Ground { scenario, snapshot, as_of, model, facts, fitted, baseline, items, states }))
+        Ok(Ok(Ground { scenario, snapshot, as_of, model, facts, fitted, baseline, overrides, items, states }))
     }
 }
 

@@ -1,5 +1,6 @@
 //! One file per command.
 
+pub mod analyse;
 pub mod ask;
 pub mod backtest;
 pub mod check;
@@ -16,6 +17,7 @@ pub mod ground;
 pub mod ingest;
 pub mod init;
 pub mod lever;
+pub mod overrides;
 pub mod plan;
 pub mod replan;
 pub mod solve;

@@ -75,6 +75,9 @@ struct Summary {
     stockout_probability: f64,
     orders: usize,
     transfers: usize,
+    /// Numbers of the edits and overrides that it uses.
+    edits: Vec<u32>,
+    overrides: Vec<u32>,
     references: Vec<(String, i64)>,
     twin: Vec<endcap_agent::stress::Against>,
     report: PathBuf,
@@ -154,6 +157,8 @@ fn summary(made: Made, status: &'static str, reasons: Vec<String>) -> Summary {
         stockout_probability: made.digest.stockout_probability,
         orders: made.plan.orders.len(),
         transfers: made.plan.transfers.len(),
+        edits: made.edits,
+        overrides: made.overrides,
         references: report.references.clone(),
         twin: made.trial.comparisons,
         report: made.report,
@@ -181,6 +186,12 @@ fn for_people(summary: &Summary) -> String {
         &format!("{:.1} %", summary.stockout_probability * 100.0),
     ]);
     rows.add_row(["orders", &summary.orders.to_string()]);
+    let numbers = |of: &[u32]| of.iter().map(u32::to_string).collect::<Vec<_>>().join(", ");
+    for (what, of) in [("edits of effects in use", &summary.edits), ("overrides in use", &summary.overrides)] {
+        if !of.is_empty() {
+            rows.add_row([what, &numbers(of)]);
+        }
+    }
     rows.add_row(["policy", summary.status]);
     let reasons: String = summary.reasons.iter().map(|reason| format!("\n{reason}")).collect();
     format!("{rows}{reasons}\nFiles:  {}\nReport: {}", summary.folder.display(), summary.report.display())

@@ -113,6 +113,7 @@ pub fn run(args: &Args, console: &Console) -> anyhow::Result<Ending> {
         facts: &ground.facts,
         fitted: &ground.fitted,
         baseline: &ground.baseline,
+        overrides: &ground.overrides,
         scenario: &ground.scenario,
         in_force: &in_force,
         projection: projection.as_ref(),
@@ -177,7 +178,8 @@ fn rest(args: &Args, in_force: &Plan, ground: &Ground) -> anyhow::Result<Span> {
 /// A proposal is named by everything it was made from.
 fn name(args: &Args, ground: &Ground, in_force: &Plan, rest: Span) -> PlanId {
     let search = (args.terms.gap, args.terms.time_limit);
-    let made_from = (&in_force.id, &ground.snapshot, &ground.model, hash_json(&ground.scenario));
+    let made_from =
+        (&in_force.id, &ground.snapshot, &ground.model, hash_json(&ground.baseline), hash_json(&ground.scenario));
     PlanId::new(hash_json(&(made_from, rest, search, CODE_VERSION)).short())
 }
 

@@ -2,7 +2,7 @@
 
 use super::input::{Comparison, HistoryRow, KpiRow, ReportInput};
 use super::names::Names;
-use super::{curve, reasons};
+use super::{curve, judgement, reasons};
 use endcap_model::{
     Calendar, Currency, Depth, Explanation, ForecastRow, Outcome, Period, Place, Policy, ProfitAndLoss, ProjectionRow,
     RejectedOffer, Scenario, Sku, SolveStatus, Verdict,
@@ -39,6 +39,8 @@ pub(super) fn of(input: &ReportInput<'_>) -> Value {
         "rejected": input.plan.report.rejected.iter().map(|offer| rejected(offer, input, &names)).collect::<Vec<_>>(),
         "backtest": backtest(input),
         "readiness": readiness(input),
+        "edits": judgement::edits(input.edits),
+        "overrides": judgement::overrides(input.overrides),
         "counts": counts(input),
         "scenario": scenario(input.scenario),
         "provenance": provenance(input),

@@ -1,5 +1,7 @@
 //! What a report is made from. Figures arrive ready; amounts are minor units of the plan's currency.
 
+use endcap_demand::coefficients::Applied;
+use endcap_demand::overrides::Overridden;
 use endcap_model::{
     Calendar, ContentHash, Decision, ForecastRow, Outcome, Period, Place, Plan, Policy, ProjectionRow, Response,
     Scenario, Sku, Span, SupplyOrder,
@@ -46,6 +48,10 @@ pub struct ReportInput<'a> {
     pub backtest: &'a [BacktestRow],
     /// Readiness by category.
     pub readiness: &'a [ReadinessRow],
+    /// Edits of effects, beside what the data say.
+    pub edits: &'a [Applied],
+    /// Overrides of the forecast.
+    pub overrides: &'a [Overridden],
     /// Rows read, loaded, set aside and doubled, by source.
     pub counts: &'a [SourceCount],
     /// Where everything comes from.

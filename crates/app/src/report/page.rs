@@ -13,6 +13,11 @@ pub(super) const REPORT: Page = Page { template: include_str!("page.html"), scri
 /// Plans under several goals.
 pub(super) const TRADE_OFF: Page = Page { template: include_str!("trade_off.html"), script: TRADE_OFF_SCRIPT };
 
+/// What past promotions earned.
+pub(super) const ANALYSIS: Page = Page { template: include_str!("analysis.html"), script: ANALYSIS_SCRIPT };
+/// What a model knows and how far to trust it.
+pub(super) const CARD: Page = Page { template: include_str!("card.html"), script: CARD_SCRIPT };
+
 const STYLE: &str = include_str!("report.css");
 /// Apache ECharts, built as `echarts/README.md` says.
 const CHARTS: &str = include_str!("echarts.min.js");
@@ -24,6 +29,7 @@ const SCRIPT: &str = concat!(
     include_str!("js/summary.js"),
     include_str!("js/calendar.js"),
     include_str!("js/money.js"),
+    include_str!("js/judgement.js"),
     include_str!("js/demand.js"),
     include_str!("js/stock.js"),
     include_str!("js/twin.js"),
@@ -38,6 +44,27 @@ const TRADE_OFF_SCRIPT: &str = concat!(
     include_str!("js/charts.js"),
     include_str!("js/contents.js"),
     include_str!("js/trade_off.js"),
+);
+
+const ANALYSIS_SCRIPT: &str = concat!(
+    include_str!("js/start.js"),
+    include_str!("js/format.js"),
+    include_str!("js/dom.js"),
+    include_str!("js/charts.js"),
+    include_str!("js/forest.js"),
+    include_str!("js/judgement.js"),
+    include_str!("js/contents.js"),
+    include_str!("js/analysis.js"),
+);
+const CARD_SCRIPT: &str = concat!(
+    include_str!("js/start.js"),
+    include_str!("js/format.js"),
+    include_str!("js/dom.js"),
+    include_str!("js/charts.js"),
+    include_str!("js/forest.js"),
+    include_str!("js/judgement.js"),
+    include_str!("js/contents.js"),
+    include_str!("js/card.js"),
 );
 
 impl Page {
@@ -135,7 +162,7 @@ mod tests {
 
     #[test]
     fn scripts_cannot_close_their_own_element() {
-        for script in [CHARTS, SCRIPT, TRADE_OFF_SCRIPT] {
+        for script in [CHARTS, SCRIPT, TRADE_OFF_SCRIPT, ANALYSIS_SCRIPT, CARD_SCRIPT] {
             assert!(!script.to_ascii_lowercase().contains("</script"));
             assert!(!script.contains("<!--"));
         }

@@ -166,6 +166,8 @@ impl Sample {
             twin: TwinView { plan: "plan".into(), outcomes: &self.outcomes, comparisons: self.comparisons.clone() },
             backtest: &self.backtest,
             readiness: &self.readiness,
+            edits: &[],
+            overrides: &[],
             counts: &self.counts,
             provenance: Provenance {
                 calendar: Calendar::Day,

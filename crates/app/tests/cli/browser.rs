@@ -4,7 +4,7 @@ use crate::demo::demo;
 use std::process::Command;
 
 /// Opens a page in headless Chromium and returns the document as the scripts left it.
-fn opened(page: &std::path::Path) -> Option<String> {
+pub fn opened(page: &std::path::Path) -> Option<String> {
     let profile = tempfile::tempdir().unwrap();
     let output = Command::new("chromium")
         .args(["--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"])

@@ -1,5 +1,6 @@
 //! The `endcap` command as its users meet it: real runs on real files, a real browser, bad input.
 
+mod analysis;
 mod ask;
 mod bad_input;
 mod browser;
@@ -8,6 +9,7 @@ mod compare;
 mod demo;
 mod experiments;
 mod explain;
+mod judgement;
 mod replan;
 
 use assert_cmd::Command;

@@ -63,6 +63,9 @@ impl Store {
         let (lift, applied) = self.apply(&fitted.lift, today);
         let mut used = Fitted { lift, ..fitted.clone() };
         for response in &used.lift.responses {
+            if response.curve.is_none() {
+                used.frame.curves.remove(&response.sku);
+            }
             let Ok(at) = used.items.binary_search_by(|item| item.sku.cmp(&response.sku)) else { continue };
             let Some(before) = fitted.lift.response(&response.sku) else { continue };
             for kind in EffectKind::ALL {
@@ -71,6 +74,7 @@ impl Store {
                     used.items[at].effects[column(kind)] = effect.mean;
                     used.items[at].predictive[column(kind)] = effect.mean;
                     used.items[at].variances[column(kind)] = effect.se * effect.se;
+                    used.items[at].edited = true;
                 }
             }
         }

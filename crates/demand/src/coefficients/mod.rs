@@ -4,12 +4,21 @@
 //! which the edit ends; another person approves it. Edits belong to items or groups, not to a fit, so that they survive
 //! refits and stand beside each new estimate. The log of edits is only ever appended to.
 //!
-//! Never reads a clock or a file: days and lines are arguments.
+//! Never reads a clock or a file: days and lines are arguments. Whether an edit is over is judged on the first day that the
+//! history of the model does not know, so that the same facts and edits give the same plan whenever it is made.
 
 mod apply;
 mod edit;
 mod store;
 
+use endcap_model::LiftModel;
+use jiff::civil::Date;
+
 pub use apply::{Applied, AppliedItem};
 pub use edit::{Draft, Edit, EditRefusal, Target};
 pub use store::{Entry, LogError, State, Store, Version};
+
+/// Returns the day on which edits of a model are judged: the first after its history; nothing where periods have no date.
+pub fn day_of(lift: &LiftModel) -> Option<Date> {
+    lift.calendar.start_date(lift.span.end)
+}

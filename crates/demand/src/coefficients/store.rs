@@ -171,6 +171,11 @@ impl Store {
         self.add(Entry::Ended { edit, by: by.trim().to_owned(), reason: reason.trim().to_owned(), on })
     }
 
+    /// Returns the edits that are used on a day, in the order of their numbers.
+    pub fn in_force(&self, day: Date) -> Vec<&Edit> {
+        self.edits().filter(|edit| matches!(self.state(edit, day), State::InForce { .. })).collect()
+    }
+
     /// Says what has become of an edit on a day; what was entered later counts as well.
     pub fn state(&self, edit: &Edit, today: Date) -> State {
         let mut approver = None;

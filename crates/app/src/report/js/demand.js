@@ -1,19 +1,5 @@
 // Lift curves with their bands, and forecasts beside history.
 
-const effectStatus = {
-  estimated: ["good", "Estimated", "the item's own history carries it"],
-  borrowed: ["warn", "Borrowed", "mostly from similar items"],
-  not_identified: ["bad", "Not identified", "the data cannot tell; the band is wide"],
-};
-
-const effectLabels = {
-  own_price: ["Own price", "Log units per log of price: an elasticity."],
-  cross_price: ["Substitutes' price", "Log units per log of the price of the group's other items."],
-  feature: ["Advertised", "Log units when advertised."],
-  display: ["On display", "Log units when on a display."],
-  dip: ["Dip afterwards", "Log units lost per unit of stock that earlier promotions left in households."],
-};
-
 const itemOption = (index, value) => ({ value, label: itemName(index), group: data.items[index].category });
 
 function showLift() {
@@ -25,6 +11,7 @@ function showLift() {
   add(host,
     note("Expected demand on promotion against ", term("baseline"), ", by how much is taken off the price. The band is the ", term("interval"), "; a dot is a depth that the plan may choose."),
     picker("Item", options, show), place);
+  showEdits(host);
   show(options[0].value);
 }
 
@@ -97,6 +84,7 @@ function showDemand() {
   add(host,
     note("What sold, and what is expected to be wanted if the shelf never runs empty. 9 of 10 days should fall in the band. A hollow mark is a day on which stock ran out, so that more was wanted than sold."),
     picker("Item and store", options, show), place);
+  showOverrides(host);
   show(options[0].value);
 }
 

@@ -6,6 +6,7 @@ const minorDigits = data.currency.digits;
 /** Money from minor units: whole from a thousand on, with cents below, the currency's code in front. */
 function money(minor, sign) {
   if (minor === null || minor === undefined) return "not known";
+  if (data.currency.code === "") return number(minor, Math.abs(minor) < 100 ? 2 : 0, sign);
   const major = minor / 10 ** minorDigits;
   const digits = major === 0 || Math.abs(major) >= 1000 ? 0 : minorDigits;
   return new Intl.NumberFormat(locale, {

@@ -1,20 +1,12 @@
-//! Planner overrides of forecasts: applied with their reason, scored afterwards.
-//!
-//! People's changes help when they know something that the model does not; large ones often do, small ones and
-//! upward ones often hurt, and what a promotion brings is easily counted twice (Fildes, Goodwin, Lawrence and Nikolopoulos
-//! 2009; Trapero, Pedregal, Fildes and Kourentzes 2013). So each override is kept with its author, warned of where the promotion
-//! is in the forecast already, and compared with the model once sales are known.
-//!
-//! Never changes the model or what it learns: the forecast of the model stays, beside the one that was overridden.
+//! Putting overrides in the place of the model's figures, cell by cell.
 
-use endcap_model::{Forecast, ForecastRow, Panel, Period, Place, Sku, Span};
+use endcap_model::{Calendar, Forecast, ForecastRow, Period, Place, Sku, Span};
+use jiff::civil::Date;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
 /// Rise over the baseline from which the model counts a promotion in a cell.
 const PROMOTED_RISE: f64 = 1.05;
-/// Share of a period out of stock up to which its sales say what was wanted.
-const OUT_MAX: f64 = 0.1;
 
 /// What an override changes a forecast to.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
@@ -28,8 +20,9 @@ pub enum Change {
 
 /// A planner's change of a forecast.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
 pub struct Override {
+    /// Number, 1 the first.
+    pub id: u32,
     /// The item.
     pub sku: Sku,
     /// The place; all places when not given.
@@ -37,12 +30,20 @@ pub struct Override {
     pub place: Option<Place>,
     /// The periods.
     pub span: Span,
+    /// Calendar of the periods.
+    pub calendar: Calendar,
     /// What they are changed to.
     pub change: Change,
     /// What the planner knows.
     pub reason: String,
     /// Who answers for it.
     pub author: String,
+    /// Day on which it was made.
+    pub made: Date,
+    /// First day on which it is no longer used.
+    pub expires: Date,
+    /// First period that the model did not know when it was made.
+    pub origin: Period,
 }
 
 /// An override that cannot be applied.
@@ -52,8 +53,8 @@ pub enum OverrideRefusal {
     /// It lacks a reason or an author.
     #[error("override {number} of {sku} has no {what}: overrides are scored, and need both reason and author")]
     Blank {
-        /// Number of the override, 1 the first.
-        number: usize,
+        /// Number of the override.
+        number: u32,
         /// Its item.
         sku: Sku,
         /// What is missing.
@@ -63,7 +64,7 @@ pub enum OverrideRefusal {
     #[error("override {number} of {sku} changes the forecast to {value}: expected 0 or more")]
     Value {
         /// Number of the override.
-        number: usize,
+        number: u32,
         /// Its item.
         sku: Sku,
         /// The units or the factor.
@@ -73,7 +74,7 @@ pub enum OverrideRefusal {
     #[error("override {number} of {sku} meets no cell of the forecast: check item, place and periods")]
     NoCell {
         /// Number of the override.
-        number: usize,
+        number: u32,
         /// Its item.
         sku: Sku,
     },
@@ -81,27 +82,67 @@ pub enum OverrideRefusal {
     #[error("override {number} of {sku} sets units where the model expects none: there is nothing to spread them by")]
     NothingToSpread {
         /// Number of the override.
-        number: usize,
+        number: u32,
         /// Its item.
         sku: Sku,
     },
     /// Two overrides of one cell.
-    #[error("overrides {first} and {second} both change {sku}: split their periods or places, or drop one")]
+    #[error("overrides {first} and {second} both change {sku}: split their periods or places, or withdraw one")]
     Overlap {
         /// Number of the earlier override.
-        first: usize,
+        first: u32,
         /// Number of the later one.
-        second: usize,
+        second: u32,
         /// The item.
         sku: Sku,
+    },
+    /// An item that the model does not list.
+    #[error("item {sku} is not in the model: name an item that it lists")]
+    NoSuchItem {
+        /// The item.
+        sku: Sku,
+    },
+    /// Periods that the model knows already, or none at all.
+    #[error("periods {first} to {last} cannot be overridden: forecasts begin with {origin}, and the first comes first")]
+    Periods {
+        /// First period.
+        first: String,
+        /// Last period.
+        last: String,
+        /// First period that the model does not know.
+        origin: String,
+    },
+    /// An end that is not after the beginning.
+    #[error("the override would end on {expires}, on or before {made}: give a later day")]
+    Dates {
+        /// Day of the override.
+        made: Date,
+        /// Its end.
+        expires: Date,
+    },
+    /// No override of this number.
+    #[error("there is no override {id}: see the list of overrides")]
+    NoSuchOverride {
+        /// The number.
+        id: u32,
+    },
+    /// An override that is over.
+    #[error("override {id} is {state}: it is over already")]
+    Over {
+        /// The number.
+        id: u32,
+        /// Its state, in words.
+        state: String,
     },
 }
 
 /// What an override did to a forecast.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Overridden {
     /// The override.
     pub change: Override,
+    /// What it multiplies the model's figures by.
+    pub factor: f64,
     /// Cells that it changed.
     pub cells: usize,
     /// Units of the model.
@@ -112,23 +153,9 @@ pub struct Overridden {
     pub warning: Option<String>,
 }
 
-/// How an override did beside the model.
-#[derive(Clone, Debug, PartialEq, Serialize)]
-pub struct OverrideScore {
-    /// The override.
-    pub change: Override,
-    /// Cells whose sales are known and were in stock.
-    pub cells: usize,
-    /// Cells that could not be scored: without sales yet, or out of stock.
-    pub cells_left_out: usize,
-    /// Units sold in the scored cells.
-    pub sold: f64,
-    /// Sum of the model's absolute errors.
-    pub model_error: f64,
-    /// Sum of the planner's absolute errors.
-    pub planner_error: f64,
-    /// Whether the planner was nearer; nothing without scored cells, or when both erred alike.
-    pub beat_the_model: Option<bool>,
+/// Returns whether an override changes any cell of a forecast.
+pub fn meets(forecast: &Forecast, planned: &Override) -> bool {
+    forecast.rows.iter().any(|row| planned.covers(row))
 }
 
 /// Applies overrides to a forecast. Means, baselines and quantiles of a cell are changed by the same factor.
@@ -139,52 +166,53 @@ pub fn override_forecast(
     forecast: &Forecast,
     overrides: &[Override],
 ) -> Result<(Forecast, Vec<Overridden>), OverrideRefusal> {
-    let owners = owners(forecast, overrides)?;
+    apply(forecast, overrides, &|at, model_units| factor(&overrides[at], model_units))
+}
+
+/// Changes another forecast of the same cells as one was changed: by the same factors. What was set for a forecast without
+/// offers holds so with them; the offers lift what the planner expects.
+///
+/// # Errors
+/// [`OverrideRefusal`] when the cells are not the same.
+pub fn override_alike(
+    forecast: &Forecast,
+    told: &[Overridden],
+) -> Result<(Forecast, Vec<Overridden>), OverrideRefusal> {
+    let overrides: Vec<Override> = told.iter().map(|told| told.change.clone()).collect();
+    apply(forecast, &overrides, &|at, _| Ok(told[at].factor))
+}
+
+fn apply(
+    forecast: &Forecast,
+    overrides: &[Override],
+    factor: &dyn Fn(usize, f64) -> Result<f64, OverrideRefusal>,
+) -> Result<(Forecast, Vec<Overridden>), OverrideRefusal> {
+    let mut rows: Vec<Vec<usize>> = vec![Vec::new(); overrides.len()];
+    owners(forecast, overrides)?.into_iter().for_each(|(row, at)| rows[at].push(row));
     let mut changed = forecast.clone();
     let mut told = Vec::with_capacity(overrides.len());
-    for (at, planned) in overrides.iter().enumerate() {
-        let rows: Vec<usize> = (0..forecast.rows.len()).filter(|row| owners.get(row) == Some(&at)).collect();
+    for (at, (planned, rows)) in overrides.iter().zip(&rows).enumerate() {
         let model_units: f64 = rows.iter().map(|&row| forecast.rows[row].mean).sum();
-        let factor = factor(at, planned, model_units)?;
+        let factor = factor(at, model_units)?;
         rows.iter().for_each(|&row| scale(&mut changed.rows[row], factor));
         let warning = warning(planned, factor, rows.iter().map(|&row| &forecast.rows[row]));
         let planner_units = factor * model_units;
-        told.push(Overridden { change: planned.clone(), cells: rows.len(), model_units, planner_units, warning });
+        let (change, cells) = (planned.clone(), rows.len());
+        told.push(Overridden { change, factor, cells, model_units, planner_units, warning });
     }
     Ok((changed, told))
 }
 
-/// Scores overrides of a forecast of the model, once sales are known.
-///
-/// # Errors
-/// [`OverrideRefusal`] as [`override_forecast`] has it.
-pub fn score_overrides(
-    forecast: &Forecast,
-    overrides: &[Override],
-    sales: &Panel,
-) -> Result<Vec<OverrideScore>, OverrideRefusal> {
-    let (changed, _) = override_forecast(forecast, overrides)?;
-    let owners = owners(forecast, overrides)?;
-    let sold = sold(sales);
-    let mut scores: Vec<OverrideScore> = overrides.iter().map(OverrideScore::of).collect();
-    for (row, at) in owners {
-        let (model, planner) = (&forecast.rows[row], &changed.rows[row]);
-        scores[at].add(model.mean, planner.mean, sold.get(&(&model.sku, &model.place, model.period)).copied());
-    }
-    scores.iter_mut().for_each(OverrideScore::judge);
-    Ok(scores)
-}
-
 /// Override of each changed row.
-fn owners(forecast: &Forecast, overrides: &[Override]) -> Result<BTreeMap<usize, usize>, OverrideRefusal> {
+pub(super) fn owners(forecast: &Forecast, overrides: &[Override]) -> Result<BTreeMap<usize, usize>, OverrideRefusal> {
     let mut owners: BTreeMap<usize, usize> = BTreeMap::new();
     for (at, planned) in overrides.iter().enumerate() {
-        planned.check(at + 1)?;
-        let (number, sku) = (at + 1, planned.sku.clone());
+        planned.check()?;
+        let (number, sku) = (planned.id, planned.sku.clone());
         let mut cells = 0;
         for (row, _) in forecast.rows.iter().enumerate().filter(|(_, row)| planned.covers(row)) {
             if let Some(first) = owners.insert(row, at) {
-                return Err(OverrideRefusal::Overlap { first: first + 1, second: number, sku });
+                return Err(OverrideRefusal::Overlap { first: overrides[first].id, second: number, sku });
             }
             cells += 1;
         }
@@ -195,11 +223,11 @@ fn owners(forecast: &Forecast, overrides: &[Override]) -> Result<BTreeMap<usize,
     Ok(owners)
 }
 
-fn factor(at: usize, planned: &Override, model_units: f64) -> Result<f64, OverrideRefusal> {
+fn factor(planned: &Override, model_units: f64) -> Result<f64, OverrideRefusal> {
     match planned.change {
         Change::Factor(factor) => Ok(factor),
         Change::Units(units) if model_units > 0.0 => Ok(units / model_units),
-        Change::Units(_) => Err(OverrideRefusal::NothingToSpread { number: at + 1, sku: planned.sku.clone() }),
+        Change::Units(_) => Err(OverrideRefusal::NothingToSpread { number: planned.id, sku: planned.sku.clone() }),
     }
 }
 
@@ -214,16 +242,6 @@ fn warning<'a>(planned: &Override, factor: f64, rows: impl Iterator<Item = &'a F
     })
 }
 
-/// Units of every cell that was in stock; nothing for those that were not.
-fn sold(sales: &Panel) -> BTreeMap<(&Sku, &Place, Period), Option<f64>> {
-    let c = sales.columns();
-    let cell = |row: usize| {
-        let key = (&sales.skus()[c.sku[row] as usize].sku, &sales.places()[c.place[row] as usize].place, c.period[row]);
-        (key, (c.stockout_share[row] <= OUT_MAX).then_some(c.units[row]))
-    };
-    (0..sales.len()).map(cell).collect()
-}
-
 impl Override {
     fn covers(&self, row: &ForecastRow) -> bool {
         row.sku == self.sku
@@ -231,8 +249,9 @@ impl Override {
             && self.span.contains(row.period)
     }
 
-    fn check(&self, number: usize) -> Result<(), OverrideRefusal> {
-        let sku = || self.sku.clone();
+    /// Checks what must hold whatever the forecast is.
+    pub(super) fn check(&self) -> Result<(), OverrideRefusal> {
+        let (number, sku) = (self.id, || self.sku.clone());
         for (what, text) in [("reason", &self.reason), ("author", &self.author)] {
             if text.trim().is_empty() {
                 return Err(OverrideRefusal::Blank { number, sku: sku(), what: what.to_owned() });
@@ -243,36 +262,6 @@ impl Override {
             return Ok(());
         }
         Err(OverrideRefusal::Value { number, sku: sku(), value })
-    }
-}
-
-impl OverrideScore {
-    fn of(change: &Override) -> Self {
-        Self {
-            change: change.clone(),
-            cells: 0,
-            cells_left_out: 0,
-            sold: 0.0,
-            model_error: 0.0,
-            planner_error: 0.0,
-            beat_the_model: None,
-        }
-    }
-
-    fn add(&mut self, model: f64, planner: f64, sold: Option<Option<f64>>) {
-        let Some(sold) = sold.flatten() else {
-            self.cells_left_out += 1;
-            return;
-        };
-        self.cells += 1;
-        self.sold += sold;
-        self.model_error += (model - sold).abs();
-        self.planner_error += (planner - sold).abs();
-    }
-
-    fn judge(&mut self) {
-        let alike = self.model_error == self.planner_error;
-        self.beat_the_model = (!alike).then_some(self.planner_error < self.model_error);
     }
 }
 
@@ -287,7 +276,6 @@ fn scale(row: &mut ForecastRow, factor: f64) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use endcap_model::{Calendar, PanelColumns, PlaceEntry, SkuEntry};
     use proptest::prelude::*;
 
     fn forecast() -> Forecast {
@@ -306,46 +294,18 @@ mod tests {
 
     fn planned(periods: (i32, i32), change: Change) -> Override {
         Override {
+            id: 1,
             sku: "a".into(),
             place: None,
             span: Span { start: Period(periods.0), end: Period(periods.1) },
+            calendar: Calendar::Index,
             change,
             reason: "a fair next door".into(),
             author: "Ada".into(),
+            made: "2024-06-01".parse().unwrap(),
+            expires: "2024-07-01".parse().unwrap(),
+            origin: Period(0),
         }
-    }
-
-    fn sales(units: [f64; 4], out: [f64; 4]) -> Panel {
-        let columns = PanelColumns {
-            sku: vec![0; 4],
-            place: vec![0, 0, 1, 1],
-            period: [0, 1, 0, 1].map(Period).into(),
-            units: units.into(),
-            price: vec![1.0; 4],
-            base_price: vec![1.0; 4],
-            feature: vec![0.0; 4],
-            display: vec![0.0; 4],
-            stockout_share: out.into(),
-            controls: vec![],
-        };
-        let places = ["x", "y"].map(|place| PlaceEntry { place: place.into(), region: String::new() });
-        let sku = SkuEntry { sku: "a".into(), group: "g".into(), tier: String::new() };
-        Panel::new(Calendar::Index, vec![sku], places.into(), columns).unwrap()
-    }
-
-    #[test]
-    fn overrides_are_scored_against_the_model() {
-        let both = [planned((0, 1), Change::Factor(2.0)), planned((1, 2), Change::Units(30.0))];
-        let scores = score_overrides(&forecast(), &both, &sales([21.0, 19.0, 55.0, 38.0], [0.0; 4])).unwrap();
-        assert_eq!((scores[0].model_error, scores[0].planner_error), (36.0, 6.0));
-        assert_eq!(scores.iter().map(|score| score.beat_the_model).collect::<Vec<_>>(), [Some(true), Some(false)]);
-    }
-
-    #[test]
-    fn cells_out_of_stock_or_unknown_are_not_scored() {
-        let one = [planned((0, 1), Change::Factor(2.0))];
-        let scores = score_overrides(&forecast(), &one, &sales([0.0; 4], [1.0, 0.0, 0.5, 0.0])).unwrap();
-        assert_eq!((scores[0].cells, scores[0].cells_left_out, scores[0].beat_the_model), (0, 2, None));
     }
 
     #[test]
@@ -359,12 +319,22 @@ mod tests {
     #[test]
     fn what_cannot_be_applied_is_refused() {
         let refused = |all: &[Override]| override_forecast(&forecast(), all).unwrap_err();
-        let twice = [planned((0, 1), Change::Factor(2.0)), planned((0, 2), Change::Factor(2.0))];
+        let twice = [planned((0, 1), Change::Factor(2.0)), Override { id: 2, ..planned((0, 2), Change::Factor(2.0)) }];
         assert!(matches!(refused(&twice), OverrideRefusal::Overlap { first: 1, second: 2, .. }));
         assert!(matches!(refused(&[planned((5, 9), Change::Factor(2.0))]), OverrideRefusal::NoCell { .. }));
         assert!(matches!(refused(&[planned((0, 1), Change::Factor(-1.0))]), OverrideRefusal::Value { .. }));
         let blank = Override { reason: " ".into(), ..planned((0, 1), Change::Factor(1.0)) };
         assert!(matches!(refused(&[blank]), OverrideRefusal::Blank { .. }));
+    }
+
+    #[test]
+    fn offers_lift_what_the_planner_expects() {
+        let (_, told) = override_forecast(&forecast(), &[planned((0, 1), Change::Units(80.0))]).unwrap();
+        let mut lifted = forecast();
+        lifted.rows.iter_mut().for_each(|row| row.mean *= 3.0);
+        let (changed, again) = override_alike(&lifted, &told).unwrap();
+        assert_eq!((told[0].factor, again[0].planner_units), (2.0, 240.0));
+        assert_eq!(changed.rows.iter().map(|row| row.mean).collect::<Vec<_>>(), [60.0, 60.0, 180.0, 120.0]);
     }
 
     proptest! {
