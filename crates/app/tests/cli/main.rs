@@ -10,6 +10,7 @@ mod demo;
 mod experiments;
 mod explain;
 mod judgement;
+mod known_truth;
 mod replan;
 
 use assert_cmd::Command;
