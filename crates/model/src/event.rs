@@ -111,6 +111,7 @@ pub struct Receipt {
 
 /// What a policy of action came to in one simulated world; amounts in minor units.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
 pub struct Outcome {
     /// Name of the policy.
     pub policy: String,
@@ -120,7 +121,7 @@ pub struct Outcome {
     pub revenue: i64,
     /// Gross margin: revenue less cost of what was sold.
     pub margin: i64,
-    /// Margin after holding, waste, ordering and fixed costs of offers.
+    /// Margin with vendor money, after every cost below and the fixed cost of offers.
     pub profit: i64,
     /// Discount given on all promoted units.
     pub discount: i64,
@@ -140,4 +141,29 @@ pub struct Outcome {
     pub stockout_rate_promoted: f64,
     /// Pieces sold over pieces wanted.
     pub fill_rate: f64,
+    /// Revenue of what was sold on promotion.
+    pub promo_revenue: i64,
+    /// Loss of value of leftovers of offers.
+    pub write_down: i64,
+    /// Cost of what was thrown away.
+    pub waste_cost: i64,
+    /// What faster deliveries cost more.
+    pub expedite_cost: i64,
+    /// Cost of moving pieces between places.
+    pub transfer_cost: i64,
+    /// Pieces moved between places.
+    pub moved: i64,
+    /// Pieces on hand or under way at the start, and pieces that came from suppliers.
+    pub supplied: i64,
+    /// Mean value of the stock at cost.
+    pub stock_cost: i64,
+    /// Error of the policy's forecasts of promoted items by item, place and period: sum of absolute errors over pieces
+    /// wanted. Nothing when it gave none.
+    pub forecast_error_place: Option<f64>,
+    /// The same by item and period over all places.
+    pub forecast_error_item: Option<f64>,
+    /// Mean share of the core sizes of a style that a place has. Nothing in worlds without sizes.
+    pub core_coverage: Option<f64>,
+    /// Mean share of the pieces that lie in size runs with too few core sizes.
+    pub fragmentation: Option<f64>,
 }

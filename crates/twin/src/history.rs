@@ -7,7 +7,7 @@
 //! on. Prices count as near list from 95 % of it. Periods with more than half of their time
 //! out of stock are left out; the others count by their time in stock (sales over exposure).
 
-use crate::{CellSpec, Costs, Habits, Shown, TwinError, WorldSpec, WorldTerms};
+use crate::{CellSpec, Costs, Habits, Logistics, Shown, TwinError, WorldSpec, WorldTerms};
 use endcap_model::{Panel, Place, Scenario, Sku, Span, StockState};
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
@@ -83,8 +83,10 @@ impl WorldSpec {
                 waste_rate: scenario.supply.waste_rate,
                 fixed_cost: scenario.money(scenario.limits.fixed_cost).minor,
                 vendor_funding_share: scenario.items.vendor_funding_share,
+                ..Costs::default()
             },
             habits: Habits::of(panel.calendar()),
+            logistics: Logistics::default(),
             shocks: Vec::new(),
         };
         let economics = |sku: &Sku| items.get(sku).copied().unwrap_or_else(|| assumed(scenario, sku));

@@ -9,14 +9,19 @@
 //! (common random numbers; Glasserman and Yao 1992), and [`compare`] pairs policies by seed.
 
 mod action;
+mod asked;
 mod compare;
 mod draws;
 mod error;
 mod habits;
 mod history;
 mod kpi;
+mod law;
 mod ledger;
+mod logistics;
+mod normal;
 mod planner;
+mod rivals;
 mod scenario;
 mod shipments;
 mod shock;
@@ -24,19 +29,23 @@ mod shoppers;
 mod spec;
 mod stock;
 mod synthetic;
+mod ties;
 mod truth;
 mod world;
 
-pub use action::{Actions, CellSeen, Observation, Policy};
+pub use action::{Actions, CellOrder, CellSeen, Fault, Observation, Policy};
 pub use compare::{PolicyMaker, compare};
 pub use error::TwinError;
 pub use habits::Habits;
 pub use history::{Economics, shown_responses};
+pub use law::Law;
+pub use logistics::{Dock, Expedite, Logistics};
 pub use kpi::{Better, Kpi, Measure, Summary, kpis, quantile};
 pub use planner::PanelTerms;
 pub use scenario::{HistoryChoice, OrderingChoice, PolicyChoice, TwinScenario, WorldChoice};
-pub use shock::{Shock, ShockKind};
-pub use spec::{CellKey, CellSpec, Costs, Shown, WorldSpec, WorldTerms};
+pub use shock::{Moment, Shock, ShockKind};
+pub use spec::{CellKey, CellSpec, Costs, Shown, WorldSpec, WorldTerms, WriteDown};
 pub use synthetic::Synthetic;
+pub use ties::{Halo, RunState, SizeOf, SizeRuns};
 pub use truth::{CrossTruth, EventTruth, ItemTruth, KnownTruth, known_truth};
 pub use world::World;

@@ -1,6 +1,6 @@
 //! A stand-alone twin scenario: a world, how it answers, what hits it, and the policies that are tried in it.
 
-use crate::{Costs, Economics, Habits, PanelTerms, Shock, Synthetic, TwinError, WorldSpec, WorldTerms};
+use crate::{Costs, Economics, Habits, Logistics, PanelTerms, Shock, Synthetic, TwinError, WorldSpec, WorldTerms};
 use endcap_model::{Calendar, Currency, Depth, ItemTerms, Panel, Period, Sku, Span, SupplyTerms, TwinTerms};
 use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
@@ -274,8 +274,10 @@ impl TwinScenario {
                 waste_rate: self.supply.waste_rate,
                 fixed_cost: (self.fixed_cost * self.minor_units()).round() as i64,
                 vendor_funding_share: self.items.vendor_funding_share,
+                ..Costs::default()
             },
             habits: self.habits.unwrap_or_else(|| Habits::of(calendar)),
+            logistics: Logistics::default(),
             shocks: self.shocks.clone(),
         }
     }

@@ -1,23 +1,24 @@
 //! The hidden shoppers: how many pieces they want.
 //!
-//! Their law is not the one that is estimated from it. Out of a hidden purchase share `q` at list price, demand is
-//! multiplied by `m = e / (1 - q + q e)`, `e = exp(b g + u)`: a binary logit choice (McFadden 1974) in the discount
-//! `g` that shoppers perceive and the utility `u` of adverts and displays. `b = |elasticity at list price| / (1 - q)`,
-//! so the law has the drawn elasticity at list price and saturates at `1 / q` for deep cuts; where a history shows how an
-//! item answered at some depth, `b` is the one that gives this answer at this depth. The perceived discount is
-//! the price cut less what they have come to expect: they remember past prices exponentially (adaptive reference
-//! price; Winer 1986), so frequent discounts wear out. Extra pieces come partly from substitutes in the same place and
-//! group at the same time, and partly from later periods, through a stock in the households that is used up first
-//! (Blattberg, Eppen and Lieberman 1981).
+//! An offer multiplies the demand for its own item by the scenario's law of response (see `law`), at the price that
+//! shoppers perceive against the one they remember: they remember past prices exponentially (adaptive reference price;
+//! Winer 1986), so frequent discounts wear out. Extra pieces come partly from substitutes in the same place and group
+//! at the same time, and partly from later periods, through a stock in the households that is used up first (Blattberg,
+//! Eppen and Lieberman 1981); they bring sales to complements. Where offers were frequent some wait for the next one
+//! (Coase 1972; Su 2007). Competitors' prices move all of it (see `rivals`).
+//!
+//! Everything is laid out in columns by cell, so that a period is a few passes over memory in order.
 
-use crate::draws::{Draws, Stream, count, normal, shock};
+use crate::draws::{Counts, Draws, Stream, normal, shock};
+use crate::law::{Answer, Response};
+use crate::rivals::Rivals;
 use crate::{Shown, WorldSpec};
 use endcap_model::{Period, TwinTerms};
 
-/// Part of the saturation level up to which a shown multiple is believed.
-const SATURATION_SHOWN_MAX: f64 = 0.9;
-/// Smallest share of its own demand that substitutes and household stock together leave to an item.
+/// Smallest share of its own demand that substitutes, household stock and waiting each leave to an item.
 const LEAST_SHARE: f64 = 0.1;
+/// Traces of past offers below which a cell is as if there had been none.
+const FORGOTTEN: f64 = 1e-9;
 
 /// What shoppers see on the shelf of one cell.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -41,35 +42,37 @@ pub(crate) struct Shoppers<'a> {
     spec: &'a WorldSpec,
     terms: &'a TwinTerms,
     draws: Draws,
-    /// By item: utility per share of the list price.
-    sensitivity: Vec<f64>,
-    /// By item: share of shoppers who buy at list price.
-    share: Vec<f64>,
+    response: Response,
+    counts: Counts,
+    rivals: Rivals,
+    /// By item: how it answers.
+    answers: Vec<Answer>,
+    /// By item, for the present period: what a break of regime multiplies its strength by.
+    broken: Vec<f64>,
     /// By cell: remembered price over list price.
     remembered: Vec<f64>,
     /// By cell: pieces in households that were bought ahead.
     household: Vec<f64>,
+    /// By cell: how much of the time it was on offer lately; empty where nobody waits.
+    hope: Vec<f64>,
+    /// By cell: pieces wanted by those who wait for an offer.
+    waiting: Vec<f64>,
     /// By cell, for the present period: expected pieces without any offer.
     plain: Vec<f64>,
     /// By cell, for the present period: what the offer multiplies them by.
     multiple: Vec<f64>,
     /// By cell, for the present period: expected pieces.
     expected: Vec<f64>,
+    /// Cells whose demand an offer lifts in the present period.
+    lifted: Vec<u32>,
     words: Vec<u64>,
     item_words: Vec<u64>,
     region_words: Vec<u64>,
+    item_factor: Vec<f64>,
+    region_factor: Vec<f64>,
     basket_plain: Vec<f64>,
     basket_taken: Vec<f64>,
-}
-
-/// Utility per share of the list price under which the law multiplies demand at the shown depth by what was shown; at
-/// no depth, the one with the shown elasticity at list price.
-fn sensitivity(shown: Shown, share: f64) -> f64 {
-    if shown.depth <= 0.0 {
-        return -shown.elasticity / (1.0 - share);
-    }
-    let multiple = (1.0 - shown.depth).powf(shown.elasticity).min(SATURATION_SHOWN_MAX / share);
-    (multiple * (1.0 - share) / (1.0 - share * multiple)).ln() / shown.depth
+    basket_gain: Vec<f64>,
 }
 
 impl<'a> Shoppers<'a> {
@@ -80,64 +83,104 @@ impl<'a> Shoppers<'a> {
         let mut traits = vec![0; 2 * items];
         draws.fill(Stream::Traits, 0, &mut traits);
         let habits = &spec.terms().habits;
-        let share: Vec<f64> = (0..items)
-            .map(|item| habits.purchase_share * (habits.purchase_share_sd * normal(traits[2 * item + 1])).exp())
-            .map(|share| share.min(0.9))
-            .collect();
+        let response = Response::of(habits);
         let unknown = Shown { elasticity: terms.elasticity_mean, depth: 0.0, sd: terms.elasticity_sd };
-        let sensitivity = (0..items)
-            .map(|item| {
-                let shown = spec.shown(&spec.index.skus[item].0).unwrap_or(unknown);
-                let elasticity = (shown.elasticity + shown.sd * normal(traits[2 * item])).min(0.0);
-                sensitivity(Shown { elasticity, ..shown }, share[item])
-            })
-            .collect();
+        let answer = |item: usize| {
+            let share = habits.purchase_share * (habits.purchase_share_sd * normal(traits[2 * item + 1])).exp();
+            let shown = spec.shown(&spec.index.skus[item].0).unwrap_or(unknown);
+            let elasticity = (shown.elasticity + shown.sd * normal(traits[2 * item])).min(0.0);
+            response.tune(Shown { elasticity, ..shown }, share.min(0.9))
+        };
+        let waiting = if habits.waiting_share > 0.0 { cells } else { 0 };
         Self {
             spec,
             terms,
             draws,
-            sensitivity,
-            share,
+            response,
+            counts: Counts::new(habits.dispersion),
+            rivals: Rivals::new(items),
+            answers: (0..items).map(answer).collect(),
+            broken: vec![1.0; items],
             remembered: vec![1.0; cells],
             household: vec![0.0; cells],
+            hope: vec![0.0; waiting],
+            waiting: vec![0.0; waiting],
             plain: vec![0.0; cells],
             multiple: vec![1.0; cells],
             expected: vec![0.0; cells],
+            lifted: Vec::new(),
             words: vec![0; cells],
             item_words: vec![0; items],
             region_words: vec![0; spec.index.regions],
+            item_factor: vec![1.0; items],
+            region_factor: vec![1.0; spec.index.regions],
             basket_plain: vec![0.0; spec.index.baskets],
             basket_taken: vec![0.0; spec.index.baskets],
+            basket_gain: vec![0.0; if spec.index.halos.is_empty() { 0 } else { spec.index.baskets }],
         }
     }
 
     /// Works out what every cell expects in a period, given what is on the shelves.
     pub(crate) fn look(&mut self, period: Period, tags: &[Tag]) {
-        self.come(period);
-        self.weigh(tags);
-        self.substitute();
-        self.use_up();
+        self.expect(period, tags);
         self.draws.fill(Stream::Demand, period.0, &mut self.words);
     }
 
-    /// Expected demand before any offer: the season's mean under the period's shocks.
+    /// As [`Shoppers::look`], for expectations alone.
+    pub(crate) fn expect(&mut self, period: Period, tags: &[Tag]) {
+        self.come(period);
+        self.weigh(tags);
+        if !self.lifted.is_empty() {
+            self.substitute();
+            self.spread_halo();
+        }
+        self.use_up();
+        self.wait(tags);
+    }
+
+    /// Expected demand before any offer: the season's mean under the period's shocks and competitors' prices.
     fn come(&mut self, period: Period) {
-        let slot = self.spec.slot_of(period);
         self.draws.fill(Stream::Item, period.0, &mut self.item_words);
         self.draws.fill(Stream::Region, period.0, &mut self.region_words);
-        let region_sd = self.spec.terms().habits.region_shock_sd;
-        let item: Vec<f64> = self.item_words.iter().map(|&word| shock(word, self.terms.shock_sd)).collect();
-        let region: Vec<f64> = self.region_words.iter().map(|&word| shock(word, region_sd)).collect();
-        let index = &self.spec.index;
-        for (cell, spec) in self.spec.cells().iter().enumerate() {
-            let common = item[index.sku_of[cell] as usize] * region[index.region_of[cell] as usize];
-            self.plain[cell] = spec.mean_demand[slot] * common;
+        self.rivals.move_prices(self.spec, &self.draws, period);
+        let habits = &self.spec.terms().habits;
+        let words = self.item_words.iter().zip(self.rivals.ratios());
+        for (factor, (&word, &ratio)) in self.item_factor.iter_mut().zip(words) {
+            let rival = if ratio == 1.0 { 1.0 } else { ratio.powf(habits.rival_elasticity) };
+            *factor = shock(word, self.terms.shock_sd) * rival;
         }
-        for hit in self.spec.terms().shocks.iter().filter(|shock| shock.is_on(self.spec.span(), period)) {
-            let Some(factor) = hit.demand_factor() else { continue };
-            for (plain, cell) in self.plain.iter_mut().zip(self.spec.cells()) {
-                if hit.hits(cell) {
-                    *plain *= factor;
+        for (factor, &word) in self.region_factor.iter_mut().zip(&self.region_words) {
+            *factor = shock(word, habits.region_shock_sd);
+        }
+        let index = &self.spec.index;
+        let means = index.means_of(self.spec.slot_of(period));
+        let numbers = means.iter().zip(&index.sku_of).zip(&index.region_of);
+        for (plain, ((mean, &item), &region)) in self.plain.iter_mut().zip(numbers) {
+            *plain = mean * self.item_factor[item as usize] * self.region_factor[region as usize];
+        }
+        self.be_hit(period);
+    }
+
+    /// Shocks of demand and breaks of regime.
+    fn be_hit(&mut self, period: Period) {
+        let shocks = &self.spec.terms().shocks;
+        if shocks.is_empty() {
+            return;
+        }
+        self.broken.fill(1.0);
+        for hit in shocks.iter().filter(|shock| shock.is_on(self.spec, period)) {
+            if let Some(factor) = hit.demand_factor() {
+                for (plain, cell) in self.plain.iter_mut().zip(self.spec.cells()) {
+                    if hit.hits(cell) {
+                        *plain *= factor;
+                    }
+                }
+            }
+            if let Some(factor) = hit.response_factor() {
+                for (broken, (_, cells)) in self.broken.iter_mut().zip(&self.spec.index.skus) {
+                    if hit.hits(&self.spec.cells()[cells.start]) {
+                        *broken *= factor;
+                    }
                 }
             }
         }
@@ -145,31 +188,49 @@ impl<'a> Shoppers<'a> {
 
     /// What each offer multiplies its own item's demand by.
     fn weigh(&mut self, tags: &[Tag]) {
+        let resents = self.response.resents();
+        self.lifted.clear();
+        self.expected.copy_from_slice(&self.plain);
         for (cell, &tag) in tags.iter().enumerate() {
-            self.multiple[cell] = self.answer(cell, tag);
-            self.expected[cell] = self.plain[cell] * self.multiple[cell];
+            if tag.promoted || (resents && self.remembered[cell] < 1.0 - FORGOTTEN) {
+                self.multiple[cell] = self.answer(cell, tag);
+                self.expected[cell] *= self.multiple[cell];
+                if self.multiple[cell] > 1.0 {
+                    self.lifted.push(cell as u32);
+                }
+            } else {
+                self.multiple[cell] = 1.0;
+            }
         }
     }
 
     /// Returns what an offer would multiply a cell's demand by at present.
     pub(crate) fn answer(&self, cell: usize, tag: Tag) -> f64 {
-        if !tag.promoted {
+        if !tag.promoted && !self.response.resents() {
             return 1.0;
         }
         let item = self.spec.index.sku_of[cell] as usize;
-        let worn = self.spec.terms().habits.reference_weight;
-        let perceived = (1.0 - tag.ratio - worn * (1.0 - self.remembered[cell])).max(0.0);
-        choice_multiple(self.share[item], self.sensitivity[item] * perceived + tag.utility)
+        self.response.multiple(self.answer_of(item), tag.ratio, tag.utility, self.remembered[cell])
+    }
+
+    fn answer_of(&self, item: usize) -> Answer {
+        let answer = self.answers[item];
+        Answer { strength: answer.strength * self.broken[item], ..answer }
     }
 
     /// Returns what shoppers with their memories at list price multiply an item's demand by.
     pub(crate) fn fresh_answer(&self, item: usize, depth: f64, utility: f64) -> f64 {
-        choice_multiple(self.share[item], self.sensitivity[item] * depth + utility)
+        self.response.multiple(self.answer_of(item), 1.0 - depth, utility, 1.0)
     }
 
     /// Returns the elasticity of an item at list price.
     pub(crate) fn elasticity_at_list(&self, item: usize) -> f64 {
-        -self.sensitivity[item] * (1.0 - self.share[item])
+        self.response.elasticity_at_list(self.answers[item])
+    }
+
+    /// Returns competitors' prices over their usual ones, by item.
+    pub(crate) fn rival_ratios(&self) -> &[f64] {
+        self.rivals.ratios()
     }
 
     /// Returns the share of a substitute's pieces that an offer of this cell takes in the present period.
@@ -185,27 +246,50 @@ impl<'a> Shoppers<'a> {
         let baskets = &self.spec.index.basket_of;
         self.basket_plain.fill(0.0);
         self.basket_taken.fill(0.0);
-        for (cell, &basket) in baskets.iter().enumerate() {
-            self.basket_plain[basket as usize] += self.plain[cell];
+        for (&basket, plain) in baskets.iter().zip(&self.plain) {
+            self.basket_plain[basket as usize] += plain;
         }
         let per_piece = |of_all: f64, plain: f64, multiple: f64| {
             let others = of_all - plain;
             if others > 1e-9 { self.terms.substitution_share * plain * (multiple - 1.0) / others } else { 0.0 }
         };
-        for (cell, &basket) in baskets.iter().enumerate() {
-            if self.multiple[cell] > 1.0 {
-                let of_all = self.basket_plain[basket as usize];
-                self.basket_taken[basket as usize] += per_piece(of_all, self.plain[cell], self.multiple[cell]);
-            }
+        for &cell in &self.lifted {
+            let (cell, basket) = (cell as usize, baskets[cell as usize] as usize);
+            let taken = per_piece(self.basket_plain[basket], self.plain[cell], self.multiple[cell]);
+            self.basket_taken[basket] += taken;
         }
         for (cell, &basket) in baskets.iter().enumerate() {
             let taken = self.basket_taken[basket as usize];
             if taken > 0.0 {
                 let of_all = self.basket_plain[basket as usize];
-                let own = per_piece(of_all, self.plain[cell], self.multiple[cell]);
+                let own = per_piece(of_all, self.plain[cell], self.multiple[cell].max(1.0));
                 let lost = self.plain[cell] * (taken - own).max(0.0);
                 self.expected[cell] -= lost.min((1.0 - LEAST_SHARE) * self.expected[cell]);
             }
+        }
+    }
+
+    /// Brings each group's share of the extra pieces to its complements at the place.
+    fn spread_halo(&mut self) {
+        let index = &self.spec.index;
+        if index.halos.is_empty() {
+            return;
+        }
+        // What was taken is no longer needed: the room holds the extra pieces by basket.
+        self.basket_taken.fill(0.0);
+        self.basket_gain.fill(0.0);
+        for &cell in &self.lifted {
+            let cell = cell as usize;
+            self.basket_taken[index.basket_of[cell] as usize] += self.plain[cell] * (self.multiple[cell] - 1.0);
+        }
+        for halo in &index.halos {
+            let of_all = self.basket_plain[halo.to];
+            if of_all > 0.0 {
+                self.basket_gain[halo.to] += halo.share * self.basket_taken[halo.from] / of_all;
+            }
+        }
+        for (cell, &basket) in index.basket_of.iter().enumerate() {
+            self.expected[cell] += self.plain[cell] * self.basket_gain[basket as usize];
         }
     }
 
@@ -217,8 +301,30 @@ impl<'a> Shoppers<'a> {
                 let release = (used * *household).min((1.0 - LEAST_SHARE) * *expected);
                 *household -= release;
                 *expected -= release;
+                if *household < FORGOTTEN {
+                    *household = 0.0;
+                }
             }
         }
+    }
+
+    /// Lets some wait for an offer, and buy when it comes.
+    fn wait(&mut self, tags: &[Tag]) {
+        let habits = &self.spec.terms().habits;
+        for (cell, (hope, waiting)) in self.hope.iter().zip(&mut self.waiting).enumerate() {
+            if tags[cell].promoted {
+                self.expected[cell] += std::mem::take(waiting);
+            } else if *hope > FORGOTTEN || *waiting > FORGOTTEN {
+                let held = self.expected[cell] * (habits.waiting_share * hope).min(1.0 - LEAST_SHARE);
+                self.expected[cell] -= held;
+                *waiting = habits.waiting_patience * *waiting + held;
+            }
+        }
+    }
+
+    /// Lessens a cell's demand of the present period: what is not on the shelf is not seen.
+    pub(crate) fn hide(&mut self, cell: usize, share_left: f64) {
+        self.expected[cell] *= share_left;
     }
 
     /// Returns the expected pieces of a cell in the present period.
@@ -227,11 +333,13 @@ impl<'a> Shoppers<'a> {
     }
 
     /// Draws the pieces that are wanted of a cell in the present period.
+    #[inline]
     pub(crate) fn want(&self, cell: usize) -> i64 {
-        count(self.words[cell], self.expected[cell], self.spec.terms().habits.dispersion)
+        self.counts.draw(self.words[cell], self.expected[cell])
     }
 
     /// Takes note of what was bought and at what price: households stock up, memories of prices move.
+    #[inline]
     pub(crate) fn remember(&mut self, cell: usize, sold: f64, tag: Tag) {
         let habits = &self.spec.terms().habits;
         if self.multiple[cell] > 1.0 {
@@ -240,13 +348,15 @@ impl<'a> Shoppers<'a> {
         }
         let remembered = &mut self.remembered[cell];
         *remembered = habits.reference_carry * *remembered + (1.0 - habits.reference_carry) * tag.ratio;
+        if let Some(hope) = self.hope.get_mut(cell) {
+            *hope = habits.reference_carry * *hope + (1.0 - habits.reference_carry) * f64::from(u8::from(tag.promoted));
+        }
     }
-}
 
-/// Returns what a gain in utility multiplies demand by, out of a purchase share without it.
-fn choice_multiple(share: f64, gain: f64) -> f64 {
-    let odds = gain.min(700.0).exp();
-    odds / (1.0 - share + share * odds)
+    /// Tells competitors which items were on offer in the period that ends.
+    pub(crate) fn tell_rivals(&mut self, tags: &[Tag]) {
+        self.rivals.watch(self.spec, tags);
+    }
 }
 
 #[cfg(test)]
@@ -254,28 +364,6 @@ mod tests {
     use super::*;
     use crate::spec::tests::{spec_of, terms};
     use proptest::prelude::*;
-
-    #[test]
-    fn the_law_answers_at_the_shown_depth_as_shown() {
-        let (share, shown) = (0.2, Shown { elasticity: -2.5, depth: 0.3, sd: 0.0 });
-        let utility = (sensitivity(shown, share) * shown.depth).exp();
-        let multiple = utility / (1.0 - share + share * utility);
-        assert!((multiple - 0.7f64.powf(-2.5)).abs() < 1e-9, "{multiple}");
-        let beyond = sensitivity(Shown { elasticity: -9.0, depth: 0.5, sd: 0.0 }, share);
-        assert!(beyond.is_finite() && beyond > 0.0);
-    }
-
-    #[test]
-    fn the_law_has_the_elasticity_asked_for_at_list_price_and_saturates() {
-        let (share, elasticity) = (0.2, 2.0);
-        let sensitivity = elasticity / (1.0 - share);
-        let step = 1e-6;
-        let slope = (choice_multiple(share, sensitivity * step) - 1.0) / step;
-        assert!((slope - elasticity).abs() < 1e-4, "{slope}");
-        assert!((choice_multiple(share, 1e9) - 1.0 / share).abs() < 1e-9);
-        let log_linear = 0.5f64.powf(-elasticity);
-        assert!(choice_multiple(share, sensitivity * 0.5) < log_linear);
-    }
 
     #[test]
     fn frequent_discounts_wear_out() {

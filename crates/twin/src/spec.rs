@@ -1,7 +1,9 @@
 //! What a world is made of: its cells, horizon, costs and shocks, checked and indexed once.
 
-use crate::{Habits, Shock, TwinError};
+use crate::ties::BasketHalo;
+use crate::{Habits, Halo, Logistics, Shock, SizeOf, SizeRuns, TwinError};
 use endcap_model::{Calendar, Group, Period, Pieces, Place, Sku, Span};
+use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::ops::Range;
 use std::sync::Arc;
@@ -53,6 +55,23 @@ pub struct Costs {
     pub fixed_cost: i64,
     /// Share of the discount that vendors pay back.
     pub vendor_funding_share: f64,
+    /// Cost of moving a piece between places, minor units.
+    pub transfer_cost: f64,
+    /// What leftovers of offers cost: nothing when absent.
+    pub write_down: Option<WriteDown>,
+    /// What a piece that is left at the end is still worth, over its unit cost; when absent, stock that is left is
+    /// neither gain nor loss.
+    pub end_value_rate: Option<f64>,
+}
+
+/// The price of leftovers: pieces on hand above normal cover when an offer ends.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct WriteDown {
+    /// Periods of mean demand at list price that are normal cover.
+    pub cover_periods: f64,
+    /// Loss of value of a piece above it, over its unit cost.
+    pub rate: f64,
 }
 
 /// What holds for the whole world.
@@ -68,6 +87,8 @@ pub struct WorldTerms {
     pub costs: Costs,
     /// How shoppers behave beyond the scenario's terms.
     pub habits: Habits,
+    /// How goods move beyond the scenario's terms.
+    pub logistics: Logistics,
     /// What hits the world on the way.
     pub shocks: Vec<Shock>,
 }
@@ -91,6 +112,8 @@ pub struct WorldSpec {
     terms: WorldTerms,
     cells: Vec<CellSpec>,
     responses: BTreeMap<Sku, Shown>,
+    sizes: BTreeMap<Sku, SizeOf>,
+    halos: Vec<Halo>,
     pub(crate) index: Index,
 }
 
@@ -109,6 +132,22 @@ pub(crate) struct Index {
     /// Item and region: what one offer costs once.
     pub pair_of: Vec<u32>,
     pub pairs: usize,
+    pub place_of: Vec<u32>,
+    pub places: Vec<Place>,
+    /// Expected pieces at list price, slot by slot, cells in order.
+    means: Vec<f64>,
+    pub list_price: Vec<i64>,
+    pub unit_cost: Vec<i64>,
+    pub halos: Vec<BasketHalo>,
+    pub runs: SizeRuns,
+}
+
+impl Index {
+    /// Returns the cells' expected pieces at list price in a season slot.
+    pub(crate) fn means_of(&self, slot: usize) -> &[f64] {
+        let cells = self.list_price.len();
+        &self.means[slot * cells..(slot + 1) * cells]
+    }
 }
 
 impl WorldSpec {
@@ -132,9 +171,10 @@ impl WorldSpec {
         {
             return Err(TwinError::DoubledCell { sku: pair[0].sku.clone(), place: pair[0].place.clone() });
         }
-        terms.shocks.iter().try_for_each(|shock| shock.check(&cells))?;
+        terms.logistics.check()?;
+        terms.shocks.iter().try_for_each(|shock| shock.check(terms.calendar, terms.span, &cells))?;
         let index = index(&cells);
-        Ok(Self { terms, cells, responses: BTreeMap::new(), index })
+        Ok(Self { terms, cells, responses: BTreeMap::new(), sizes: BTreeMap::new(), halos: Vec::new(), index })
     }
 
     /// Returns what holds for the whole world.
@@ -212,13 +252,42 @@ impl WorldSpec {
         self.responses.get(sku).copied()
     }
 
+    /// Says which items are sizes of a style. Items without an entry are a style of their own, with one core size.
+    pub fn with_sizes(mut self, sizes: BTreeMap<Sku, SizeOf>) -> Self {
+        self.index.runs = size_runs(&self.cells, &sizes);
+        self.sizes = sizes;
+        self
+    }
+
+    /// Returns which size of which style an item is, if it is one.
+    pub fn size_of(&self, sku: &Sku) -> Option<&SizeOf> {
+        self.sizes.get(sku)
+    }
+
+    /// Returns the size runs, to sum up what lies on the shelves.
+    pub fn size_runs(&self) -> &SizeRuns {
+        &self.index.runs
+    }
+
+    /// Says which groups bring sales to which.
+    ///
+    /// # Errors
+    /// [`TwinError::Setting`] for a share outside its range and for groups that the world does not sell.
+    pub fn with_halos(mut self, halos: Vec<Halo>) -> Result<Self, TwinError> {
+        self.index.halos = basket_halos(&self.cells, &self.index, &halos)?;
+        self.halos = halos;
+        Ok(self)
+    }
+
     /// Keeps some of the cells.
     ///
     /// # Errors
     /// [`TwinError::NoCells`] when none is kept.
     pub fn keep(self, wanted: impl Fn(&CellSpec) -> bool) -> Result<Self, TwinError> {
         let cells = self.cells.into_iter().filter(wanted).collect();
-        Ok(Self::new(self.terms, cells)?.with_responses(self.responses))
+        let kept = Self::new(self.terms, cells)?.with_responses(self.responses);
+        let kept = if self.sizes.is_empty() { kept } else { kept.with_sizes(self.sizes) };
+        kept.with_halos(self.halos)
     }
 
     /// Replaces the shocks; for what-ifs on the same world.
@@ -226,7 +295,7 @@ impl WorldSpec {
     /// # Errors
     /// [`TwinError::Setting`] for a shock outside its range.
     pub fn with_shocks(mut self, shocks: Vec<Shock>) -> Result<Self, TwinError> {
-        shocks.iter().try_for_each(|shock| shock.check(&self.cells))?;
+        shocks.iter().try_for_each(|shock| shock.check(self.terms.calendar, self.terms.span, &self.cells))?;
         self.terms.shocks = shocks;
         Ok(self)
     }
@@ -284,7 +353,61 @@ fn index(cells: &[CellSpec]) -> Index {
     let (region_of, regions) = numbered(cells.iter().map(|cell| &cell.region));
     let (basket_of, baskets) = numbered(cells.iter().map(|cell| (&cell.place, &cell.group)));
     let (pair_of, pairs) = numbered(cells.iter().map(|cell| (&cell.sku, &cell.region)));
-    Index { keys: keys.collect(), skus, sku_of, region_of, regions, basket_of, baskets, pair_of, pairs }
+    let places: BTreeMap<&Place, ()> = cells.iter().map(|cell| (&cell.place, ())).collect();
+    let (place_of, _) = numbered(cells.iter().map(|cell| &cell.place));
+    let slots = cells[0].mean_demand.len();
+    Index {
+        keys: keys.collect(),
+        skus,
+        sku_of,
+        region_of,
+        regions,
+        basket_of,
+        baskets,
+        pair_of,
+        pairs,
+        place_of,
+        places: places.into_keys().cloned().collect(),
+        means: (0..slots).flat_map(|slot| cells.iter().map(move |cell| cell.mean_demand[slot])).collect(),
+        list_price: cells.iter().map(|cell| cell.list_price).collect(),
+        unit_cost: cells.iter().map(|cell| cell.unit_cost).collect(),
+        halos: Vec::new(),
+        runs: SizeRuns::default(),
+    }
+}
+
+fn size_runs(cells: &[CellSpec], sizes: &BTreeMap<Sku, SizeOf>) -> SizeRuns {
+    let style = |cell: &CellSpec| sizes.get(&cell.sku).map_or(&cell.sku, |size| &size.style).clone();
+    let (run_of, runs) = numbered(cells.iter().map(|cell| (style(cell), cell.place.clone())));
+    let core: Vec<bool> = cells.iter().map(|cell| sizes.get(&cell.sku).is_none_or(|size| size.core)).collect();
+    let mut core_sizes = vec![0; runs];
+    run_of.iter().zip(&core).for_each(|(&run, &core)| core_sizes[run as usize] += u32::from(core));
+    SizeRuns { run_of, core, core_sizes }
+}
+
+fn basket_halos(cells: &[CellSpec], index: &Index, halos: &[Halo]) -> Result<Vec<BasketHalo>, TwinError> {
+    let baskets: BTreeMap<(&Place, &Group), usize> =
+        cells.iter().zip(&index.basket_of).map(|(cell, &at)| ((&cell.place, &cell.group), at as usize)).collect();
+    let mut found = Vec::new();
+    for halo in halos {
+        let refuse = |field: &str, found: String, expected| {
+            Err(TwinError::Setting { field: format!("halo.{field}"), found, expected })
+        };
+        if !(0.0..=10.0).contains(&halo.share) {
+            return refuse("share", halo.share.to_string(), "0 to 10 pieces per extra piece");
+        }
+        for group in [&halo.from, &halo.to] {
+            if !cells.iter().any(|cell| cell.group == *group) {
+                return refuse("group", group.to_string(), "a group that the world sells");
+            }
+        }
+        for place in &index.places {
+            if let (Some(&from), Some(&to)) = (baskets.get(&(place, &halo.from)), baskets.get(&(place, &halo.to))) {
+                found.push(BasketHalo { from, to, share: halo.share });
+            }
+        }
+    }
+    Ok(found)
 }
 
 /// Numbers things in their own order, so that the numbers do not depend on the order of the cells.
@@ -322,8 +445,15 @@ pub(crate) mod tests {
             calendar: Calendar::Day,
             span: Span::of_length(Period(20_000), periods),
             lead_time_periods: 2,
-            costs: Costs { holding_rate: 0.002, waste_rate: 0.1, fixed_cost: 50, vendor_funding_share: 0.2 },
+            costs: Costs {
+                holding_rate: 0.002,
+                waste_rate: 0.1,
+                fixed_cost: 50,
+                vendor_funding_share: 0.2,
+                ..Costs::default()
+            },
             habits: Habits { region_shock_sd: 0.0, ..Habits::default() },
+            logistics: Logistics::default(),
             shocks: Vec::new(),
         };
         WorldSpec::new(terms, cells).unwrap()
@@ -331,6 +461,22 @@ pub(crate) mod tests {
 
     pub(crate) fn spec_of(cells: &[(&str, &str)], periods: usize) -> WorldSpec {
         world_of(cells.iter().map(|(sku, place)| cell(sku, place)).collect(), periods)
+    }
+
+    /// All stores shut for good from the first period on.
+    pub(crate) fn closure() -> Shock {
+        Shock {
+            name: None,
+            kind: crate::ShockKind::Closure,
+            size: None,
+            from: crate::Moment::After(0),
+            periods: None,
+            sku: None,
+            group: None,
+            place: None,
+            region: None,
+            standby: false,
+        }
     }
 
     pub(crate) fn terms() -> endcap_model::TwinTerms {
@@ -382,14 +528,8 @@ pub(crate) mod tests {
         let empty = WorldTerms { span: Span::of_length(Period(0), 0), ..terms(&good) };
         assert_eq!(WorldSpec::new(empty, vec![cell("a", "x")]).unwrap_err(), TwinError::NoPeriods);
         let lost = Shock {
-            kind: crate::ShockKind::Closure,
-            size: None,
-            from: 0,
-            periods: None,
-            sku: None,
-            group: None,
             place: Some("nowhere".into()),
-            region: None,
+            ..closure()
         };
         assert!(good.with_shocks(vec![lost]).unwrap_err().to_string().contains("nowhere"));
     }

@@ -99,27 +99,45 @@ impl Stock {
         waste
     }
 
-    /// Moves the oldest pieces to another shelf before a period begins, with the life they have left there; returns
-    /// how many were there to move.
-    pub(crate) fn transfer(&mut self, from: usize, to: usize, pieces: i64, now: Period) -> i64 {
-        let moved = pieces.min(self.on_hand[from]);
-        let fresh = self.life[to] as i32 - 1;
-        if self.life[from] == 0 {
-            self.on_hand[from] -= moved;
-            self.add(to, moved, now.plus(fresh));
-            return moved;
+    /// Takes the oldest pieces off a shelf before a period begins, as many as wanted and there; returns them by their
+    /// last day of sale, which pieces that last for ever do not have.
+    pub(crate) fn take(&mut self, cell: usize, pieces: i64, now: Period) -> Vec<Lot> {
+        let mut left = pieces.min(self.on_hand[cell]);
+        self.on_hand[cell] -= left;
+        if self.life[cell] == 0 {
+            return vec![Lot { pieces: left, last_sale: None }];
         }
-        let mut left = moved;
-        for ahead in 0..self.life[from] as i32 {
-            let lot = self.lot(from, now.plus(ahead));
+        let mut lots = Vec::new();
+        for ahead in 0..self.life[cell] as i32 {
+            let lot = self.lot(cell, now.plus(ahead));
             let taken = left.min(self.lots[lot]);
-            self.lots[lot] -= taken;
-            self.on_hand[from] -= taken;
-            self.add(to, taken, now.plus(ahead.min(fresh)));
-            left -= taken;
+            if taken > 0 {
+                self.lots[lot] -= taken;
+                left -= taken;
+                lots.push(Lot { pieces: taken, last_sale: Some(now.plus(ahead)) });
+            }
         }
-        moved
+        lots
     }
+
+    /// Puts pieces on a shelf with the life they have left, at most the shelf's own; returns those whose time was over.
+    pub(crate) fn put(&mut self, cell: usize, lot: Lot, now: Period) -> i64 {
+        let longest = now.plus(self.life[cell] as i32 - 1);
+        let last_sale = lot.last_sale.map_or(longest, |last| last.min(longest));
+        if self.life[cell] > 0 && last_sale < now {
+            return lot.pieces;
+        }
+        self.add(cell, lot.pieces, last_sale);
+        0
+    }
+}
+
+/// Pieces that can last be sold in the same period.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Lot {
+    pub pieces: i64,
+    /// Nothing for ever.
+    pub last_sale: Option<Period>,
 }
 
 #[cfg(test)]
@@ -131,6 +149,23 @@ mod tests {
     fn stock_of(on_hand: i64, shelf_life: Option<usize>) -> Stock {
         let spec = CellSpec { on_hand, shelf_life, ..cell("a", "x") };
         Stock::opening(&[spec.clone(), spec], Period(-3))
+    }
+
+    /// Moves pieces at once; returns how many.
+    fn transfer(stock: &mut Stock, from: usize, to: usize, pieces: i64, now: Period) -> i64 {
+        let lots = stock.take(from, pieces, now);
+        lots.iter().for_each(|&lot| assert_eq!(stock.put(to, lot, now), 0));
+        lots.iter().map(|lot| lot.pieces).sum()
+    }
+
+    #[test]
+    fn pieces_that_are_too_long_under_way_are_lost() {
+        let mut stock = stock_of(0, Some(2));
+        stock.receive(0, 4, Period(10));
+        let lots = stock.take(0, 4, Period(11));
+        assert_eq!(lots, [Lot { pieces: 4, last_sale: Some(Period(11)) }]);
+        assert_eq!(stock.put(1, lots[0], Period(12)), 4);
+        assert_eq!(stock.total(), 0);
     }
 
     #[test]
@@ -148,7 +183,7 @@ mod tests {
     fn pieces_that_move_keep_their_age() {
         let mut stock = stock_of(0, Some(3));
         stock.receive(0, 4, Period(10));
-        assert_eq!(stock.transfer(0, 1, 9, Period(12)), 4);
+        assert_eq!(transfer(&mut stock, 0, 1, 9, Period(12)), 4);
         assert_eq!((stock.on_hand(0), stock.on_hand(1)), (0, 4));
         assert_eq!(stock.expire(1, Period(12)), 4);
     }
@@ -165,7 +200,7 @@ mod tests {
             let mut come = 2 * opening;
             for (day, (arrivals, wanted, moved)) in days.into_iter().enumerate() {
                 let now = Period(day as i32 - 3);
-                stock.transfer(0, 1, moved, now);
+                transfer(&mut stock, 0, 1, moved, now);
                 stock.receive(0, arrivals, now);
                 come += arrivals;
                 for cell in [0, 1] {

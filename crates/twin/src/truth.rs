@@ -129,6 +129,7 @@ fn remember(shoppers: &mut Shoppers, tags: &[Tag]) {
     for (cell, &tag) in tags.iter().enumerate() {
         shoppers.remember(cell, shoppers.expected(cell), tag);
     }
+    shoppers.tell_rivals(tags);
 }
 
 /// Runs the world on with and without one event, until its traces are gone.
@@ -158,8 +159,8 @@ fn event_truth(spec: &WorldSpec, before: &Shoppers, shelves: &Shelves, event: &E
         if runs {
             event.cells.iter().for_each(|&cell| plain.to_mut()[cell] = Tag::LIST);
         }
-        with.look(period, tags);
-        without.look(period, &plain);
+        with.expect(period, tags);
+        without.expect(period, &plain);
         for cell in 0..tags.len() {
             let more = with.expected(cell) - without.expected(cell);
             let own = index.sku_of[cell] as usize == event.item;

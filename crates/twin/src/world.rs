@@ -1,40 +1,41 @@
 //! The world: steps through its periods, takes actions, shows only what a retailer could observe.
+//!
+//! A period is a handful of passes over columns by cell. Nothing is drawn that an action could shift: every draw belongs
+//! to a purpose, a period and a cell.
 
+use crate::asked::Asked;
 use crate::draws::{Draws, Stream};
-use crate::ledger::{CellBooks, Ledger};
+use crate::ledger::{CellBooks, CellPrices, Ledger};
 use crate::shipments::{Fate, Shipments};
-use crate::shoppers::{Shoppers, Tag};
-use crate::stock::Stock;
-use crate::{Actions, CellSeen, Observation, Shock, TwinError, WorldSpec};
-use endcap_model::{Depth, Offer, Outcome, Period, Pieces, Place, Sku, TwinTerms};
+use crate::shoppers::Shoppers;
+use crate::stock::{Lot, Stock};
+use crate::{Actions, CellSeen, Dock, Observation, RunState, Shock, TwinError, WorldSpec};
+use endcap_model::{Calendar, Outcome, Period, Pieces, TwinTerms};
 
 /// One world with one seed, at the beginning of a period.
 #[derive(Clone, Debug)]
 pub struct World<'a> {
-    spec: &'a WorldSpec,
-    terms: &'a TwinTerms,
-    seed: u64,
+    pub(crate) spec: &'a WorldSpec,
+    pub(crate) terms: &'a TwinTerms,
+    pub(crate) seed: u64,
     period: Period,
     draws: Draws,
-    shoppers: Shoppers<'a>,
+    pub(crate) shoppers: Shoppers<'a>,
     stock: Stock,
     shipments: Shipments,
+    /// Pieces on their way between places, by the period in which they come.
+    under_way: Vec<(Period, usize, Lot)>,
+    docks: Vec<(&'a Dock, Vec<usize>)>,
     ledger: Ledger,
     /// What happened in each cell in the last period.
-    books: Vec<CellBooks>,
+    pub(crate) books: Vec<CellBooks>,
+    /// What was asked for in the last period, and in the one before.
     asked: Asked,
+    before: Asked,
     fates: Vec<u64>,
-}
-
-/// Actions, checked and laid out by cell. Kept between periods for its room only.
-#[derive(Clone, Debug, Default)]
-struct Asked {
-    tags: Vec<Tag>,
-    paid: Vec<i64>,
-    orders: Vec<i64>,
-    transfers: Vec<(usize, usize, i64)>,
-    /// By item and region: whether an offer runs.
-    offered: Vec<bool>,
+    arrivals: Vec<i64>,
+    /// Cells where shoppers come; empty where nothing has sizes.
+    sells: Vec<bool>,
 }
 
 impl<'a> World<'a> {
@@ -43,8 +44,7 @@ impl<'a> World<'a> {
         let draws = Draws::new(seed);
         let cells = spec.cells().len();
         let start = spec.span().start;
-        let announced = spec.cells().iter().flat_map(|cell| &cell.pipeline).map(|(due, _)| due.0 - start.0);
-        let furthest = announced.max().unwrap_or(0).clamp(0, spec.span().len() as i32) as usize;
+        let sells = if spec.size_runs().any() { cells } else { 0 };
         let mut world = Self {
             spec,
             terms,
@@ -53,12 +53,18 @@ impl<'a> World<'a> {
             shoppers: Shoppers::new(spec, terms, draws.clone()),
             draws,
             stock: Stock::opening(spec.cells(), start),
-            shipments: Shipments::new(cells, furthest.max(spec.lead_time_periods())),
+            shipments: Shipments::new(cells, furthest(spec)),
+            under_way: Vec::new(),
+            docks: docks(spec),
             ledger: Ledger::default(),
             books: vec![CellBooks::default(); cells],
-            asked: Asked::default(),
-            fates: vec![0; 2 * cells],
+            asked: Asked::new(spec),
+            before: Asked::new(spec),
+            fates: vec![0; cells],
+            arrivals: vec![0; cells],
+            sells: spec.cells()[..sells].iter().map(|cell| cell.mean_demand.iter().any(|&mean| mean > 0.0)).collect(),
         };
+        world.ledger.open(world.stock.total());
         world.open_pipeline();
         world
     }
@@ -80,9 +86,14 @@ impl<'a> World<'a> {
                 self.draws.fill(Stream::Delivery, due.plus(-lead).0, &mut self.fates);
                 drawn = Some(due);
             }
-            let fate = Fate::draw([self.fates[2 * cell], self.fates[2 * cell + 1]], self.terms);
+            let fate = self.fate(cell);
             self.shipments.announce(cell, pieces, due, fate);
         }
+    }
+
+    fn fate(&self, cell: usize) -> Fate {
+        let word = self.fates[cell];
+        Fate::draw([word, word << 32], self.terms, &self.spec.terms().logistics)
     }
 
     /// Returns the period that is about to begin.
@@ -95,23 +106,51 @@ impl<'a> World<'a> {
         self.period >= self.spec.span().end
     }
 
+    /// Returns how complete the size runs are where shoppers come; nothing in a world without sizes.
+    pub fn run_state(&self) -> Option<RunState> {
+        let runs = self.spec.size_runs();
+        let coverage_min = self.spec.terms().habits.core_coverage_min;
+        let state = || runs.state(|cell| self.stock.on_hand(cell), |cell| self.sells[cell], coverage_min);
+        runs.any().then(state)
+    }
+
     /// Shows what a retailer sees before the period begins.
     pub fn observe(&self) -> Observation {
         let begun = self.period > self.spec.span().start;
+        let week = self.spec.calendar() == Calendar::Week;
+        let days = &self.spec.terms().habits.day_shares;
+        let list_price = &self.spec.index.list_price;
         let seen = |(cell, books): (usize, &CellBooks)| CellSeen {
             on_hand: Pieces(self.stock.on_hand(cell)),
             on_order: Pieces(self.shipments.on_order(cell)),
             sold: Pieces(books.sold),
-            paid: if begun { books.paid } else { self.spec.cells()[cell].list_price },
+            paid: if begun { self.asked.paid[cell] } else { list_price[cell] },
             stocked_out: begun && books.closing == 0,
+            on_sale: if books.wanted > books.sold { on_sale(books, week.then_some(days)) } else { 1.0 },
         };
-        Observation {
+        let mut observation = Observation {
             period: self.period,
             last: begun.then(|| self.period.plus(-1)),
             keys: self.spec.keys(),
             cells: self.books.iter().enumerate().map(seen).collect(),
+            rival_prices: self.shoppers.rival_ratios().to_vec(),
             announced: self.shipments.announced(self.period),
+        };
+        for (shock, factor) in self.hits(Shock::feed_factor) {
+            let cells = observation.cells.iter_mut().zip(self.spec.cells());
+            for (seen, _) in cells.filter(|(_, cell)| shock.hits(cell)) {
+                let tampered = |pieces: Pieces| Pieces((pieces.0 as f64 * factor).round() as i64);
+                (seen.on_hand, seen.sold) = (tampered(seen.on_hand), tampered(seen.sold));
+            }
         }
+        observation
+    }
+
+    /// The shocks that are on in the period and have something of this kind.
+    fn hits<T>(&self, of: fn(&Shock) -> Option<T>) -> impl Iterator<Item = (&'a Shock, T)> + use<'a, T> {
+        let (spec, period) = (self.spec, self.period);
+        let on = spec.terms().shocks.iter().filter(move |shock| shock.is_on(spec, period));
+        on.filter_map(move |shock| of(shock).map(|found| (shock, found)))
     }
 
     /// Runs one period: transfers and orders of the evening before, arrivals, offers, shoppers, waste, books.
@@ -122,202 +161,258 @@ impl<'a> World<'a> {
         if self.is_over() {
             return Err(TwinError::Over);
         }
-        let mut asked = std::mem::take(&mut self.asked);
-        let checked = self.check(actions, &mut asked);
-        self.asked = asked;
-        checked?;
+        self.before.read(self.spec, self.period, actions)?;
+        std::mem::swap(&mut self.asked, &mut self.before);
         self.move_stock();
+        self.write_down_leftovers();
         self.place_orders();
+        self.receive();
         self.shoppers.look(self.period, &self.asked.tags);
-        for cell in 0..self.books.len() {
-            self.trade(cell);
-        }
-        self.ledger.enter_offers(self.asked.offered.iter().filter(|&&offered| offered).count() as i64);
-        self.period = self.period.plus(1);
+        self.take_off_the_shelf();
+        self.sell();
+        self.switch_items();
+        self.score(&actions.expected);
+        self.close_period();
         Ok(())
     }
 
+    /// Opens the cells' books, takes in what was moved before, sends what is moved now.
     fn move_stock(&mut self) {
         for (cell, books) in self.books.iter_mut().enumerate() {
             *books = CellBooks { opening: self.stock.on_hand(cell), ..CellBooks::default() };
         }
+        let time = self.spec.terms().logistics.transfer_periods as i32;
         for &(from, to, pieces) in &self.asked.transfers {
-            let moved = self.stock.transfer(from, to, pieces, self.period);
-            self.books[from].moved -= moved;
-            self.books[to].moved += moved;
+            for lot in self.stock.take(from, pieces, self.period) {
+                self.books[from].moved -= lot.pieces;
+                self.ledger.enter_moved(lot.pieces);
+                self.under_way.push((self.period.plus(time), to, lot));
+            }
+        }
+        let now = self.period;
+        for (_, to, lot) in self.under_way.extract_if(.., |(due, _, _)| *due <= now) {
+            self.books[to].moved += lot.pieces;
+            self.books[to].waste += self.stock.put(to, lot, now);
+        }
+    }
+
+    /// Counts what is left above normal cover where an offer has ended.
+    fn write_down_leftovers(&mut self) {
+        let Some(terms) = self.spec.terms().costs.write_down else { return };
+        let means = self.spec.index.means_of(self.spec.slot_of(self.period));
+        for &cell in &self.before.promoted {
+            let cell = cell as usize;
+            if !self.asked.tags[cell].promoted {
+                let normal = (terms.cover_periods * means[cell]).round() as i64;
+                let above = self.stock.on_hand(cell) - normal;
+                self.ledger.enter_left_over(above.max(0), self.spec.index.unit_cost[cell]);
+            }
         }
     }
 
     fn place_orders(&mut self) {
-        if self.asked.orders.iter().all(|&pieces| pieces == 0) {
+        if self.asked.orders.is_empty() {
             return;
         }
         let ordered = self.period.plus(-1);
         let due = ordered.plus(self.spec.lead_time_periods() as i32);
-        self.draws.fill(Stream::Delivery, ordered.0, &mut self.fates);
-        let cuts: Vec<_> = self.cuts().collect();
-        for (cell, &pieces) in self.asked.orders.iter().enumerate().filter(|&(_, &pieces)| pieces > 0) {
-            let mut fate = Fate::draw([self.fates[2 * cell], self.fates[2 * cell + 1]], self.terms);
+        if self.terms.late_probability > 0.0 || self.terms.cut_probability > 0.0 {
+            self.draws.fill(Stream::Delivery, ordered.0, &mut self.fates);
+        } else {
+            self.fates.fill(u64::MAX);
+        }
+        let cuts: Vec<_> = self.hits(Shock::missing_share).collect();
+        let delays: Vec<_> = self.hits(Shock::delay).collect();
+        for &(cell, pieces, expedited) in &self.asked.orders {
+            let mut fate = self.fate(cell);
             for (shock, share) in &cuts {
                 if shock.hits(&self.spec.cells()[cell]) {
                     fate.missing = 1.0 - (1.0 - fate.missing) * (1.0 - share);
                 }
             }
-            self.shipments.announce(cell, pieces, due, fate);
+            let late = delays.iter().filter(|(shock, _)| shock.hits(&self.spec.cells()[cell]));
+            fate.late += late.map(|(_, periods)| periods).sum::<usize>();
+            let mut comes = due;
+            if let Some(terms) = self.spec.terms().logistics.expedite.filter(|_| expedited) {
+                self.ledger.enter_expedited(pieces, self.spec.index.unit_cost[cell]);
+                comes = ordered.plus(terms.lead_time_periods as i32);
+            }
+            self.shipments.announce(cell, pieces, comes, fate);
         }
     }
 
-    fn cuts(&self) -> impl Iterator<Item = (&'a Shock, f64)> {
-        let (span, period) = (self.spec.span(), self.period);
-        let on = self.spec.terms().shocks.iter().filter(move |shock| shock.is_on(span, period));
-        on.filter_map(|shock| shock.missing_share().map(|share| (shock, share)))
+    /// Takes in what comes, as far as docks allow.
+    fn receive(&mut self) {
+        self.shipments.receive(self.period, &mut self.arrivals);
+        for (dock, cells) in &self.docks {
+            let due: i64 = cells.iter().map(|&cell| self.arrivals[cell]).sum();
+            let held = || cells.iter().map(|&cell| self.stock.on_hand(cell)).sum::<i64>();
+            let free = dock.stock_most.map_or(i64::MAX, |most| (most - held()).max(0));
+            let room = dock.arrivals_most.unwrap_or(i64::MAX).min(free);
+            if due > room {
+                queue(cells, &mut self.arrivals, room as f64 / due as f64, room, |cell, pieces| {
+                    self.shipments.defer(cell, pieces, self.period);
+                });
+            }
+        }
+        for (cell, (&arrivals, books)) in self.arrivals.iter().zip(&mut self.books).enumerate() {
+            books.arrivals = arrivals;
+            if arrivals > 0 {
+                self.stock.receive(cell, arrivals, self.period);
+            }
+        }
     }
 
-    fn trade(&mut self, cell: usize) {
-        let spec = &self.spec.cells()[cell];
-        let tag = self.asked.tags[cell];
-        let arrivals = self.shipments.receive(cell, self.period);
-        self.stock.receive(cell, arrivals, self.period);
-        let wanted = self.shoppers.want(cell);
-        let sold = self.stock.sell(cell, wanted, self.period);
-        let waste = self.stock.expire(cell, self.period);
-        self.shoppers.remember(cell, sold as f64, tag);
-        let before = self.books[cell];
-        self.books[cell] = CellBooks {
-            arrivals,
-            wanted,
-            sold,
-            waste,
-            closing: self.stock.on_hand(cell),
-            list_price: spec.list_price,
-            paid: self.asked.paid[cell],
-            unit_cost: spec.unit_cost,
-            promoted: tag.promoted,
-            ..before
-        };
-        self.ledger.enter(&self.books[cell]);
+    /// Styles with too few of their core sizes leave the shelf.
+    fn take_off_the_shelf(&mut self) {
+        let habits = &self.spec.terms().habits;
+        let runs = self.spec.size_runs();
+        if !runs.any() || habits.back_room_share >= 1.0 {
+            return;
+        }
+        let present = runs.present(|cell| self.stock.on_hand(cell));
+        for (cell, &run) in runs.run_of.iter().enumerate() {
+            if runs.coverage(run as usize, &present) < habits.core_coverage_min {
+                self.shoppers.hide(cell, habits.back_room_share);
+            }
+        }
+    }
+
+    fn sell(&mut self) {
+        for (cell, books) in self.books.iter_mut().enumerate() {
+            books.wanted = self.shoppers.want(cell);
+            books.sold = self.stock.sell(cell, books.wanted, self.period);
+        }
+    }
+
+    /// Lets some of those who found a shelf empty take another item of its group at the place, where there is most.
+    fn switch_items(&mut self) {
+        let share = self.spec.terms().habits.switch_share;
+        if share <= 0.0 {
+            return;
+        }
+        let basket_of = &self.spec.index.basket_of;
+        let mut unmet = vec![0; self.spec.index.baskets];
+        let mut there = vec![0; self.spec.index.baskets];
+        for (cell, books) in self.books.iter().enumerate() {
+            unmet[basket_of[cell] as usize] += books.wanted - books.sold;
+            there[basket_of[cell] as usize] += self.stock.on_hand(cell);
+        }
+        for (cell, books) in self.books.iter_mut().enumerate() {
+            let basket = basket_of[cell] as usize;
+            let on_hand = self.stock.on_hand(cell);
+            if unmet[basket] == 0 || on_hand == 0 {
+                continue;
+            }
+            let part = share * unmet[basket] as f64 * on_hand as f64 / there[basket] as f64;
+            let taken = self.stock.sell(cell, part.round() as i64, self.period);
+            books.wanted += taken;
+            books.sold += taken;
+            self.ledger.enter_switched(taken);
+        }
+    }
+
+    /// Scores a policy's forecast for what it promotes.
+    fn score(&mut self, expected: &[f64]) {
+        if expected.is_empty() {
+            return;
+        }
+        let mut cells = self.asked.promoted.clone();
+        cells.sort_unstable();
+        for item in cells.chunk_by(|&a, &b| self.spec.index.sku_of[a as usize] == self.spec.index.sku_of[b as usize]) {
+            let mut error = 0.0;
+            for &cell in item {
+                let (expected, wanted) = (expected[cell as usize], self.books[cell as usize].wanted);
+                self.ledger.enter_forecast(expected, wanted);
+                error += expected - wanted as f64;
+            }
+            self.ledger.enter_item_forecast(error);
+        }
+    }
+
+    /// Throws away what is too old, lets shoppers remember, enters the books.
+    fn close_period(&mut self) {
+        let index = &self.spec.index;
+        for (cell, books) in self.books.iter_mut().enumerate() {
+            let tag = self.asked.tags[cell];
+            books.waste += self.stock.expire(cell, self.period);
+            books.closing = self.stock.on_hand(cell);
+            self.shoppers.remember(cell, books.sold as f64, tag);
+            let (list_price, unit_cost) = (index.list_price[cell], index.unit_cost[cell]);
+            let prices = CellPrices { list_price, paid: self.asked.paid[cell], unit_cost, promoted: tag.promoted };
+            self.ledger.enter(books, prices);
+        }
+        self.shoppers.tell_rivals(&self.asked.tags);
+        if let Some(state) = self.run_state() {
+            self.ledger.enter_runs(state);
+        }
+        self.ledger.end_period(self.asked.offered.len() as i64);
+        self.period = self.period.plus(1);
     }
 
     /// Returns what has come of it so far, under the name of the policy that acted.
     pub fn outcome(&self, policy: &str) -> Outcome {
-        self.ledger.close(&self.spec.terms().costs, policy, self.seed, self.stock.total())
+        let cost = |cell: usize| i128::from(self.spec.index.unit_cost[cell]);
+        let on_shelves = (0..self.books.len()).map(|cell| i128::from(self.stock.on_hand(cell)) * cost(cell));
+        let moving = self.under_way.iter().map(|(_, to, lot)| i128::from(lot.pieces) * cost(*to));
+        let left_cost = on_shelves.chain(moving).sum();
+        let left = self.stock.total() + self.under_way.iter().map(|(_, _, lot)| lot.pieces).sum::<i64>();
+        let rate = self.spec.terms().logistics.expedite.map_or(0.0, |terms| terms.cost_rate);
+        let outcome = self.ledger.close(&self.spec.terms().costs, rate, (left, left_cost));
+        Outcome { policy: policy.to_owned(), seed: self.seed, ..outcome }
     }
+}
 
-    fn check(&self, actions: &Actions, asked: &mut Asked) -> Result<(), TwinError> {
-        asked.reset(self.spec);
-        for offer in actions.offers.iter().filter(|offer| offer.span.contains(self.period)) {
-            self.check_offer(offer, asked)?;
-        }
-        let mut hint = 0;
-        for order in &actions.orders {
-            let at = Subject { action: "order", sku: &order.sku, place: &order.place };
-            self.check_moment(at, order.order_period)?;
-            let cell = self.cell(at, hint)?;
-            asked.orders[cell] += quantity(at, order.quantity)?;
-            hint = cell + 1;
-        }
-        for transfer in &actions.transfers {
-            let at = Subject { action: "transfer", sku: &transfer.sku, place: &transfer.from };
-            self.check_moment(at, transfer.period)?;
-            let from = self.cell(at, hint)?;
-            let to = self.cell(Subject { place: &transfer.to, ..at }, from)?;
-            asked.transfers.push((from, to, quantity(at, transfer.quantity)?));
-            hint = from + 1;
-        }
-        Ok(())
-    }
+/// The furthest period that anything can come in, counted from the first.
+fn furthest(spec: &WorldSpec) -> usize {
+    let start = spec.span().start;
+    let announced = spec.cells().iter().flat_map(|cell| &cell.pipeline).map(|(due, _)| due.0 - start.0);
+    let announced = announced.max().unwrap_or(0).clamp(0, spec.span().len() as i32) as usize;
+    let logistics = &spec.terms().logistics;
+    let faster = logistics.expedite.map_or(0, |terms| terms.lead_time_periods);
+    let delays = spec.terms().shocks.iter().filter_map(Shock::delay).sum::<usize>();
+    announced.max(spec.lead_time_periods()).max(faster) + logistics.late_most + delays
+}
 
-    fn check_offer(&self, offer: &Offer, asked: &mut Asked) -> Result<(), TwinError> {
-        let cells = self.spec.cells_of(&offer.sku);
-        if cells.is_empty() {
-            return Err(TwinError::UnknownSku { action: "offer", sku: offer.sku.clone() });
-        }
-        let habits = &self.spec.terms().habits;
-        let utility = if offer.support.feature { habits.feature_utility } else { 0.0 }
-            + if offer.support.display { habits.display_utility } else { 0.0 };
-        let mut found = false;
-        for cell in cells {
-            let spec = &self.spec.cells()[cell];
-            if spec.place != offer.place && spec.region != offer.place {
-                continue;
-            }
-            found = true;
-            let paid = price_after(spec.list_price, offer.depth);
-            let ratio = paid as f64 / spec.list_price as f64;
-            let tag = &mut asked.tags[cell];
-            *tag = Tag { ratio: tag.ratio.min(ratio), utility: tag.utility.max(utility), promoted: true };
-            asked.paid[cell] = asked.paid[cell].min(paid);
-            asked.offered[self.spec.index.pair_of[cell] as usize] = true;
-        }
-        if found {
-            return Ok(());
-        }
-        Err(TwinError::UnknownPlace { action: "offer", sku: offer.sku.clone(), place: offer.place.clone() })
-    }
-
-    fn check_moment(&self, at: Subject, found: Period) -> Result<(), TwinError> {
-        let now = self.period.plus(-1);
-        if found == now {
-            return Ok(());
-        }
-        let calendar = self.spec.calendar();
-        Err(TwinError::Moment {
-            action: at.action,
-            sku: at.sku.clone(),
-            place: at.place.clone(),
-            found: calendar.format(found),
-            expected: calendar.format(now),
+/// The docks with a limit, and their cells.
+fn docks(spec: &WorldSpec) -> Vec<(&Dock, Vec<usize>)> {
+    let limited = |(number, place)| spec.terms().logistics.dock(place).map(|dock| (number, dock));
+    let places = spec.index.places.iter().enumerate().filter_map(limited);
+    places
+        .map(|(number, dock)| {
+            let at_place = |&cell: &usize| spec.index.place_of[cell] as usize == number;
+            (dock, (0..spec.cells().len()).filter(at_place).collect())
         })
-    }
+        .collect()
+}
 
-    fn cell(&self, at: Subject, hint: usize) -> Result<usize, TwinError> {
-        if let Some(cell) = self.spec.cell_of(at.sku, at.place, hint) {
-            return Ok(cell);
+/// Lets `room` pieces in, every cell its share and the first cells what is left over; the others are handed to `defer`.
+fn queue(cells: &[usize], arrivals: &mut [i64], share: f64, room: i64, mut defer: impl FnMut(usize, i64)) {
+    let let_in = |pieces: i64| (pieces as f64 * share).floor() as i64;
+    let mut spare = room - cells.iter().map(|&cell| let_in(arrivals[cell])).sum::<i64>();
+    for &cell in cells {
+        let sure = let_in(arrivals[cell]);
+        let more = spare.min(arrivals[cell] - sure);
+        spare -= more;
+        let waits = arrivals[cell] - sure - more;
+        arrivals[cell] -= waits;
+        defer(cell, waits);
+    }
+}
+
+/// Share of the period until the shelf ran empty: the expected moment of the last sale among all who came, in a week
+/// by the shoppers' days.
+fn on_sale(books: &CellBooks, days: Option<&[f64; 7]>) -> f32 {
+    let come = books.sold as f64 / (books.wanted + 1) as f64;
+    let Some(days) = days else { return come as f32 };
+    let mut before = 0.0;
+    for (day, share) in days.iter().enumerate() {
+        if come < before + share {
+            return ((day as f64 + (come - before) / share) / 7.0) as f32;
         }
-        if self.spec.cells_of(at.sku).is_empty() {
-            return Err(TwinError::UnknownSku { action: at.action, sku: at.sku.clone() });
-        }
-        Err(TwinError::UnknownPlace { action: at.action, sku: at.sku.clone(), place: at.place.clone() })
+        before += share;
     }
-}
-
-/// What an order or transfer is about, for its refusal.
-#[derive(Clone, Copy)]
-struct Subject<'s> {
-    action: &'static str,
-    sku: &'s Sku,
-    place: &'s Place,
-}
-
-fn quantity(at: Subject, pieces: Pieces) -> Result<i64, TwinError> {
-    if (1..=1_000_000_000).contains(&pieces.0) {
-        return Ok(pieces.0);
-    }
-    let (sku, place) = (at.sku.clone(), at.place.clone());
-    Err(TwinError::Quantity { action: at.action, sku, place, found: pieces.0 })
-}
-
-/// Price to pay, rounded half to even to whole minor units; never below 1.
-fn price_after(list_price: i64, depth: Depth) -> i64 {
-    let exact = i128::from(list_price) * i128::from(10_000 - depth.basis_points());
-    let (whole, rest) = ((exact / 10_000) as i64, exact % 10_000);
-    let up = rest > 5_000 || (rest == 5_000 && whole % 2 == 1);
-    (whole + i64::from(up)).max(1)
-}
-
-impl Asked {
-    fn reset(&mut self, spec: &WorldSpec) {
-        let cells = spec.cells();
-        self.tags.clear();
-        self.tags.resize(cells.len(), Tag::LIST);
-        self.paid.clear();
-        self.paid.extend(cells.iter().map(|cell| cell.list_price));
-        self.orders.clear();
-        self.orders.resize(cells.len(), 0);
-        self.transfers.clear();
-        self.offered.clear();
-        self.offered.resize(spec.index.pairs, false);
-    }
+    1.0
 }
 
 #[cfg(test)]

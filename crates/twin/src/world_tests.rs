@@ -1,9 +1,9 @@
 //! The world as a whole: books, pairing, shares and rates.
 
 use super::*;
-use crate::spec::tests::{cell, spec_of, terms, world_of};
-use crate::{CellSpec, Costs, Habits, Policy, Shock, compare};
-use endcap_model::{Mechanic, Span, SupplyOrder, Support, Transfer};
+use crate::spec::tests::{cell, closure, spec_of, terms, world_of};
+use crate::{CellSpec, Costs, Habits, Moment, Policy, ShockKind, compare};
+use endcap_model::{Depth, Mechanic, Offer, Span, SupplyOrder, Support, Transfer};
 use proptest::prelude::*;
 
 fn offer(spec: &WorldSpec, sku: &str, place: &str, days: std::ops::Range<i32>, depth: f64) -> Offer {
@@ -86,7 +86,7 @@ proptest! {
                 sold += books.sold;
                 waste += books.waste;
                 wanted += books.wanted;
-                revenue += books.sold * books.paid;
+                revenue += books.sold * world.asked.paid[cell];
             }
             prop_assert_eq!(world.books.iter().map(|books| books.moved).sum::<i64>(), 0);
         }
@@ -108,10 +108,12 @@ fn nothing_is_seen_of_demand_that_was_not_met() {
     let seen = |spec: &WorldSpec| {
         let mut world = World::new(spec, &terms, 5);
         world.step(&Actions::default()).unwrap();
-        world.observe().cells
+        world.observe().cells[0]
     };
-    assert_eq!(seen(&thin), seen(&busy));
-    assert!(seen(&thin)[0].stocked_out);
+    let (few, many) = (seen(&thin), seen(&busy));
+    assert!(many.on_sale < few.on_sale, "when it ran out, the till tells");
+    assert_eq!(few, CellSeen { on_sale: few.on_sale, ..many });
+    assert!(few.stocked_out);
 }
 
 #[test]
@@ -263,21 +265,19 @@ fn shocks_hit_what_they_name_and_for_their_time() {
     let shock = |kind, size| Shock {
         kind,
         size,
-        from: 2,
+        from: Moment::After(2),
         periods: Some(2),
         sku: Some("a".into()),
-        group: None,
-        place: None,
-        region: None,
+        ..closure()
     };
     let terms = TwinTerms { substitution_share: 0.0, ..terms() };
     let plain = sales(&spec, &terms, 4, &[]);
-    let shut = sales(&spec.clone().with_shocks(vec![shock(crate::ShockKind::Closure, None)]).unwrap(), &terms, 4, &[]);
+    let shut = sales(&spec.clone().with_shocks(vec![shock(ShockKind::Closure, None)]).unwrap(), &terms, 4, &[]);
     for day in 0..6 {
         assert_eq!(plain[day][1], shut[day][1]);
         assert_eq!(shut[day][0], if (2..4).contains(&day) { 0 } else { plain[day][0] });
     }
-    let cut = spec_of(&[("a", "x")], 6).with_shocks(vec![shock(crate::ShockKind::SupplyCut, Some(0.75))]).unwrap();
+    let cut = spec_of(&[("a", "x")], 6).with_shocks(vec![shock(ShockKind::SupplyCut, Some(0.75))]).unwrap();
     let mut world = World::new(&cut, &terms, 4);
     let mut arrivals = Vec::new();
     while !world.is_over() {
@@ -286,15 +286,6 @@ fn shocks_hit_what_they_name_and_for_their_time() {
         arrivals.push(world.books[0].arrivals);
     }
     assert_eq!(arrivals, [0, 100, 100, 25, 25, 100], "orders of days 2 and 3 come a day later with a quarter");
-}
-
-#[test]
-fn prices_are_whole_minor_units_rounded_half_to_even() {
-    let depth = |share: f64| Depth::from_share(share).unwrap();
-    assert_eq!(price_after(199, depth(0.5)), 100);
-    assert_eq!(price_after(197, depth(0.5)), 98);
-    assert_eq!(price_after(999, depth(0.3)), 699);
-    assert_eq!(price_after(1, depth(0.9)), 1);
 }
 
 /// Orders a fixed quantity everywhere every day, and runs one offer or none.
@@ -317,7 +308,7 @@ impl Policy for Standing {
             arrives: seen.period.plus(1),
             quantity: Pieces(12),
         });
-        Actions { offers: self.offers.clone(), orders: orders.collect(), transfers: Vec::new() }
+        Actions { offers: self.offers.clone(), orders: orders.collect(), ..Actions::default() }
     }
 }
 
@@ -348,7 +339,7 @@ fn policies_meet_the_same_worlds_at_any_number_of_threads() {
 
 #[test]
 fn offers_that_cost_money_and_cell_books_agree_on_profit() {
-    let costs = Costs { holding_rate: 0.01, waste_rate: 0.0, fixed_cost: 50, vendor_funding_share: 0.5 };
+    let costs = Costs { holding_rate: 0.01, fixed_cost: 50, vendor_funding_share: 0.5, ..Costs::default() };
     let cells = ["x", "y"].map(|place| CellSpec { on_hand: 200, ..cell("a", place) });
     let spec = world_of(cells.into(), 3);
     let spec = WorldSpec::new(crate::WorldTerms { costs, ..spec.terms().clone() }, spec.cells().to_vec()).unwrap();
@@ -359,7 +350,7 @@ fn offers_that_cost_money_and_cell_books_agree_on_profit() {
     while !world.is_over() {
         world.step(&Actions { offers: deals.to_vec(), ..Actions::default() }).unwrap();
         held += world.books.iter().map(|books| books.closing * 120).sum::<i64>();
-        margin += world.books.iter().map(|books| books.sold * (books.paid - 120)).sum::<i64>();
+        margin += world.books.iter().zip(&world.asked.paid).map(|(books, paid)| books.sold * (paid - 120)).sum::<i64>();
     }
     let outcome = world.outcome("p");
     assert_eq!(outcome.margin, margin);
