@@ -38,13 +38,12 @@ fn main() {
 
 fn run(spec: &WorldSpec, terms: &TwinTerms, seed: u64) -> endcap_model::Outcome {
     let mut world = World::new(spec, terms, seed);
+    let usual: Vec<f64> = spec.cells().iter().map(|cell| cell.mean_demand[0]).collect();
     let mut actions = Actions::default();
     while !world.is_over() {
         let seen = world.observe();
-        let slot = spec.slot_of(seen.period);
         actions.cell_orders.clear();
-        for (cell, (at, terms)) in seen.cells.iter().zip(spec.cells()).enumerate() {
-            let mean = terms.mean_demand[slot];
+        for (cell, (at, mean)) in seen.cells.iter().zip(&usual).enumerate() {
             let position = (at.on_hand.0 + at.on_order.0) as f64;
             if position < 2.5 * mean + 2.0 {
                 let pieces = (4.0 * mean - position).ceil().max(1.0) as i64;

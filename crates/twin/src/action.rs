@@ -1,7 +1,6 @@
 //! What a policy may do in the world and what it gets to see of it.
 
-use crate::CellKey;
-use crate::{TwinError, World};
+use crate::{CellKey, World};
 use endcap_model::{Offer, Period, Pieces, SupplyOrder, Transfer};
 use std::sync::Arc;
 
@@ -97,12 +96,6 @@ pub trait Policy {
     /// Hands over what went wrong since it was last asked.
     fn faults(&mut self) -> Vec<Fault> {
         Vec::new()
-    }
-
-    /// Hears that the world refused all actions of a period. Returns whether the run goes on, with nothing done in the
-    /// period; by default it ends with the refusal.
-    fn refused(&mut self, _refusal: &TwinError) -> bool {
-        false
     }
 }
 

@@ -112,15 +112,16 @@ impl Asked {
         let habits = &spec.terms().habits;
         let utility = if offer.support.feature { habits.feature_utility } else { 0.0 }
             + if offer.support.display { habits.display_utility } else { 0.0 };
+        let (place, region) = (spec.index.place_number(&offer.place), spec.index.region_number(&offer.place));
         let mut found = false;
         for cell in cells {
-            let sold = &spec.cells()[cell];
-            if sold.place != offer.place && sold.region != offer.place {
+            if Some(spec.index.place_of[cell]) != place && Some(spec.index.region_of[cell]) != region {
                 continue;
             }
             found = true;
-            let paid = price_after(sold.list_price, offer.depth);
-            let ratio = paid as f64 / sold.list_price as f64;
+            let list_price = spec.index.list_price[cell];
+            let paid = price_after(list_price, offer.depth);
+            let ratio = paid as f64 / list_price as f64;
             let tag = &mut self.tags[cell];
             if !tag.promoted {
                 self.promoted.push(cell as u32);

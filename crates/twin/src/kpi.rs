@@ -37,6 +37,28 @@ pub enum Measure {
     Lost,
     /// Pieces left at the end.
     Left,
+    /// Error of the policy's forecasts of promoted items, by item, place and period, over what was wanted.
+    ForecastErrorPlace,
+    /// The same by item and period over all places.
+    ForecastErrorItem,
+    /// Loss of value of what offers left over; minor units.
+    WriteDown,
+    /// The same over the revenue of what was sold on promotion.
+    WriteDownShare,
+    /// Margin over the horizon per unit of money in stock at cost.
+    Gmroi,
+    /// Pieces sold over pieces supplied.
+    SellThrough,
+    /// What faster deliveries cost more; minor units.
+    ExpediteCost,
+    /// Pieces moved between places.
+    Moved,
+    /// Cost of moving them; minor units.
+    TransferCost,
+    /// Mean share of a style's core sizes that a place has.
+    CoreCoverage,
+    /// Mean share of the pieces that lie in broken size runs.
+    Fragmentation,
 }
 
 /// Which direction of a measure is the good one.
@@ -82,7 +104,7 @@ pub struct Kpi {
 
 impl Measure {
     /// All measures, in the order in which they are shown.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 23] = [
         Self::Profit,
         Self::Margin,
         Self::Revenue,
@@ -95,6 +117,17 @@ impl Measure {
         Self::Waste,
         Self::Lost,
         Self::Left,
+        Self::ForecastErrorPlace,
+        Self::ForecastErrorItem,
+        Self::WriteDown,
+        Self::WriteDownShare,
+        Self::Gmroi,
+        Self::SellThrough,
+        Self::ExpediteCost,
+        Self::Moved,
+        Self::TransferCost,
+        Self::CoreCoverage,
+        Self::Fragmentation,
     ];
 
     /// Returns the measure's name, as in files.
@@ -112,35 +145,70 @@ impl Measure {
             Self::Waste => "waste",
             Self::Lost => "lost",
             Self::Left => "left",
+            Self::ForecastErrorPlace => "forecast_error_place",
+            Self::ForecastErrorItem => "forecast_error_item",
+            Self::WriteDown => "write_down",
+            Self::WriteDownShare => "write_down_share",
+            Self::Gmroi => "gmroi",
+            Self::SellThrough => "sell_through",
+            Self::ExpediteCost => "expedite_cost",
+            Self::Moved => "moved",
+            Self::TransferCost => "transfer_cost",
+            Self::CoreCoverage => "core_coverage",
+            Self::Fragmentation => "fragmentation",
         }
     }
 
     /// Returns whether the measure is money in minor units.
     pub fn is_money(self) -> bool {
-        matches!(self, Self::Profit | Self::Margin | Self::Revenue | Self::Discount)
+        matches!(
+            self,
+            Self::Profit
+                | Self::Margin
+                | Self::Revenue
+                | Self::Discount
+                | Self::WriteDown
+                | Self::ExpediteCost
+                | Self::TransferCost
+        )
     }
 
-    /// Returns whether the measure is a share from 0 to 1.
+    /// Returns whether the measure is a share.
     pub fn is_share(self) -> bool {
-        matches!(self, Self::StockoutRatePromoted | Self::StockoutRate | Self::FillRate)
+        matches!(
+            self,
+            Self::StockoutRatePromoted
+                | Self::StockoutRate
+                | Self::FillRate
+                | Self::ForecastErrorPlace
+                | Self::ForecastErrorItem
+                | Self::WriteDownShare
+                | Self::SellThrough
+                | Self::CoreCoverage
+                | Self::Fragmentation
+        )
     }
 
     /// Returns its good direction.
     pub fn better(self) -> Better {
         match self {
-            Self::Discount
-            | Self::StockoutRatePromoted
-            | Self::StockoutRate
-            | Self::Waste
-            | Self::Lost
-            | Self::Left => Better::Lower,
-            _ => Better::Higher,
+            Self::Profit
+            | Self::Margin
+            | Self::Revenue
+            | Self::Sold
+            | Self::SoldPromoted
+            | Self::FillRate
+            | Self::Gmroi
+            | Self::SellThrough
+            | Self::CoreCoverage => Better::Higher,
+            _ => Better::Lower,
         }
     }
 
-    /// Reads the measure off an outcome.
-    pub fn of(self, outcome: &Outcome) -> f64 {
-        match self {
+    /// Reads the measure off an outcome; nothing where the world or the policy has no such figure.
+    pub fn of(self, outcome: &Outcome) -> Option<f64> {
+        let over = |part: i64, whole: i64| if whole > 0 { part as f64 / whole as f64 } else { 0.0 };
+        Some(match self {
             Self::Profit => outcome.profit as f64,
             Self::Margin => outcome.margin as f64,
             Self::Revenue => outcome.revenue as f64,
@@ -153,7 +221,26 @@ impl Measure {
             Self::Waste => outcome.waste as f64,
             Self::Lost => outcome.lost as f64,
             Self::Left => outcome.left as f64,
-        }
+            Self::ForecastErrorPlace => return outcome.forecast_error_place,
+            Self::ForecastErrorItem => return outcome.forecast_error_item,
+            Self::WriteDown => outcome.write_down as f64,
+            Self::WriteDownShare => over(outcome.write_down, outcome.promo_revenue),
+            Self::Gmroi => over(outcome.margin, outcome.stock_cost),
+            Self::SellThrough => over(outcome.sold, outcome.supplied),
+            Self::ExpediteCost => outcome.expedite_cost as f64,
+            Self::Moved => outcome.moved as f64,
+            Self::TransferCost => outcome.transfer_cost as f64,
+            Self::CoreCoverage => return outcome.core_coverage,
+            Self::Fragmentation => return outcome.fragmentation,
+        })
+    }
+
+    /// Returns whether the measure is of something that not every world has; it is left out where it is 0 everywhere.
+    fn is_special(self) -> bool {
+        matches!(
+            self,
+            Self::WriteDown | Self::WriteDownShare | Self::ExpediteCost | Self::Moved | Self::TransferCost
+        )
     }
 }
 
@@ -170,13 +257,21 @@ pub fn kpis(outcomes: &[Outcome], reference: &str) -> Vec<Kpi> {
         outcomes.iter().filter(|outcome| outcome.policy == policy).map(|outcome| (outcome.seed, outcome)).collect()
     };
     let base = by_seed(reference);
-    let mut all = Vec::with_capacity(policies.len() * Measure::ALL.len());
+    let shown = |measure: &Measure| {
+        !measure.is_special() || outcomes.iter().any(|outcome| measure.of(outcome).is_some_and(|value| value != 0.0))
+    };
+    let measures: Vec<Measure> = Measure::ALL.into_iter().filter(shown).collect();
+    let mut all = Vec::with_capacity(policies.len() * measures.len());
     for policy in policies {
         let own = by_seed(policy);
-        for measure in Measure::ALL {
-            let levels: Vec<f64> = own.values().map(|outcome| measure.of(outcome)).collect();
+        for &measure in &measures {
+            let levels: Vec<f64> = own.values().filter_map(|outcome| measure.of(outcome)).collect();
+            if levels.is_empty() {
+                continue;
+            }
             let pairs = own.iter().filter_map(|(seed, outcome)| base.get(seed).map(|base| (outcome, base)));
-            let differences: Vec<f64> = pairs.map(|(outcome, base)| measure.of(outcome) - measure.of(base)).collect();
+            let differences: Vec<f64> =
+                pairs.filter_map(|(outcome, base)| Some(measure.of(outcome)? - measure.of(base)?)).collect();
             let compared = policy != reference && !differences.is_empty();
             all.push(Kpi {
                 policy: policy.to_owned(),

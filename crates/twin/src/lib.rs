@@ -9,6 +9,7 @@
 //! (common random numbers; Glasserman and Yao 1992), and [`compare`] pairs policies by seed.
 
 mod action;
+mod adjust;
 mod asked;
 mod compare;
 mod draws;
@@ -18,9 +19,12 @@ mod history;
 mod kpi;
 mod law;
 mod ledger;
+mod listed;
 mod logistics;
 mod normal;
+mod page;
 mod planner;
+mod policies;
 mod rivals;
 mod scenario;
 mod shipments;
@@ -34,18 +38,24 @@ mod truth;
 mod world;
 
 pub use action::{Actions, CellOrder, CellSeen, Fault, Observation, Policy};
-pub use compare::{PolicyMaker, compare};
+pub use adjust::{Adjustment, adjustments};
+pub use compare::{PolicyMaker, Trials, compare, try_all};
 pub use error::TwinError;
 pub use habits::Habits;
 pub use history::{Economics, shown_responses};
 pub use law::Law;
+pub use listed::{Listed, ListedItem, ListedPlace};
 pub use logistics::{Dock, Expedite, Logistics};
 pub use kpi::{Better, Kpi, Measure, Summary, kpis, quantile};
+pub use page::{Page, PageKpis, PageLift, PageOffer, PageTerms};
 pub use planner::PanelTerms;
-pub use scenario::{HistoryChoice, OrderingChoice, PolicyChoice, TwinScenario, WorldChoice};
+pub use policies::{ProcessPolicy, shipped};
+pub use scenario::{
+    CostTerms, HistoryChoice, OfferTerms, OrderingChoice, PolicyChoice, SeasonTerms, TwinScenario, WorldChoice,
+};
 pub use shock::{Moment, Shock, ShockKind};
 pub use spec::{CellKey, CellSpec, Costs, Shown, WorldSpec, WorldTerms, WriteDown};
-pub use synthetic::Synthetic;
+pub use synthetic::{SizeTerms, Synthetic};
 pub use ties::{Halo, RunState, SizeOf, SizeRuns};
 pub use truth::{CrossTruth, EventTruth, ItemTruth, KnownTruth, known_truth};
 pub use world::World;

@@ -1,6 +1,9 @@
 //! A stand-alone twin scenario: a world, how it answers, what hits it, and the policies that are tried in it.
 
-use crate::{Costs, Economics, Habits, Logistics, PanelTerms, Shock, Synthetic, TwinError, WorldSpec, WorldTerms};
+use crate::{
+    Costs, Economics, Habits, Halo, Listed, Logistics, Page, PageTerms, PanelTerms, Shock, Synthetic, TwinError, WorldSpec, WorldTerms,
+    WriteDown,
+};
 use endcap_model::{Calendar, Currency, Depth, ItemTerms, Panel, Period, Sku, Span, SupplyTerms, TwinTerms};
 use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
@@ -36,9 +39,24 @@ pub struct TwinScenario {
     /// Further habits of the shoppers; the defaults for the world's calendar when absent.
     #[serde(default)]
     pub habits: Option<Habits>,
-    /// What hits every world on the way.
+    /// How goods move beyond `[supply]`.
+    #[serde(default)]
+    pub logistics: Logistics,
+    /// Costs beyond `[supply]`.
+    #[serde(default)]
+    pub costs: CostTerms,
+    /// Which groups bring sales to which.
+    #[serde(default, rename = "halo")]
+    pub halos: Vec<Halo>,
+    /// The limits under which policies choose their offers.
+    #[serde(default)]
+    pub offers: OfferTerms,
+    /// What hits every world on the way; those on standby only when they are switched on by name.
     #[serde(default, rename = "shock")]
     pub shocks: Vec<Shock>,
+    /// The Promo Planner page on the world's items, which have to be listed one by one.
+    #[serde(default)]
+    pub page: Option<PageTerms>,
     /// How promotions came about where the world is written as a panel with its answer key.
     #[serde(default)]
     pub panel: PanelTerms,
@@ -55,6 +73,67 @@ pub enum WorldChoice {
     Synthetic(Synthetic),
     /// What followed a history.
     History(HistoryChoice),
+    /// Items and stores one by one.
+    Listed(Listed),
+}
+
+/// Costs beyond those of supply. Money in major units.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct CostTerms {
+    /// Cost of moving a piece between places.
+    pub transfer_cost: f64,
+    /// What leftovers of offers cost.
+    pub write_down: Option<WriteDown>,
+    /// What a piece that is left at the end is still worth, over its unit cost; all of it when absent.
+    pub end_value_rate: Option<f64>,
+}
+
+/// The limits under which policies choose their offers.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct OfferTerms {
+    /// Depths that may be chosen, rising.
+    pub depths: Vec<Depth>,
+    /// Items on offer per region and period.
+    pub slots: usize,
+    /// At most one offer of an item in this many consecutive periods.
+    pub spacing: usize,
+    /// Periods that an offer runs.
+    pub periods: usize,
+    /// Most money given away over the horizon, major units; without limit when absent.
+    pub budget: Option<f64>,
+}
+
+impl Default for OfferTerms {
+    fn default() -> Self {
+        let depths = [0.1, 0.2, 0.3].map(|share| Depth::from_share(share).expect("Invariant: a share below 1"));
+        Self { depths: depths.to_vec(), slots: 10, spacing: 4, periods: 1, budget: None }
+    }
+}
+
+/// How a season that is bought once is run.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct SeasonTerms {
+    /// Whether styles that fall behind are marked down.
+    pub markdowns: bool,
+    /// Whether pieces are moved to rebuild size runs.
+    pub transfers: bool,
+    /// Share of the opening stock that is to be sold by the end.
+    pub target: f64,
+    /// Periods between two reviews.
+    pub every: usize,
+    /// Step of a markdown, as a share of the list price.
+    pub step: f64,
+    /// Deepest markdown.
+    pub depth_max: f64,
+}
+
+impl Default for SeasonTerms {
+    fn default() -> Self {
+        Self { markdowns: true, transfers: false, target: 0.85, every: 4, step: 0.1, depth_max: 0.5 }
+    }
 }
 
 /// A panel file to take a world from.
@@ -99,6 +178,55 @@ pub enum PolicyChoice {
         /// The file, relative to the scenario file.
         file: PathBuf,
     },
+    /// The spreadsheet: a calendar in turn under `[offers]`, historical averages, reorder to cover.
+    Spreadsheet {
+        /// Name shown to people.
+        name: String,
+        /// Share of the list price taken off.
+        depth: Depth,
+        /// What an offer is thought to multiply sales by at first.
+        uplift: f64,
+        /// Spare periods of average sales; 1 when absent.
+        #[serde(default)]
+        cover_periods: Option<f64>,
+    },
+    /// The ceiling: knows the hidden response, and chooses under `[offers]`.
+    Oracle {
+        /// Name shown to people.
+        name: String,
+    },
+    /// The calendar of the Promo Planner page, its greedy one or its rotation; ordered for as a spreadsheet does.
+    Page {
+        /// Name shown to people.
+        name: String,
+        /// Whether the rotation is run, not the greedy calendar.
+        #[serde(default)]
+        uniform: bool,
+        /// What an offer is thought to multiply sales by at first.
+        uplift: f64,
+    },
+    /// A season that is bought once: markdowns, transfers, both or neither.
+    Season {
+        /// Name shown to people.
+        name: String,
+        /// How it is run.
+        #[serde(default)]
+        terms: SeasonTerms,
+    },
+    /// A process that reads observations and writes actions as JSON lines.
+    Process {
+        /// Name shown to people.
+        name: String,
+        /// Program and arguments; started in the scenario's folder.
+        command: Vec<String>,
+        /// Seconds that each answer may take.
+        #[serde(default = "ten_seconds")]
+        seconds: f64,
+    },
+}
+
+fn ten_seconds() -> f64 {
+    10.0
 }
 
 fn one() -> usize {
@@ -113,24 +241,69 @@ pub enum OrderingChoice {
     OrderUpTo,
     /// Up to a moving average of past sales: blind to the offers to come, as where planning and supply do not talk.
     MovingAverage,
+    /// Up to some periods of historical averages, as a spreadsheet does; for `kind = "none"` only.
+    Cover,
 }
 
 impl PolicyChoice {
     /// Returns the name shown to people.
     pub fn name(&self) -> &str {
         match self {
-            Self::None { name, .. } | Self::Rotation { name, .. } | Self::Calendar { name, .. } => name,
+            Self::None { name, .. }
+            | Self::Rotation { name, .. }
+            | Self::Calendar { name, .. }
+            | Self::Spreadsheet { name, .. }
+            | Self::Oracle { name }
+            | Self::Page { name, .. }
+            | Self::Season { name, .. }
+            | Self::Process { name, .. } => name,
         }
     }
 
-    /// Returns how it orders.
-    pub fn ordering(&self) -> OrderingChoice {
+    /// Returns how it orders; nothing for those with an ordering of their own.
+    pub fn ordering(&self) -> Option<OrderingChoice> {
         match self {
             Self::None { ordering, .. } | Self::Rotation { ordering, .. } | Self::Calendar { ordering, .. } => {
-                *ordering
+                Some(*ordering)
             }
+            _ => None,
         }
     }
+
+    fn check(&self) -> Result<(), TwinError> {
+        match self {
+            Self::Rotation { slots, periods, ordering, .. } => {
+                within("policy.slots", *slots as f64, 1.0, 1e6, "1 or more items per region and period")?;
+                within("policy.periods", *periods as f64, 1.0, 1e4, "1 or more periods")?;
+                check_cover(*ordering)
+            }
+            Self::Calendar { ordering, .. } => check_cover(*ordering),
+            Self::Spreadsheet { uplift, cover_periods, .. } => {
+                within("policy.uplift", *uplift, 0.1, 100.0, "0.1 to 100 times")?;
+                within("policy.cover_periods", cover_periods.unwrap_or(0.0), 0.0, 1000.0, "0 to 1000 periods")
+            }
+            Self::Season { terms, .. } => {
+                within("policy.terms.target", terms.target, 0.0, 1.0, "a share from 0 to 1")?;
+                within("policy.terms.every", terms.every as f64, 1.0, 1000.0, "1 or more periods")?;
+                within("policy.terms.step", terms.step, 0.0, 0.9, "a share from 0 to 0.9")?;
+                within("policy.terms.depth_max", terms.depth_max, 0.0, 0.9, "a share from 0 to 0.9")
+            }
+            Self::Process { command, seconds, .. } => {
+                within("policy.command", command.len() as f64, 1.0, 1e4, "a program and its arguments")?;
+                within("policy.seconds", *seconds, 0.001, 86_400.0, "0.001 to 86,400 seconds")
+            }
+            Self::Page { uplift, .. } => within("policy.uplift", *uplift, 0.1, 100.0, "0.1 to 100 times"),
+            Self::None { .. } | Self::Oracle { .. } => Ok(()),
+        }
+    }
+}
+
+fn check_cover(ordering: OrderingChoice) -> Result<(), TwinError> {
+    if ordering != OrderingChoice::Cover {
+        return Ok(());
+    }
+    let (field, found) = ("policy.ordering".to_owned(), "cover".to_owned());
+    Err(TwinError::Setting { field, found, expected: "order_up_to or moving_average; cover goes with kind none" })
 }
 
 impl TwinScenario {
@@ -161,28 +334,80 @@ impl TwinScenario {
         )?;
         self.check_supply()?;
         self.check_response()?;
-        if let WorldChoice::Synthetic(chain) = &self.world {
-            chain.check()?;
+        match &self.world {
+            WorldChoice::Synthetic(chain) => chain.check().map(|_| ())?,
+            WorldChoice::Listed(list) => list.check().map(|_| ())?,
+            WorldChoice::History(_) => {}
         }
         if let Some(habits) = &self.habits {
             habits.check()?;
         }
         self.panel.check()?;
+        self.logistics.check()?;
+        self.check_costs_and_offers()?;
         self.check_policies()
+    }
+
+    fn check_costs_and_offers(&self) -> Result<(), TwinError> {
+        let (costs, offers) = (&self.costs, &self.offers);
+        within("costs.transfer_cost", costs.transfer_cost, 0.0, 1e6, "an amount of 0 or more")?;
+        within("costs.end_value_rate", costs.end_value_rate.unwrap_or(1.0), -1.0, 1.0, "a rate from -1 to 1")?;
+        if let Some(WriteDown { cover_periods, rate }) = costs.write_down {
+            within("costs.write_down.cover_periods", cover_periods, 0.0, 1000.0, "0 to 1000 periods")?;
+            within("costs.write_down.rate", rate, 0.0, 1.0, "a share from 0 to 1")?;
+        }
+        within("offers.depths", offers.depths.len() as f64, 1.0, 100.0, "1 to 100 depths")?;
+        within("offers.spacing", offers.spacing as f64, 1.0, 10_000.0, "1 or more periods")?;
+        within("offers.periods", offers.periods as f64, 1.0, 10_000.0, "1 or more periods")?;
+        within("offers.budget", offers.budget.unwrap_or(0.0), 0.0, 1e12, "an amount of 0 or more")
+    }
+
+    /// Returns the Promo Planner page; nothing where the scenario has none.
+    ///
+    /// # Errors
+    /// [`TwinError::Setting`] for a page whose world does not list its items, and for numbers outside their range.
+    pub fn page(&self) -> Result<Option<Page<'_>>, TwinError> {
+        match (&self.page, &self.world) {
+            (None, _) => Ok(None),
+            (Some(terms), WorldChoice::Listed(list)) => Page::new(list, terms, self.horizon).map(Some),
+            (Some(_), _) => Err(TwinError::Setting {
+                field: "page".to_owned(),
+                found: "a world that is not listed".to_owned(),
+                expected: "[world] of kind listed",
+            }),
+        }
+    }
+
+    /// Switches the shocks on that wait under these names.
+    ///
+    /// # Errors
+    /// [`TwinError::Setting`] for a name that no shock has.
+    pub fn switch_on(&mut self, names: &[String]) -> Result<(), TwinError> {
+        for name in names {
+            let mut named = self.shocks.iter_mut().filter(|shock| shock.name.as_ref() == Some(name)).peekable();
+            if named.peek().is_none() {
+                let (field, expected) = ("shock.name".to_owned(), "the name of a [[shock]] of the scenario");
+                return Err(TwinError::Setting { field, found: name.clone(), expected });
+            }
+            named.for_each(|shock| shock.standby = false);
+        }
+        Ok(())
     }
 
     fn check_policies(&self) -> Result<(), TwinError> {
         if self.policies.is_empty() {
             return Err(TwinError::NoPolicies);
         }
+        let page = self.page()?;
+        if page.is_none() && self.policies.iter().any(|policy| matches!(policy, PolicyChoice::Page { .. })) {
+            let (field, found) = ("policy.kind".to_owned(), "page".to_owned());
+            return Err(TwinError::Setting { field, found, expected: "a scenario with [page]" });
+        }
         for (at, policy) in self.policies.iter().enumerate() {
             if self.policies[..at].iter().any(|earlier| earlier.name() == policy.name()) {
                 return Err(TwinError::DoubledPolicy(policy.name().to_owned()));
             }
-            if let PolicyChoice::Rotation { slots, periods, .. } = policy {
-                within("policy.slots", *slots as f64, 1.0, 1e6, "1 or more items per region and period")?;
-                within("policy.periods", *periods as f64, 1.0, 1e4, "1 or more periods")?;
-            }
+            policy.check()?;
         }
         if !self.policies.iter().any(|policy| policy.name() == self.reference()) {
             let (field, found) = ("reference".to_owned(), self.reference().to_owned());
@@ -246,13 +471,18 @@ impl TwinScenario {
     pub fn world(&self, panel: Option<&Panel>) -> Result<WorldSpec, TwinError> {
         self.check()?;
         let cover = self.supply.opening_stock.cover_periods;
-        match &self.world {
+        let spec = match &self.world {
             WorldChoice::Synthetic(chain) => {
                 let calendar = chain.check()?;
                 let start =
                     calendar.parse(&chain.start).expect("Invariant: the calendar was recognised from this text");
                 let terms = self.world_terms(calendar, start);
                 WorldSpec::synthetic(terms, chain, &self.items, self.minor_units(), cover, self.supply.shelf_life)
+            }
+            WorldChoice::Listed(list) => {
+                let calendar = list.check()?;
+                let start = calendar.parse(&list.start).expect("Invariant: the calendar was recognised from this text");
+                WorldSpec::listed(self.world_terms(calendar, start), list, self.minor_units(), cover, &self.supply)
             }
             WorldChoice::History(_) => {
                 let panel = panel.ok_or(TwinError::NoCells)?;
@@ -261,7 +491,8 @@ impl TwinScenario {
                 let elasticity = |_: &Sku| self.response.elasticity_mean;
                 WorldSpec::of_panel(terms, panel, &|sku| self.economics(sku), &elasticity, cover, &[])
             }
-        }
+        };
+        spec?.with_halos(self.halos.clone())
     }
 
     fn world_terms(&self, calendar: Calendar, start: Period) -> WorldTerms {
@@ -274,16 +505,18 @@ impl TwinScenario {
                 waste_rate: self.supply.waste_rate,
                 fixed_cost: (self.fixed_cost * self.minor_units()).round() as i64,
                 vendor_funding_share: self.items.vendor_funding_share,
-                ..Costs::default()
+                transfer_cost: self.costs.transfer_cost * self.minor_units(),
+                write_down: self.costs.write_down,
+                end_value_rate: self.costs.end_value_rate,
             },
             habits: self.habits.unwrap_or_else(|| Habits::of(calendar)),
-            logistics: Logistics::default(),
-            shocks: self.shocks.clone(),
+            logistics: self.logistics.clone(),
+            shocks: self.shocks.iter().filter(|shock| !shock.standby).cloned().collect(),
         }
     }
 
     /// Minor units in one major unit of the currency.
-    fn minor_units(&self) -> f64 {
+    pub(crate) fn minor_units(&self) -> f64 {
         10f64.powi(i32::from(self.currency.exponent().unwrap_or(0)))
     }
 

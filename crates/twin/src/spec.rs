@@ -4,7 +4,7 @@ use crate::ties::BasketHalo;
 use crate::{Habits, Halo, Logistics, Shock, SizeOf, SizeRuns, TwinError};
 use endcap_model::{Calendar, Group, Period, Pieces, Place, Sku, Span};
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 use std::sync::Arc;
 
@@ -125,7 +125,7 @@ pub(crate) struct Index {
     pub skus: Vec<(Sku, Range<usize>)>,
     pub sku_of: Vec<u32>,
     pub region_of: Vec<u32>,
-    pub regions: usize,
+    pub regions: Vec<Place>,
     /// Place and group: where items substitute for each other.
     pub basket_of: Vec<u32>,
     pub baskets: usize,
@@ -143,6 +143,16 @@ pub(crate) struct Index {
 }
 
 impl Index {
+    /// Returns the number of a store.
+    pub(crate) fn place_number(&self, place: &Place) -> Option<u32> {
+        self.places.binary_search(place).ok().map(|at| at as u32)
+    }
+
+    /// Returns the number of a region.
+    pub(crate) fn region_number(&self, region: &Place) -> Option<u32> {
+        self.regions.binary_search(region).ok().map(|at| at as u32)
+    }
+
     /// Returns the cells' expected pieces at list price in a season slot.
     pub(crate) fn means_of(&self, slot: usize) -> &[f64] {
         let cells = self.list_price.len();
@@ -290,6 +300,12 @@ impl WorldSpec {
         kept.with_halos(self.halos)
     }
 
+    /// The same cells under other terms, which the caller vouches for.
+    pub(crate) fn under(mut self, terms: WorldTerms) -> Self {
+        self.terms = terms;
+        self
+    }
+
     /// Replaces the shocks; for what-ifs on the same world.
     ///
     /// # Errors
@@ -350,10 +366,11 @@ fn index(cells: &[CellSpec]) -> Index {
         }
     }
     let (sku_of, _) = numbered(cells.iter().map(|cell| &cell.sku));
-    let (region_of, regions) = numbered(cells.iter().map(|cell| &cell.region));
+    let (region_of, _) = numbered(cells.iter().map(|cell| &cell.region));
     let (basket_of, baskets) = numbered(cells.iter().map(|cell| (&cell.place, &cell.group)));
     let (pair_of, pairs) = numbered(cells.iter().map(|cell| (&cell.sku, &cell.region)));
-    let places: BTreeMap<&Place, ()> = cells.iter().map(|cell| (&cell.place, ())).collect();
+    let places: BTreeSet<&Place> = cells.iter().map(|cell| &cell.place).collect();
+    let regions: BTreeSet<&Place> = cells.iter().map(|cell| &cell.region).collect();
     let (place_of, _) = numbered(cells.iter().map(|cell| &cell.place));
     let slots = cells[0].mean_demand.len();
     Index {
@@ -361,13 +378,13 @@ fn index(cells: &[CellSpec]) -> Index {
         skus,
         sku_of,
         region_of,
-        regions,
+        regions: regions.into_iter().cloned().collect(),
         basket_of,
         baskets,
         pair_of,
         pairs,
         place_of,
-        places: places.into_keys().cloned().collect(),
+        places: places.into_iter().cloned().collect(),
         means: (0..slots).flat_map(|slot| cells.iter().map(move |cell| cell.mean_demand[slot])).collect(),
         list_price: cells.iter().map(|cell| cell.list_price).collect(),
         unit_cost: cells.iter().map(|cell| cell.unit_cost).collect(),
