@@ -222,7 +222,7 @@ impl Policy for Run<'_> {
             (Rule::Average { .. }, None) => Vec::new(),
         };
         let offers = policy.offers.get(&seen.period).cloned().unwrap_or_default();
-        Actions { offers, orders, transfers: Vec::new() }
+        Actions { offers, orders, ..Actions::default() }
     }
 }
 

@@ -64,5 +64,17 @@ pub fn outcomes(outcomes: &[Outcome]) -> Columns {
         ("stockout_rate", number(&|outcome| outcome.stockout_rate)),
         ("stockout_rate_promoted", number(&|outcome| outcome.stockout_rate_promoted)),
         ("fill_rate", number(&|outcome| outcome.fill_rate)),
+        ("promo_revenue", whole(&|outcome| outcome.promo_revenue)),
+        ("write_down", whole(&|outcome| outcome.write_down)),
+        ("waste_cost", whole(&|outcome| outcome.waste_cost)),
+        ("expedite_cost", whole(&|outcome| outcome.expedite_cost)),
+        ("transfer_cost", whole(&|outcome| outcome.transfer_cost)),
+        ("moved", whole(&|outcome| outcome.moved)),
+        ("supplied", whole(&|outcome| outcome.supplied)),
+        ("stock_cost", whole(&|outcome| outcome.stock_cost)),
+        ("forecast_error_place", number(&|outcome| outcome.forecast_error_place.unwrap_or(f64::NAN))),
+        ("forecast_error_item", number(&|outcome| outcome.forecast_error_item.unwrap_or(f64::NAN))),
+        ("core_coverage", number(&|outcome| outcome.core_coverage.unwrap_or(f64::NAN))),
+        ("fragmentation", number(&|outcome| outcome.fragmentation.unwrap_or(f64::NAN))),
     ]
 }

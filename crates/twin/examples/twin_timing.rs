@@ -89,7 +89,8 @@ fn chain(cells: usize, weeks: usize, pieces: f64) -> WorldSpec {
     let cell = |number: usize| {
         let (item, place) = (number / PLACES, number % PLACES);
         // Popularity falls by rank, stores differ by a factor of four: a long tail of slow sellers.
-        let mean = pieces * 2.2 / (1.0 + 3.0 * (item % 100) as f64 / 100.0) * (0.4 + 1.2 * place as f64 / PLACES as f64);
+        let mean =
+            pieces * 2.2 / (1.0 + 3.0 * (item % 100) as f64 / 100.0) * (0.4 + 1.2 * place as f64 / PLACES as f64);
         CellSpec {
             sku: format!("sku-{item:05}").as_str().into(),
             place: format!("store-{place:03}").as_str().into(),

@@ -84,4 +84,3 @@ fn course(world: &mut World, policy: &mut dyn Policy, hit: &[bool]) -> Result<Co
     }
     Ok(course)
 }
-

@@ -93,7 +93,9 @@ impl Asked {
         }
         match actions.expected.len() {
             0 => Ok(()),
-            cells if cells == spec.cells().len() && actions.expected.iter().all(|units| (0.0..1e12).contains(units)) => {
+            cells
+                if cells == spec.cells().len() && actions.expected.iter().all(|units| (0.0..1e12).contains(units)) =>
+            {
                 Ok(())
             }
             cells => Err(TwinError::Setting {

@@ -21,10 +21,10 @@ pub struct Trials {
 ///
 /// # Errors
 /// As [`try_all`].
-pub fn compare<'a>(
-    spec: &'a WorldSpec,
-    terms: &'a TwinTerms,
-    policies: &[&PolicyMaker<'a>],
+pub fn compare(
+    spec: &WorldSpec,
+    terms: &TwinTerms,
+    policies: &[&PolicyMaker<'_>],
     progress: &(dyn Fn(usize, usize) + Sync),
 ) -> Result<Vec<Outcome>, TwinError> {
     Ok(try_all(spec, terms, policies, progress)?.outcomes)
@@ -36,10 +36,10 @@ pub fn compare<'a>(
 /// # Errors
 /// [`TwinError`] without policies, for two of the same name, and when a policy that is part of the program asks for
 /// what the world refuses.
-pub fn try_all<'a>(
-    spec: &'a WorldSpec,
-    terms: &'a TwinTerms,
-    policies: &[&PolicyMaker<'a>],
+pub fn try_all(
+    spec: &WorldSpec,
+    terms: &TwinTerms,
+    policies: &[&PolicyMaker<'_>],
     progress: &(dyn Fn(usize, usize) + Sync),
 ) -> Result<Trials, TwinError> {
     check_names(policies)?;

@@ -183,9 +183,17 @@ mod tests {
     fn counts_have_the_mean_and_dispersion_asked_for() {
         // Evenly spread uniforms integrate the quantile function: no noise but that of the grid.
         let grid: Vec<u64> = (0..200_000u64).map(|at| at * (u64::MAX / 200_000)).collect();
-        for (mean, dispersion) in
-            [(0.3, 1.0), (4.0, 1.0), (12.0, 1.0), (20.0, 1.0), (4.0, 1.6), (24.0, 1.4), (30.0, 1.4), (60.0, 3.0), (600.0, 2.0)]
-        {
+        for (mean, dispersion) in [
+            (0.3, 1.0),
+            (4.0, 1.0),
+            (12.0, 1.0),
+            (20.0, 1.0),
+            (4.0, 1.6),
+            (24.0, 1.4),
+            (30.0, 1.4),
+            (60.0, 3.0),
+            (600.0, 2.0),
+        ] {
             let counts = Counts::new(dispersion);
             let drawn: Vec<f64> = grid.iter().map(|&word| counts.draw(word, mean) as f64).collect();
             let n = drawn.len() as f64;

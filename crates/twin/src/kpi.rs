@@ -237,10 +237,7 @@ impl Measure {
 
     /// Returns whether the measure is of something that not every world has; it is left out where it is 0 everywhere.
     fn is_special(self) -> bool {
-        matches!(
-            self,
-            Self::WriteDown | Self::WriteDownShare | Self::ExpediteCost | Self::Moved | Self::TransferCost
-        )
+        matches!(self, Self::WriteDown | Self::WriteDownShare | Self::ExpediteCost | Self::Moved | Self::TransferCost)
     }
 }
 

@@ -11,6 +11,7 @@
 mod action;
 mod adjust;
 mod asked;
+mod choice;
 mod compare;
 mod draws;
 mod error;
@@ -27,6 +28,8 @@ mod planner;
 mod policies;
 mod rivals;
 mod scenario;
+#[cfg(test)]
+mod scenario_tests;
 mod shipments;
 mod shock;
 mod shoppers;
@@ -39,20 +42,19 @@ mod world;
 
 pub use action::{Actions, CellOrder, CellSeen, Fault, Observation, Policy};
 pub use adjust::{Adjustment, adjustments};
+pub use choice::{OfferTerms, OrderingChoice, PolicyChoice, SeasonTerms};
 pub use compare::{PolicyMaker, Trials, compare, try_all};
 pub use error::TwinError;
 pub use habits::Habits;
 pub use history::{Economics, shown_responses};
+pub use kpi::{Better, Kpi, Measure, Summary, kpis, quantile};
 pub use law::Law;
 pub use listed::{Listed, ListedItem, ListedPlace};
 pub use logistics::{Dock, Expedite, Logistics};
-pub use kpi::{Better, Kpi, Measure, Summary, kpis, quantile};
 pub use page::{Page, PageKpis, PageLift, PageOffer, PageTerms};
 pub use planner::PanelTerms;
 pub use policies::{ProcessPolicy, shipped};
-pub use scenario::{
-    CostTerms, HistoryChoice, OfferTerms, OrderingChoice, PolicyChoice, SeasonTerms, TwinScenario, WorldChoice,
-};
+pub use scenario::{CostTerms, HistoryChoice, TwinScenario, WorldChoice};
 pub use shock::{Moment, Shock, ShockKind};
 pub use spec::{CellKey, CellSpec, Costs, Shown, WorldSpec, WorldTerms, WriteDown};
 pub use synthetic::{SizeTerms, Synthetic};

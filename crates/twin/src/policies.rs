@@ -8,7 +8,8 @@ mod process;
 mod season;
 mod spreadsheet;
 
-use crate::scenario::{OfferTerms, OrderingChoice, PolicyChoice, SeasonTerms, WorldChoice};
+use crate::choice::{OfferTerms, OrderingChoice, PolicyChoice, SeasonTerms};
+use crate::scenario::WorldChoice;
 use crate::{Policy, PolicyMaker, TwinScenario, WorldSpec};
 use endcap_model::{Mechanic, Offer, Period, Span, Support};
 use std::collections::BTreeMap;

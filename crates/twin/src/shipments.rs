@@ -159,11 +159,13 @@ mod tests {
     fn delays_have_the_spread_asked_for() {
         let terms = TwinTerms { late_probability: 0.4, cut_probability: 0.0, ..crate::spec::tests::terms() };
         let logistics = Logistics { late_again_probability: 0.5, late_most: 3, ..Logistics::default() };
-        let mut counts = [0; 4];
+        let mut counts = [0i32; 4];
         for step in 0..10_000u64 {
             counts[Fate::draw([step * (u64::MAX / 10_000), 0], &terms, &logistics).late] += 1;
         }
-        assert_eq!(counts, [6_000, 2_000, 1_000, 1_000]);
+        for (found, asked) in counts.into_iter().zip([6_000i32, 2_000, 1_000, 1_000]) {
+            assert!((found - asked).abs() <= 2, "{counts:?}");
+        }
     }
 
     proptest! {

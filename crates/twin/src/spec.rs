@@ -544,10 +544,7 @@ pub(crate) mod tests {
         assert!(matches!(wrong(|c| c.shelf_life = Some(0)), TwinError::Cell { field: "shelf_life", .. }));
         let empty = WorldTerms { span: Span::of_length(Period(0), 0), ..terms(&good) };
         assert_eq!(WorldSpec::new(empty, vec![cell("a", "x")]).unwrap_err(), TwinError::NoPeriods);
-        let lost = Shock {
-            place: Some("nowhere".into()),
-            ..closure()
-        };
+        let lost = Shock { place: Some("nowhere".into()), ..closure() };
         assert!(good.with_shocks(vec![lost]).unwrap_err().to_string().contains("nowhere"));
     }
 }

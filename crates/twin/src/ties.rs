@@ -99,8 +99,7 @@ impl SizeRuns {
             }
         }
         let counted = runs.iter().filter(|&&counted| counted).count().max(1) as f64;
-        let covered: f64 =
-            (0..runs.len()).filter(|&run| runs[run]).map(|run| self.coverage(run, &present)).sum();
+        let covered: f64 = (0..runs.len()).filter(|&run| runs[run]).map(|run| self.coverage(run, &present)).sum();
         RunState {
             pieces_per_run: pieces as f64 / counted,
             core_coverage: covered / counted,

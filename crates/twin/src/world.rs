@@ -418,3 +418,7 @@ fn on_sale(books: &CellBooks, days: Option<&[f64; 7]>) -> f32 {
 #[cfg(test)]
 #[path = "world_tests.rs"]
 mod tests;
+
+#[cfg(test)]
+#[path = "world_more_tests.rs"]
+mod more_tests;

@@ -262,14 +262,8 @@ fn deliveries_are_late_and_cut_at_their_rates() {
 #[test]
 fn shocks_hit_what_they_name_and_for_their_time() {
     let spec = plenty(&["a", "b"], 6, steady());
-    let shock = |kind, size| Shock {
-        kind,
-        size,
-        from: Moment::After(2),
-        periods: Some(2),
-        sku: Some("a".into()),
-        ..closure()
-    };
+    let shock =
+        |kind, size| Shock { kind, size, from: Moment::After(2), periods: Some(2), sku: Some("a".into()), ..closure() };
     let terms = TwinTerms { substitution_share: 0.0, ..terms() };
     let plain = sales(&spec, &terms, 4, &[]);
     let shut = sales(&spec.clone().with_shocks(vec![shock(ShockKind::Closure, None)]).unwrap(), &terms, 4, &[]);

@@ -21,6 +21,7 @@ fn spec(periods: usize) -> WorldSpec {
         lead_time_periods: 2,
         costs: Costs { holding_rate: 0.001, ..Costs::default() },
         habits: Habits::default(),
+        logistics: endcap_twin::Logistics::default(),
         shocks: Vec::new(),
     };
     WorldSpec::new(terms, cells.collect()).unwrap()

@@ -8,8 +8,8 @@ use endcap_adapters::tables::{self, Column};
 use endcap_agent::policies::{CalendarPolicy, Ordering, Replenishment, believed_forecast, cell_terms, rotation};
 use endcap_model::{Calendar, Currency, Depth, Mechanic, Offer, Outcome, Panel, Span, Support, Value};
 use endcap_twin::{
-    Kpi, Measure, OrderingChoice, PolicyChoice, PolicyMaker, Summary, TwinScenario, WorldChoice, WorldSpec, compare,
-    kpis,
+    Adjustment, Fault, Kpi, Measure, OrderingChoice, PageKpis, PolicyChoice, PolicyMaker, Summary, TwinScenario,
+    WorldChoice, WorldSpec, adjustments, kpis, shipped, try_all,
 };
 use serde::Serialize;
 use std::path::{Path, PathBuf};
@@ -20,7 +20,7 @@ use std::path::{Path, PathBuf};
 /// Every policy meets the same shoppers in every world; intervals are of the mean over worlds.
 #[derive(clap::Args)]
 #[command(
-    after_help = "Examples:\n  endcap twin examples/twin/grocery.toml\n  endcap twin examples/twin/grocery.toml --worlds 50 --json\n  endcap twin examples/twin/grocery.toml --out tried\n  endcap twin examples/twin/known-truth.toml --panel known --seed 7"
+    after_help = "Examples:\n  endcap twin examples/twin/grocery.toml\n  endcap twin examples/twin/grocery.toml --worlds 50 --json\n  endcap twin examples/twin/grocery.toml --out tried\n  endcap twin examples/twin/known-truth.toml --panel known --seed 7\n  endcap twin examples/scenarios/grocery-year.toml --shock \"supplier cuts half\""
 )]
 pub struct Args {
     /// The scenario, in TOML.
@@ -31,6 +31,10 @@ pub struct Args {
     /// Seed of the first world, in place of the scenario's; the others follow one by one.
     #[arg(long)]
     seed: Option<u64>,
+    /// Switch on a shock of the scenario that is on standby, by its name; may be given several times. How long each
+    /// policy takes to adjust is then measured too.
+    #[arg(long, value_name = "NAME")]
+    shock: Vec<String>,
     /// Folder for kpis.csv and outcomes.csv.
     #[arg(long)]
     out: Option<PathBuf>,
@@ -52,6 +56,18 @@ struct Tried {
     periods: usize,
     kpis: Vec<Kpi>,
     outcomes: Vec<Outcome>,
+    /// What policies did wrong.
+    faults: Vec<Fault>,
+    /// How policies took the shocks that were switched on.
+    adjustments: Vec<Adjustment>,
+    /// The figures of the Promo Planner page, greedy and rotation.
+    page: Option<[PageKpis; 2]>,
+}
+
+/// A policy of a scenario: one that needs nothing else, or a calendar with Endcap's ordering.
+enum Chosen<'a> {
+    Shipped(Box<PolicyMaker<'a>>),
+    Calendar(CalendarPolicy),
 }
 
 /// Runs the command.
@@ -65,14 +81,29 @@ pub fn run(args: &Args, console: &Console) -> anyhow::Result<Ending> {
     let policies = scenario
         .policies
         .iter()
-        .map(|choice| make_policy(choice, &scenario, &spec, folder))
+        .map(|choice| match shipped(choice, &scenario, &spec, folder) {
+            Some(maker) => Ok(Chosen::Shipped(maker)),
+            None => make_policy(choice, &scenario, &spec, folder).map(Chosen::Calendar),
+        })
         .collect::<anyhow::Result<Vec<_>>>()?;
-    let makers: Vec<Box<PolicyMaker>> =
-        policies.iter().map(|policy| Box::new(|| policy.start()) as Box<PolicyMaker>).collect();
+    let makers: Vec<Box<PolicyMaker>> = policies
+        .iter()
+        .map(|policy| match policy {
+            Chosen::Shipped(maker) => Box::new(|| maker()) as Box<PolicyMaker>,
+            Chosen::Calendar(policy) => Box::new(|| policy.start()),
+        })
+        .collect();
     let makers: Vec<&PolicyMaker> = makers.iter().map(Box::as_ref).collect();
     let steps = Steps::new(console);
     let progress = |done, all| steps.at("try in the twin", done, all);
-    let outcomes = compare(&spec, &scenario.response, &makers, &progress).with_context(|| in_file(&args.scenario))?;
+    let trials = try_all(&spec, &scenario.response, &makers, &progress).with_context(|| in_file(&args.scenario))?;
+    let calm = spec.clone().with_shocks(Vec::new())?;
+    let adjusted = if args.shock.is_empty() {
+        Vec::new()
+    } else {
+        adjustments(&spec, &calm, &scenario.response, &makers).with_context(|| in_file(&args.scenario))?
+    };
+    let page = scenario.page()?.map(|page| [page.greedy(), page.uniform()].map(|calendar| page.kpis(&calendar)));
     let tried = Tried {
         reference: scenario.reference().to_owned(),
         currency: scenario.currency,
@@ -80,9 +111,12 @@ pub fn run(args: &Args, console: &Console) -> anyhow::Result<Ending> {
         seed: scenario.response.seed,
         cells: spec.cells().len(),
         periods: spec.span().len(),
-        kpis: kpis(&outcomes, scenario.reference()),
-        outcomes,
-        scenario: scenario.name,
+        kpis: kpis(&trials.outcomes, scenario.reference()),
+        outcomes: trials.outcomes,
+        faults: trials.faults,
+        adjustments: adjusted,
+        page,
+        scenario: scenario.name.clone(),
     };
     if let Some(out) = &args.out {
         write(&tried, out)?;
@@ -101,13 +135,14 @@ fn read_scenario(args: &Args) -> anyhow::Result<TwinScenario> {
         scenario.response.worlds = worlds as usize;
     }
     scenario.response.seed = args.seed.unwrap_or(scenario.response.seed);
+    scenario.switch_on(&args.shock).with_context(|| in_file(&args.scenario))?;
     scenario.check().with_context(|| in_file(&args.scenario))?;
     Ok(scenario)
 }
 
 fn read_history(scenario: &TwinScenario, folder: &Path) -> anyhow::Result<Option<Panel>> {
     match &scenario.world {
-        WorldChoice::Synthetic(_) => Ok(None),
+        WorldChoice::Synthetic(_) | WorldChoice::Listed(_) => Ok(None),
         WorldChoice::History(history) => Ok(Some(tables::read_panel(&folder.join(&history.panel), &[])?)),
     }
 }
@@ -119,17 +154,17 @@ fn make_policy(
     folder: &Path,
 ) -> anyhow::Result<CalendarPolicy> {
     let offers = match choice {
-        PolicyChoice::None { .. } => vec![],
         PolicyChoice::Rotation { depth, slots, periods, .. } => rotation(spec, *depth, *slots, *periods),
         PolicyChoice::Calendar { file, .. } => read_calendar(&folder.join(file), spec)?,
+        _ => vec![],
     };
     let forecast = believed_forecast(spec, &scenario.response, &offers, scenario.believed_elasticity());
     let ordering = match choice.ordering() {
-        OrderingChoice::OrderUpTo => Ordering::OrderUpTo(&forecast),
-        OrderingChoice::MovingAverage => {
+        Some(OrderingChoice::MovingAverage) => {
             let window = if spec.calendar() == Calendar::Week { 4 } else { 7 };
             Ordering::MovingAverage { window, before: &forecast }
         }
+        _ => Ordering::OrderUpTo(&forecast),
     };
     let replenishment = Replenishment {
         lead_time_periods: spec.lead_time_periods(),
@@ -206,14 +241,63 @@ fn for_people(tried: &Tried) -> String {
             let kpi = tried.kpis.iter().find(|kpi| kpi.policy == *policy && kpi.measure == measure);
             kpi.map(|kpi| shown(kpi, tried.currency)).unwrap_or_default()
         };
-        rows.add_row(std::iter::once(measure.name().replace('_', " ")).chain(policies.iter().map(cell)));
+        if tried.kpis.iter().any(|kpi| kpi.measure == measure) {
+            rows.add_row(std::iter::once(measure.name().replace('_', " ")).chain(policies.iter().map(cell)));
+        }
     }
     let Tried { scenario, cells, periods, worlds, seed, reference, .. } = tried;
+    let more = [faults_for_people(tried), adjustments_for_people(tried, &policies), page_for_people(tried)].concat();
     format!(
         "{scenario}\n{cells} item-places, {periods} periods, {worlds} worlds from seed {seed}\n{rows}\nSecond line: difference \
          to '{reference}' in the same world, with the 95 % interval of its mean. Third line: one world in twenty is \
-         worse (of the difference, where there is one)."
+         worse (of the difference, where there is one).{more}"
     )
+}
+
+fn faults_for_people(tried: &Tried) -> String {
+    let line = |fault: &Fault| {
+        format!("\n'{}', world {}, before {}: {}", fault.policy, fault.seed, fault.period, fault.reason)
+    };
+    tried.faults.iter().map(line).collect()
+}
+
+/// Mean periods until each policy acted on the shocks, and until service was back.
+fn adjustments_for_people(tried: &Tried, policies: &[&str]) -> String {
+    if tried.adjustments.is_empty() {
+        return String::new();
+    }
+    let told = |policy: &&str, of: fn(&Adjustment) -> Option<usize>| {
+        let own = tried.adjustments.iter().filter(|adjustment| adjustment.policy == *policy);
+        let (known, never): (Vec<_>, Vec<_>) = own.map(of).partition(Option::is_some);
+        let sum: usize = known.iter().flatten().sum();
+        match (known.len(), never.len()) {
+            (0, _) => "never".to_owned(),
+            (known, 0) => format!("{:.1}", sum as f64 / known as f64),
+            (known, never) => format!("{:.1} ({never} worlds never)", sum as f64 / known as f64),
+        }
+    };
+    let line = |policy: &&str| {
+        let (acts, serves) = (told(policy, |a| a.acts_after), told(policy, |a| a.serves_after));
+        format!("\nPeriods from the shock, '{policy}': {acts} to act, {serves} to serve as without it.")
+    };
+    policies.iter().map(line).collect()
+}
+
+fn page_for_people(tried: &Tried) -> String {
+    let Some(figures) = &tried.page else { return String::new() };
+    let line = |(name, kpis): (&str, &PageKpis)| {
+        let over = kpis.over_uniform.map_or("-".to_owned(), |over| format!("{:+.1} %", over * 100.0));
+        format!(
+            "\nBy the page's formula, {name}: margin {:.0}, {over} over the rotation, {} SKU-weeks, budget {:.0}, mean depth \
+             {:.1} %, cannibalised {:.1} %.",
+            kpis.incremental_margin,
+            kpis.sku_periods,
+            kpis.budget_used,
+            kpis.mean_depth * 100.0,
+            kpis.cannibalised_share * 100.0
+        )
+    };
+    ["greedy", "rotation"].into_iter().zip(figures).map(line).collect()
 }
 
 /// The level, and below it the difference with its interval and tail.
@@ -234,5 +318,9 @@ fn figure(measure: Measure, value: f64, currency: Currency) -> String {
     if measure.is_money() {
         return Value(value).round(currency).to_string().replace(&format!(" {}", currency.code()), "");
     }
-    if measure.is_share() { format!("{:.2} %", value * 100.0) } else { format!("{value:.0}") }
+    match measure {
+        _ if measure.is_share() => format!("{:.2} %", value * 100.0),
+        Measure::Gmroi => format!("{value:.2}"),
+        _ => format!("{value:.0}"),
+    }
 }

@@ -458,6 +458,7 @@ fn outcomes(numbers: &mut Numbers) -> Vec<Outcome> {
                 stockout_rate: 0.062,
                 stockout_rate_promoted: if discount > 0.0 { 0.081 } else { 0.0 },
                 fill_rate: 0.981,
+                ..Outcome::default()
             });
         }
     }

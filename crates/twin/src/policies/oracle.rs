@@ -4,8 +4,8 @@
 //! the true demand under them. Greedy is not optimal: it is a ceiling for estimates, not a proven one for plans.
 
 use super::cover::Cover;
+use crate::choice::OfferTerms;
 use crate::draws::Draws;
-use crate::scenario::OfferTerms;
 use crate::shoppers::{Shoppers, Tag};
 use crate::{Actions, Observation, Policy, World, WorldSpec, WorldTerms};
 use endcap_model::{Depth, Mechanic, Offer, Period, Span, SupplyTerms, Support, TwinTerms};

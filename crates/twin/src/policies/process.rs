@@ -225,9 +225,7 @@ impl<'a> ProcessPolicy<'a> {
                 let start: String = answer.chars().take(60).collect();
                 format!("its answer is not what was expected ({error}): \"{start}\"")
             }),
-            Err(RecvTimeoutError::Timeout) => {
-                Err(format!("no answer within {} seconds", self.limit.as_secs_f64()))
-            }
+            Err(RecvTimeoutError::Timeout) => Err(format!("no answer within {} seconds", self.limit.as_secs_f64())),
             Err(RecvTimeoutError::Disconnected) => {
                 let status = line.child.wait().map_or("unknown".to_owned(), |status| status.to_string());
                 Err(format!("the process ended ({status})"))
@@ -241,7 +239,8 @@ impl<'a> ProcessPolicy<'a> {
         for said in answered.offers {
             let depth = Depth::from_share(said.depth);
             let Ok(depth) = depth else {
-                let reason = format!("offer of {} at {} with depth {}: expected 0 to below 1", said.sku, said.place, said.depth);
+                let reason =
+                    format!("offer of {} at {} with depth {}: expected 0 to below 1", said.sku, said.place, said.depth);
                 self.fault(seen.period, reason, false);
                 continue;
             };
@@ -360,5 +359,89 @@ impl Drop for ProcessPolicy<'_> {
         if let Some(line) = self.line.take() {
             line.close();
         }
+    }
+}
+
+#[cfg(all(test, unix))]
+mod tests {
+    use super::*;
+    use crate::spec::tests::{spec_of, terms};
+    use crate::{Trials, try_all};
+
+    /// Runs a shell script as a policy in one world of six days and two items at two stores.
+    fn run(script: &str, seconds: f64) -> Trials {
+        let spec = spec_of(&[("a", "x"), ("a", "y"), ("b", "x")], 6);
+        let terms = endcap_model::TwinTerms { worlds: 1, ..terms() };
+        let command = ["sh", "-c", script].map(str::to_owned);
+        let make = || -> Box<dyn Policy + '_> {
+            Box::new(ProcessPolicy::new("theirs", &command, Path::new("."), seconds, &spec))
+        };
+        // Its world, its terms and its command live as long as the comparison.
+        try_all(&spec, &terms, &[&make], &|_, _| {}).unwrap()
+    }
+
+    #[test]
+    fn a_process_orders_and_promotes() {
+        let answer = r#"{"orders":[{"cell":0,"pieces":30}],"offers":[{"sku":"a","place":"r","depth":0.2}]}"#;
+        let trials = run(&format!("read told; while read seen; do echo '{answer}'; done"), 10.0);
+        assert_eq!(trials.faults, []);
+        let outcome = &trials.outcomes[0];
+        assert!(outcome.sold > 20 && outcome.sold == outcome.sold_promoted, "{outcome:?}");
+    }
+
+    #[test]
+    fn a_process_that_hangs_is_ended_with_its_reason_and_the_world_goes_on() {
+        let trials = run("read told; read seen; echo '{}'; sleep 600", 0.2);
+        assert_eq!(trials.outcomes.len(), 1);
+        let [fault] = &trials.faults[..] else { panic!("{:?}", trials.faults) };
+        assert!(fault.ended && fault.period == "2024-10-05", "{fault:?}");
+        assert!(fault.reason.contains("no answer within 0.2 seconds"), "{fault:?}");
+    }
+
+    #[test]
+    fn a_process_that_never_reads_blocks_nothing() {
+        let trials = run("sleep 600", 0.2);
+        assert!(trials.faults[0].ended && trials.outcomes.len() == 1);
+    }
+
+    #[test]
+    fn a_process_that_dies_is_told_with_its_last_words() {
+        let trials = run("read told; echo 'no licence' >&2; exit 3", 10.0);
+        let reason = &trials.faults[0].reason;
+        assert!(reason.contains("exit status: 3") && reason.contains("no licence"), "{reason}");
+        let missing = run("exec /no/such/program", 10.0);
+        assert!(missing.faults[0].ended, "{:?}", missing.faults);
+    }
+
+    #[test]
+    fn lies_are_set_aside_one_by_one_and_the_rest_is_done() {
+        let answer = r#"{"orders":[{"cell":0,"pieces":30},{"cell":77,"pieces":1},{"cell":1,"pieces":-5}],"offers":[{"sku":"zebra","place":"x","depth":0.1},{"sku":"a","place":"moon","depth":0.1},{"sku":"a","place":"x","depth":1.5}]}"#;
+        let trials =
+            run(&format!("read told; read seen; echo '{answer}'; while read seen; do echo '{{}}'; done"), 10.0);
+        let reasons: Vec<&str> = trials.faults.iter().map(|fault| fault.reason.as_str()).collect();
+        for (reason, said) in reasons.iter().zip(["zebra", "moon", "depth 1.5", "order.cell is 77", "-5 pieces"]) {
+            assert!(reasons.iter().any(|reason| reason.contains(said)), "{said}: {reason}");
+        }
+        assert_eq!(reasons.len(), 5, "{reasons:?}");
+        assert!(trials.faults.iter().all(|fault| !fault.ended));
+        assert_eq!(trials.outcomes[0].supplied, 30);
+    }
+
+    #[test]
+    fn nonsense_ends_a_process_and_is_quoted() {
+        for nonsense in ["buy everything", r#"{"bribe": 5}"#, "[1, 2"] {
+            let trials = run(&format!("read told; while read seen; do echo '{nonsense}'; done"), 10.0);
+            let [fault] = &trials.faults[..] else { panic!("{:?}", trials.faults) };
+            assert!(fault.ended && fault.reason.contains(nonsense), "{fault:?}");
+        }
+    }
+
+    #[test]
+    fn many_faults_are_counted_not_listed() {
+        let orders = vec![r#"{"cell":9,"pieces":1}"#; 50].join(",");
+        let answer = format!("{{\"orders\":[{orders}]}}");
+        let trials = run(&format!("read told; while read seen; do echo '{answer}'; done"), 10.0);
+        assert_eq!(trials.faults.len(), FAULTS_MOST + 1);
+        assert!(trials.faults[FAULTS_MOST].reason.contains("280 more actions"), "{:?}", trials.faults.last());
     }
 }

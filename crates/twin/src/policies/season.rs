@@ -4,7 +4,7 @@
 //! the markdown goes a step deeper when sell-through is behind the season's path; transfers bring what is left of a
 //! style to the stores where it sells best, whole runs first (after Caro and Gallien 2010).
 
-use crate::scenario::SeasonTerms;
+use crate::choice::SeasonTerms;
 use crate::{Actions, Observation, Policy, WorldSpec};
 use endcap_model::{Depth, Mechanic, Offer, Period, Pieces, Span, Support, Transfer};
 use std::collections::BTreeMap;

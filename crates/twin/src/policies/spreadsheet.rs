@@ -4,7 +4,7 @@
 //! learned from past offers.
 
 use super::cover::Cover;
-use crate::scenario::OfferTerms;
+use crate::choice::OfferTerms;
 use crate::{Actions, Observation, Policy, WorldSpec};
 use endcap_model::{Calendar, Depth, Mechanic, Offer, Period, Sku, Span, Support};
 use std::collections::{BTreeMap, BTreeSet};
@@ -32,7 +32,8 @@ pub(super) struct Spreadsheet<'a> {
 pub(super) fn calendar(spec: &WorldSpec, terms: &OfferTerms, depth: Depth) -> BTreeMap<Period, Vec<Offer>> {
     let mut calendar: BTreeMap<Period, Vec<Offer>> = BTreeMap::new();
     for (number, region) in spec.index.regions.iter().enumerate() {
-        let sold: BTreeSet<&Sku> = spec.cells().iter().filter(|cell| cell.region == *region).map(|cell| &cell.sku).collect();
+        let sold: BTreeSet<&Sku> =
+            spec.cells().iter().filter(|cell| cell.region == *region).map(|cell| &cell.sku).collect();
         let items: Vec<&Sku> = sold.into_iter().collect();
         let slots = terms.slots.min(items.len() * terms.periods / terms.spacing.max(terms.periods));
         for (turn, start) in (spec.span().start.0..spec.span().end.0).step_by(terms.periods).enumerate() {

@@ -1,0 +1,216 @@
+//! The policies that a scenario may name, and the terms they are given.
+
+use crate::TwinError;
+use crate::scenario::within;
+use endcap_model::Depth;
+use serde::{Deserialize, Serialize};
+use std::path::PathBuf;
+
+/// A policy to try.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "snake_case", deny_unknown_fields)]
+pub enum PolicyChoice {
+    /// No promotions.
+    None {
+        /// Name shown to people.
+        name: String,
+        /// How it orders.
+        ordering: OrderingChoice,
+    },
+    /// Every item in turn, at one depth.
+    Rotation {
+        /// Name shown to people.
+        name: String,
+        /// How it orders.
+        ordering: OrderingChoice,
+        /// Share of the list price taken off.
+        depth: Depth,
+        /// Items on promotion per region and period.
+        slots: usize,
+        /// Periods that an offer runs; 1 when absent.
+        #[serde(default = "one")]
+        periods: usize,
+    },
+    /// A calendar of offers from a CSV file with the columns `sku`, `place` (store or region), `period`, `depth`.
+    Calendar {
+        /// Name shown to people.
+        name: String,
+        /// How it orders.
+        ordering: OrderingChoice,
+        /// The file, relative to the scenario file.
+        file: PathBuf,
+    },
+    /// The spreadsheet: a calendar in turn under `[offers]`, historical averages, reorder to cover.
+    Spreadsheet {
+        /// Name shown to people.
+        name: String,
+        /// Share of the list price taken off.
+        depth: Depth,
+        /// What an offer is thought to multiply sales by at first.
+        uplift: f64,
+        /// Spare periods of average sales; 1 when absent.
+        #[serde(default)]
+        cover_periods: Option<f64>,
+    },
+    /// The ceiling: knows the hidden response, and chooses under `[offers]`.
+    Oracle {
+        /// Name shown to people.
+        name: String,
+    },
+    /// The calendar of the Promo Planner page, its greedy one or its rotation; ordered for as a spreadsheet does.
+    Page {
+        /// Name shown to people.
+        name: String,
+        /// Whether the rotation is run, not the greedy calendar.
+        #[serde(default)]
+        uniform: bool,
+        /// What an offer is thought to multiply sales by at first.
+        uplift: f64,
+    },
+    /// A season that is bought once: markdowns, transfers, both or neither.
+    Season {
+        /// Name shown to people.
+        name: String,
+        /// How it is run.
+        #[serde(default)]
+        terms: SeasonTerms,
+    },
+    /// A process that reads observations and writes actions as JSON lines.
+    Process {
+        /// Name shown to people.
+        name: String,
+        /// Program and arguments; started in the scenario's folder.
+        command: Vec<String>,
+        /// Seconds that each answer may take.
+        #[serde(default = "ten_seconds")]
+        seconds: f64,
+    },
+}
+
+fn ten_seconds() -> f64 {
+    10.0
+}
+
+fn one() -> usize {
+    1
+}
+
+/// How a policy orders.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum OrderingChoice {
+    /// Up to the expected demand of the cover, its own offers included.
+    OrderUpTo,
+    /// Up to a moving average of past sales: blind to the offers to come, as where planning and supply do not talk.
+    MovingAverage,
+    /// Up to some periods of historical averages, as a spreadsheet does; for `kind = "none"` only.
+    Cover,
+}
+
+impl PolicyChoice {
+    /// Returns the name shown to people.
+    pub fn name(&self) -> &str {
+        match self {
+            Self::None { name, .. }
+            | Self::Rotation { name, .. }
+            | Self::Calendar { name, .. }
+            | Self::Spreadsheet { name, .. }
+            | Self::Oracle { name }
+            | Self::Page { name, .. }
+            | Self::Season { name, .. }
+            | Self::Process { name, .. } => name,
+        }
+    }
+
+    /// Returns how it orders; nothing for those with an ordering of their own.
+    pub fn ordering(&self) -> Option<OrderingChoice> {
+        match self {
+            Self::None { ordering, .. } | Self::Rotation { ordering, .. } | Self::Calendar { ordering, .. } => {
+                Some(*ordering)
+            }
+            _ => None,
+        }
+    }
+
+    pub(crate) fn check(&self) -> Result<(), TwinError> {
+        match self {
+            Self::Rotation { slots, periods, ordering, .. } => {
+                within("policy.slots", *slots as f64, 1.0, 1e6, "1 or more items per region and period")?;
+                within("policy.periods", *periods as f64, 1.0, 1e4, "1 or more periods")?;
+                check_cover(*ordering)
+            }
+            Self::Calendar { ordering, .. } => check_cover(*ordering),
+            Self::Spreadsheet { uplift, cover_periods, .. } => {
+                within("policy.uplift", *uplift, 0.1, 100.0, "0.1 to 100 times")?;
+                within("policy.cover_periods", cover_periods.unwrap_or(0.0), 0.0, 1000.0, "0 to 1000 periods")
+            }
+            Self::Season { terms, .. } => {
+                within("policy.terms.target", terms.target, 0.0, 1.0, "a share from 0 to 1")?;
+                within("policy.terms.every", terms.every as f64, 1.0, 1000.0, "1 or more periods")?;
+                within("policy.terms.step", terms.step, 0.0, 0.9, "a share from 0 to 0.9")?;
+                within("policy.terms.depth_max", terms.depth_max, 0.0, 0.9, "a share from 0 to 0.9")
+            }
+            Self::Process { command, seconds, .. } => {
+                within("policy.command", command.len() as f64, 1.0, 1e4, "a program and its arguments")?;
+                within("policy.seconds", *seconds, 0.001, 86_400.0, "0.001 to 86,400 seconds")
+            }
+            Self::Page { uplift, .. } => within("policy.uplift", *uplift, 0.1, 100.0, "0.1 to 100 times"),
+            Self::None { .. } | Self::Oracle { .. } => Ok(()),
+        }
+    }
+}
+
+fn check_cover(ordering: OrderingChoice) -> Result<(), TwinError> {
+    if ordering != OrderingChoice::Cover {
+        return Ok(());
+    }
+    let (field, found) = ("policy.ordering".to_owned(), "cover".to_owned());
+    Err(TwinError::Setting { field, found, expected: "order_up_to or moving_average; cover goes with kind none" })
+}
+
+/// The limits under which policies choose their offers.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct OfferTerms {
+    /// Depths that may be chosen, rising.
+    pub depths: Vec<Depth>,
+    /// Items on offer per region and period.
+    pub slots: usize,
+    /// At most one offer of an item in this many consecutive periods.
+    pub spacing: usize,
+    /// Periods that an offer runs.
+    pub periods: usize,
+    /// Most money given away over the horizon, major units; without limit when absent.
+    pub budget: Option<f64>,
+}
+
+impl Default for OfferTerms {
+    fn default() -> Self {
+        let depths = [0.1, 0.2, 0.3].map(|share| Depth::from_share(share).expect("Invariant: a share below 1"));
+        Self { depths: depths.to_vec(), slots: 10, spacing: 4, periods: 1, budget: None }
+    }
+}
+
+/// How a season that is bought once is run.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct SeasonTerms {
+    /// Whether styles that fall behind are marked down.
+    pub markdowns: bool,
+    /// Whether pieces are moved to rebuild size runs.
+    pub transfers: bool,
+    /// Share of the opening stock that is to be sold by the end.
+    pub target: f64,
+    /// Periods between two reviews.
+    pub every: usize,
+    /// Step of a markdown, as a share of the list price.
+    pub step: f64,
+    /// Deepest markdown.
+    pub depth_max: f64,
+}
+
+impl Default for SeasonTerms {
+    fn default() -> Self {
+        Self { markdowns: true, transfers: false, target: 0.85, every: 4, step: 0.1, depth_max: 0.5 }
+    }
+}
