@@ -27,8 +27,11 @@ pub(super) struct Oracle<'a> {
     offers: BTreeMap<Period, Vec<Offer>>,
     /// By period from the first, then cell: pieces expected to be wanted.
     expected: Vec<Vec<f64>>,
-    /// By cell: standard normal quantiles of the newsvendor levels over the cover and over the shelf life.
-    safety: Vec<[f64; 2]>,
+    /// By period from the first, then cell: whether it is on offer.
+    on_offer: Vec<Vec<bool>>,
+    /// By cell: standard normal quantiles of the newsvendor levels: a piece too many is held on, thrown away, or written
+    /// down after an offer.
+    safety: Vec<[f64; 3]>,
 }
 
 /// An offer that could be made: an item in a region in some periods.
@@ -50,9 +53,9 @@ impl<'a> Oracle<'a> {
         minor_units: f64,
     ) -> Self {
         let cover = Cover::new(spec, supply, Some(0.0));
-        let (offers, expected) = (BTreeMap::new(), Vec::new());
+        let (offers, expected, on_offer) = (BTreeMap::new(), Vec::new(), Vec::new());
         let budget = limits.budget.map_or(f64::INFINITY, |budget| budget * minor_units);
-        Self { name, spec, terms, limits, cover, budget, offers, expected, safety: safety(spec, supply) }
+        Self { name, spec, terms, limits, cover, budget, offers, expected, on_offer, safety: safety(spec, supply) }
     }
 
     /// True value of every offer that pays.
@@ -127,9 +130,9 @@ impl<'a> Oracle<'a> {
     }
 
     /// Runs the shoppers along the horizon under the offers, everybody buying what they are expected to.
-    fn foresee(&self, quiet: &WorldSpec, terms: &TwinTerms, seed: u64) -> Vec<Vec<f64>> {
+    fn foresee(&mut self, quiet: &WorldSpec, terms: &TwinTerms, seed: u64) {
         let mut shoppers = Shoppers::new(quiet, terms, Draws::new(seed));
-        let mut expected = Vec::with_capacity(quiet.span().len());
+        (self.expected, self.on_offer) = (Vec::new(), Vec::new());
         for period in quiet.span().iter() {
             let mut tags = vec![Tag::LIST; quiet.cells().len()];
             for offer in self.offers.get(&period).into_iter().flatten() {
@@ -141,20 +144,27 @@ impl<'a> Oracle<'a> {
             shoppers.expect(period, &tags);
             let wanted: Vec<f64> = (0..tags.len()).map(|cell| shoppers.expected(cell)).collect();
             (0..tags.len()).for_each(|cell| shoppers.remember(cell, wanted[cell], tags[cell]));
-            expected.push(wanted);
+            self.expected.push(wanted);
+            self.on_offer.push(tags.iter().map(|tag| tag.promoted).collect());
         }
-        expected
     }
 
     /// Level that covers a cell's demand from a period on with the newsvendor's probability: what is left over the cover
-    /// is held on, what is left over the shelf life is lost.
+    /// is held on, what is left over the shelf life is lost, what is left of an offer above normal cover is written down.
     fn level(&self, cell: usize, from: usize) -> f64 {
-        let [held, lost] = self.safety[cell];
-        let level = self.quantile(cell, from..from + self.cover.periods(), held);
-        match self.spec.cells()[cell].shelf_life {
-            Some(life) => level.min(self.quantile(cell, from..from + self.cover.ahead - 1 + life, lost)),
-            None => level,
+        let [held, lost, written] = self.safety[cell];
+        let end = from + self.cover.periods();
+        let mut level = self.quantile(cell, from..end, held);
+        if let Some(life) = self.spec.cells()[cell].shelf_life {
+            level = level.min(self.quantile(cell, from..from + self.cover.ahead - 1 + life, lost));
         }
+        if let Some(terms) = self.spec.terms().costs.write_down
+            && self.on_offer.get(end - 1).is_some_and(|on_offer| on_offer[cell])
+        {
+            let normal = terms.cover_periods * self.spec.index.means_of(0)[cell];
+            level = level.min(self.quantile(cell, from..end, written) + normal);
+        }
+        level
     }
 
     /// Normal quantile of a cell's demand over some periods, the last of them again where the delivery may be late.
@@ -171,16 +181,17 @@ impl<'a> Oracle<'a> {
     }
 }
 
-/// By cell: standard normal quantiles of margin over margin and the cost of a piece too many, held over the review and
-/// thrown away.
-fn safety(spec: &WorldSpec, supply: &SupplyTerms) -> Vec<[f64; 2]> {
+/// By cell: standard normal quantiles of margin over margin and the cost of a piece too many: held over the review,
+/// thrown away, written down.
+fn safety(spec: &WorldSpec, supply: &SupplyTerms) -> Vec<[f64; 3]> {
     let normal = Normal::standard();
     let of = |cell: &crate::CellSpec| {
         let cost = cell.unit_cost as f64;
         let short = (cell.list_price as f64 - cost).max(1.0);
         let held = spec.terms().costs.holding_rate * cost * supply.review_periods as f64;
         let lost = cost * (1.0 + supply.waste_rate);
-        [held, lost].map(|over| normal.inverse_cdf((short / (short + over)).min(SERVICE_MAX)))
+        let written = spec.terms().costs.write_down.map_or(0.0, |terms| terms.rate) * cost;
+        [held, lost, held + written].map(|over| normal.inverse_cdf((short / (short + over)).min(SERVICE_MAX)))
     };
     spec.cells().iter().map(of).collect()
 }
@@ -208,7 +219,7 @@ impl Policy for Oracle<'_> {
         for offer in self.choose(candidates, &pairs) {
             offer.span.iter().for_each(|period| self.offers.entry(period).or_default().push(offer.clone()));
         }
-        self.expected = self.foresee(&quiet, &calm, world.seed);
+        self.foresee(&quiet, &calm, world.seed);
     }
 
     fn act(&mut self, seen: &Observation) -> Actions {
