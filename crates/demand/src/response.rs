@@ -249,11 +249,12 @@ impl SkuRows {
         &self.x[at * self.columns..(at + 1) * self.columns]
     }
 
-    /// Takes what the other SKUs say of every regressor of the frame; the signal stays what it is, and of substitutes as a
-    /// whole nothing is taken where some have an effect of their own.
+    /// Takes what the other SKUs say of every regressor up to the controls; the signal stays what it is, and of substitutes
+    /// as a whole nothing is taken where some have an effect of their own. Further effects are left free as those of single
+    /// substitutes are: believed beside each other they would be drawn together too closely.
     pub(crate) fn believe(&mut self, beliefs: impl Iterator<Item = Believed>) {
         let apart = !self.partners.is_empty();
-        for (column, belief) in beliefs.enumerate() {
+        for (column, belief) in beliefs.enumerate().take(self.adjusted.1) {
             if column != SIGNAL && !(column == CROSS && apart) {
                 self.priors[column] = (belief.mean, 1.0 / belief.variance.max(SURE));
             }
