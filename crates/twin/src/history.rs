@@ -83,6 +83,7 @@ impl WorldSpec {
                 waste_rate: scenario.supply.waste_rate,
                 fixed_cost: scenario.money(scenario.limits.fixed_cost).minor,
                 vendor_funding_share: scenario.items.vendor_funding_share,
+                transfer_cost: scenario.supply.transfer_cost.map_or(0.0, |cost| scenario.money(cost).minor as f64),
                 ..Costs::default()
             },
             habits: Habits::of(panel.calendar()),

@@ -77,12 +77,10 @@ pub enum WorldChoice {
     Listed(Listed),
 }
 
-/// Costs beyond those of supply. Money in major units.
+/// Costs beyond those of supply.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct CostTerms {
-    /// Cost of moving a piece between places.
-    pub transfer_cost: f64,
     /// What leftovers of offers cost.
     pub write_down: Option<WriteDown>,
     /// What a piece that is left at the end is still worth, over its unit cost; all of it when absent.
@@ -141,7 +139,6 @@ impl TwinScenario {
 
     fn check_costs_and_offers(&self) -> Result<(), TwinError> {
         let (costs, offers) = (&self.costs, &self.offers);
-        within("costs.transfer_cost", costs.transfer_cost, 0.0, 1e6, "an amount of 0 or more")?;
         within("costs.end_value_rate", costs.end_value_rate.unwrap_or(1.0), -1.0, 1.0, "a rate from -1 to 1")?;
         if let Some(WriteDown { cover_periods, rate }) = costs.write_down {
             within("costs.write_down.cover_periods", cover_periods, 0.0, 1000.0, "0 to 1000 periods")?;
@@ -224,6 +221,7 @@ impl TwinScenario {
         within("supply.shelf_life", supply.shelf_life.unwrap_or(1) as f64, 1.0, 10_000.0, "1 or more periods")?;
         within("supply.holding_rate", supply.holding_rate, 0.0, 100.0, "a rate of 0 or more")?;
         within("supply.waste_rate", supply.waste_rate, 0.0, 100.0, "a rate of 0 or more")?;
+        within("supply.transfer_cost", supply.transfer_cost.unwrap_or(0.0), 0.0, 1e6, "an amount of 0 or more")?;
         within("supply.shortage_rate", supply.shortage_rate, 0.0, 100.0, "a rate of 0 or more")
     }
 
@@ -296,7 +294,7 @@ impl TwinScenario {
                 waste_rate: self.supply.waste_rate,
                 fixed_cost: (self.fixed_cost * self.minor_units()).round() as i64,
                 vendor_funding_share: self.items.vendor_funding_share,
-                transfer_cost: self.costs.transfer_cost * self.minor_units(),
+                transfer_cost: self.supply.transfer_cost.unwrap_or(0.0) * self.minor_units(),
                 write_down: self.costs.write_down,
                 end_value_rate: self.costs.end_value_rate,
             },
