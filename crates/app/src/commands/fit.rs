@@ -11,8 +11,8 @@ use endcap_agent::ports::FactStore;
 use endcap_demand::coefficients::Applied;
 use endcap_demand::funnel::{FunnelEstimate, FunnelRow, estimate_funnel};
 use endcap_demand::{
-    Anticipation, BeforePromotions, EffectChange, FitSettings, Fitted, ModelCard, PriceAdvice, PriceMemory, PromotionEvent,
-    SecondOpinion, SourceRows, Split, changes, model_card, price_advice, second_opinion,
+    Anticipation, BeforePromotions, EffectChange, FitSettings, Fitted, ModelCard, PriceAdvice, PriceMemory,
+    PromotionEvent, SecondOpinion, SourceRows, Split, changes, model_card, price_advice, second_opinion,
 };
 use endcap_model::{AsOf, Calendar, EffectKind, EffectStatus, Estimate, Panel, Response, Sku, SnapshotId};
 use serde::Serialize;
@@ -305,7 +305,8 @@ fn effect_rows<'a>(
         let edit = in_use.get(&(kind, &estimated.sku)).copied();
         effect_row(estimated, kind.name(), "", estimated.effect(kind), (used.effect(kind), edit))
     });
-    let alone = |effect, of: &'a str, estimate: &'a Estimate| effect_row(estimated, effect, of, estimate, (estimate, None));
+    let alone =
+        |effect, of: &'a str, estimate: &'a Estimate| effect_row(estimated, effect, of, estimate, (estimate, None));
     let cross = EffectKind::CrossPrice.name();
     let partners = estimated.partners.iter().map(move |p| alone(cross, p.partner.as_str(), &p.effect));
     let further = estimated.further.effects.iter().map(move |f| alone(f.kind.name(), &f.of, &f.effect));

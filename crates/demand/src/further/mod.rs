@@ -158,28 +158,55 @@ impl Frame {
             FurtherKind::CompetitorPrice => (0.26, 0.6),
             FurtherKind::ReferencePrice => (-0.5, 1.5),
             FurtherKind::WearOut => (2.0, 4.0),
-            FurtherKind::Halo | FurtherKind::OwnPriceInCluster | FurtherKind::NextPromotion => (0.0, 0.2),
+            FurtherKind::Halo => (0.0, 0.3),
+            FurtherKind::OwnPriceInCluster | FurtherKind::NextPromotion => (0.0, 0.2),
         };
         Some(Prior { mean, deviation })
     }
 }
 
-/// Share of the promoted rows that must be of other kinds for a kind to be told from the price cut itself.
-const OTHER_KINDS_MIN: f64 = 0.05;
+/// Share of the promoted rows that must differ, in kind or in depth, for a kind to be told from the price cut itself.
+const OTHERS_MIN: f64 = 0.05;
 
 /// Mean and deviation that an input's regressor is measured with; nothing for ordinary controls. A deviation of 0 makes no
-/// regressor: a kind that nearly every promotion is of says nothing beyond the price, and would only take from it.
+/// regressor.
 pub(crate) fn own_scale(panel: &Panel, control: &Control) -> Option<(f64, f64)> {
     let tells = match Input::of(&control.name) {
         Input::Control => return None,
-        Input::Mechanic(_) => {
-            let promoted: Vec<usize> = (0..panel.len()).filter(|&row| is_promoted(panel, row)).collect();
-            let others = promoted.iter().filter(|&&row| control.values[row] < 0.5).count();
-            others as f64 >= OTHER_KINDS_MIN * promoted.len() as f64 && others > 0
-        }
+        Input::Mechanic(_) => usual_kind(panel) != Some(control.name.as_str()),
         Input::CompetitorPrice | Input::Cluster(_) => control.values.iter().any(|value| *value != control.values[0]),
     };
     Some((0.0, f64::from(u8::from(tells))))
+}
+
+/// The most frequent kind, where nothing tells it from the price cut itself: nearly every promotion is of that kind, or of
+/// some kind and always as deep. The other kinds are then told from this one.
+fn usual_kind(panel: &Panel) -> Option<&str> {
+    let is_kind = |control: &&Control| matches!(Input::of(&control.name), Input::Mechanic(_));
+    let kinds = || panel.columns().controls.iter().filter(is_kind);
+    let promoted: Vec<usize> = (0..panel.len()).filter(|&row| is_promoted(panel, row)).collect();
+    let of = |kind: &Control| promoted.iter().filter(|&&row| kind.values[row] > 0.5).count();
+    let usual = kinds().max_by(|a, b| of(a).cmp(&of(b)).then_with(|| b.name.cmp(&a.name)))?;
+    let unnamed = promoted.iter().filter(|&&row| kinds().all(|kind| kind.values[row] < 0.5)).count();
+    let few = |rows: usize| rows == 0 || (rows as f64) < OTHERS_MIN * promoted.len() as f64;
+    let is_usual = few(promoted.len() - of(usual)) || (few(unnamed) && depths_vary(panel) < OTHERS_MIN);
+    is_usual.then_some(usual.name.as_str())
+}
+
+/// Share of "promoted or not" that the depths of an item's promotions leave open; 0 where they are always the same.
+fn depths_vary(panel: &Panel) -> f64 {
+    let c = panel.columns();
+    let (mut explained, mut rows) = (0.0, 0.0);
+    for sku in 0..panel.skus().len() {
+        let cuts = panel.rows_of(sku).filter(|&row| is_promoted(panel, row));
+        let (n, sum, squares) = cuts.fold((0.0, 0.0, 0.0), |(n, sum, squares), row| {
+            let cut = (c.price[row] / c.base_price[row]).ln();
+            (n + 1.0, sum + cut, squares + cut * cut)
+        });
+        rows += n;
+        explained += if squares > 0.0 { sum * sum / squares } else { 0.0 };
+    }
+    if rows > 0.0 { 1.0 - explained / rows } else { 0.0 }
 }
 
 impl Prepared<'_> {
