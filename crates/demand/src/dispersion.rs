@@ -56,6 +56,11 @@ impl Dispersion {
         self.counting * mean + self.cells * mean * mean
     }
 
+    /// Variance over mean of a cell, which its weight in a level divides by.
+    pub(crate) fn noise(&self, mean: f64) -> f64 {
+        self.counting + (self.cells + self.shock) * mean
+    }
+
     /// Weight of a row's relative residual, beside the common shock.
     pub(crate) fn weight(&self, mean: f64) -> f64 {
         mean / (self.counting + self.cells * mean)

@@ -22,6 +22,12 @@ pub enum DemandError {
          panel that lists it, or with more items"
     )]
     UnknownSku(Sku),
+    /// A history without an item of the model.
+    #[error("item {0} of the model is not in the history: give the history that the model was fitted to")]
+    OtherHistory(Sku),
+    /// What learning on starts from belongs to another fit.
+    #[error("the start of the online update belongs to another fit: fit again, or give the two files of one fit")]
+    OtherStart,
     /// Levels of quantiles that are none.
     #[error("quantile levels {0:?}: expected rising numbers between 0 and 1, such as 0.05, 0.5, 0.95")]
     Levels(Vec<f64>),

@@ -16,7 +16,7 @@ use serde::{Deserialize, Serialize};
 use std::ops::Range;
 
 /// Relative variance of a long-run place level around its SKU's mean level: half of it again, or twice.
-const PLACES_SPREAD: f64 = 0.5;
+pub(crate) const PLACES_SPREAD: f64 = 0.5;
 
 /// How quickly levels forget, and how far recent ratios may move.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
@@ -32,9 +32,9 @@ pub struct Memory {
 /// Everything about one SKU's history that its levels need, one value per usable row.
 pub(crate) struct SkuBase {
     pub(crate) place: Vec<u32>,
-    period: Vec<i32>,
+    pub(crate) period: Vec<i32>,
     /// Expected units at level 1, for the time on sale.
-    expected: Vec<f64>,
+    pub(crate) expected: Vec<f64>,
     /// Demand: units sold, completed where stock ran out.
     pub(crate) demand: Vec<f64>,
     dispersion: Dispersion,
@@ -152,7 +152,7 @@ impl SkuBase {
                 let mut recent = Ratio::of(memory);
                 for at in place.run.clone().filter(|&at| self.period[at] < origin) {
                     let expected = place.level * item * self.expected[at];
-                    let weight = fading[(origin - 1 - self.period[at]) as usize] / self.noise(expected);
+                    let weight = fading[(origin - 1 - self.period[at]) as usize] / self.dispersion.noise(expected);
                     recent.add(weight * self.demand[at], weight * expected);
                 }
                 let variance = (place.variance + item_variance + recent.variance()).min(4.0);
@@ -190,12 +190,8 @@ impl SkuBase {
         (0..ages).map(|age| step.powi(age)).collect()
     }
 
-    /// Variance over mean of a row, which its weight divides by.
-    fn noise(&self, expected: f64) -> f64 {
-        self.dispersion.counting + (self.dispersion.cells + self.dispersion.shock) * expected
-    }
-
-    fn runs(&self) -> Vec<Range<usize>> {
+    /// Rows of each place.
+    pub(crate) fn runs(&self) -> Vec<Range<usize>> {
         let mut runs = Vec::new();
         let mut start = 0;
         for at in 1..=self.place.len() {
@@ -208,7 +204,7 @@ impl SkuBase {
     }
 
     /// Level of the SKU over all its places.
-    fn usual_level(&self, origin: i32) -> f64 {
+    pub(crate) fn usual_level(&self, origin: i32) -> f64 {
         let mut sums = (0.0, 0.0);
         for at in (0..self.place.len()).filter(|&at| self.period[at] < origin) {
             sums.0 += self.demand[at];
@@ -221,7 +217,7 @@ impl SkuBase {
         let mut sums = (1.0 / PLACES_SPREAD, 1.0 / PLACES_SPREAD);
         for at in run.clone().filter(|&at| self.period[at] < origin) {
             let expected = usual * self.expected[at];
-            let weight = 1.0 / self.noise(expected);
+            let weight = 1.0 / self.dispersion.noise(expected);
             sums.0 += weight * self.demand[at];
             sums.1 += weight * expected;
         }

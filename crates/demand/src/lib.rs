@@ -31,6 +31,7 @@ mod identify;
 mod level;
 mod linear;
 mod newcomers;
+pub mod online;
 mod opinions;
 pub mod overrides;
 mod pairs;

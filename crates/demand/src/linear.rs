@@ -120,6 +120,25 @@ impl Factor {
         rest
     }
 
+    /// Returns the diagonal of the inverse; entries of left-out columns are infinite.
+    pub(crate) fn inverse_diagonal(&self) -> Vec<f64> {
+        let n = self.size;
+        let mut diagonal: Vec<f64> = self.left_out.iter().map(|&out| if out { f64::INFINITY } else { 0.0 }).collect();
+        let mut column = vec![0.0; n];
+        for start in (0..n).filter(|&start| !self.left_out[start]) {
+            // One column of the inverse of the factor: its squares add up to one entry.
+            column[start..].fill(0.0);
+            for row in start..n {
+                let line = &self.values[row * n..row * n + row + 1];
+                let known: f64 = line[start..row].iter().zip(&column[start..row]).map(|(a, x)| a * x).sum();
+                let right = f64::from(u8::from(row == start));
+                column[row] = if self.left_out[row] { 0.0 } else { (right - known) / line[row] };
+            }
+            diagonal[start] += column[start..].iter().map(|x| x * x).sum::<f64>();
+        }
+        diagonal
+    }
+
     /// Returns the logarithm of the determinant of what was not left out.
     pub(crate) fn log_determinant(&self) -> f64 {
         let kept = (0..self.size).filter(|&row| !self.left_out[row]);

@@ -89,6 +89,8 @@ pub(crate) struct Prepared<'a> {
     /// Column of the panel for every control of the frame, where it has it.
     pub(crate) control_columns: Vec<Option<usize>>,
     pub(crate) further: FurtherColumns,
+    /// Positions of the panel's items by name.
+    pub(crate) positions: BTreeMap<&'a Sku, usize>,
 }
 
 impl Frame {
@@ -153,7 +155,8 @@ impl Frame {
         let column = |name: &str| c.controls.iter().position(|control| control.name == name);
         let control_columns = self.controls.iter().map(|control| column(&control.name)).collect();
         let promoted_share = promoted_shares(panel, &own);
-        let (cross, cross_regular) = cross_prices(panel, self, &own, &regular);
+        let positions = positions(panel);
+        let (cross, cross_regular) = cross_prices(panel, self, &positions, &own, &regular);
         let further = self.further.prepare(panel, &own, &self.shares);
         Prepared {
             panel,
@@ -168,11 +171,22 @@ impl Frame {
             evidence,
             control_columns,
             further,
+            positions,
         }
     }
 }
 
 impl Frame {
+    /// Returns a control's value on the common scale; its mean, 0, where it is not known.
+    pub(crate) fn control(&self, at: usize, sku: &Sku, value: Option<f64>) -> f64 {
+        let scale = &self.controls[at];
+        match (self.competitor(at, sku, value), value) {
+            (Some(moved), _) => moved,
+            (None, Some(value)) if scale.deviation > 0.0 => (value - scale.mean) / scale.deviation,
+            _ => 0.0,
+        }
+    }
+
     /// Log price ratio of a row as demand answers to it.
     fn answered(&self, panel: &Panel, row: usize, own: f64) -> f64 {
         let clusters = &self.further.clusters;
@@ -189,7 +203,8 @@ impl Frame {
     }
 }
 
-fn evidence(units: f64, stockout_share: f64) -> (Evidence, f64) {
+/// What a row says about demand, and the share of the selling time on sale; 1 for censored rows.
+pub(crate) fn evidence(units: f64, stockout_share: f64) -> (Evidence, f64) {
     match (stockout_share >= WHOLLY_OUT, units > 0.0) {
         (true, true) => (Evidence::Censored, 1.0),
         (false, _) if 1.0 - stockout_share >= ON_SALE_MIN => (Evidence::Counted, 1.0 - stockout_share),
@@ -234,14 +249,19 @@ fn promoted_shares(panel: &Panel, own: &[f64]) -> Vec<f64> {
 }
 
 /// Whether a log price ratio is at least 5 % off.
-fn is_promotion(own: f64) -> bool {
+pub(crate) fn is_promotion(own: f64) -> bool {
     own <= PROMOTED_RATIO.ln() + 1e-9
 }
 
 /// Computes the two price indices of the substitutes, group by group.
-fn cross_prices(panel: &Panel, frame: &Frame, own: &[f64], regular: &[f64]) -> (Vec<f64>, Vec<f64>) {
+fn cross_prices(
+    panel: &Panel,
+    frame: &Frame,
+    positions: &BTreeMap<&Sku, usize>,
+    own: &[f64],
+    regular: &[f64],
+) -> (Vec<f64>, Vec<f64>) {
     let c = panel.columns();
-    let positions = positions(panel);
     let share = |sku: usize| frame.shares.get(&panel.skus()[sku].sku).copied().unwrap_or(0.0).max(1e-9);
     let groups: Vec<Vec<usize>> = members(panel).into_values().filter(|skus| skus.len() > 1).collect();
     let indices: Vec<Vec<(usize, f64, f64)>> = groups
@@ -256,7 +276,7 @@ fn cross_prices(panel: &Panel, frame: &Frame, own: &[f64], regular: &[f64]) -> (
             let mut found = Vec::new();
             for &sku in skus {
                 let partners = frame.partners.get(&panel.skus()[sku].sku);
-                let listed: Vec<(usize, f64)> = partners.map_or_else(Vec::new, |p| p.positions(&positions));
+                let listed: Vec<(usize, f64)> = partners.map_or_else(Vec::new, |p| p.positions(positions));
                 let spread = partners.map_or(1.0, |p| p.rest);
                 let mut listed: Vec<(usize, f64, Alongside)> =
                     listed.into_iter().map(|(at, weight)| (at, weight, Alongside::of(panel, at))).collect();
@@ -299,15 +319,8 @@ impl Prepared<'_> {
 
     /// Returns a control's value on the common scale; its mean, 0, where the panel does not have it.
     pub(crate) fn control(&self, at: usize, row: usize) -> f64 {
-        let scale = &self.frame.controls[at];
-        if let Some(moved) = self.competitor(at, row) {
-            return moved;
-        }
-        match self.control_columns[at] {
-            Some(column) if scale.deviation > 0.0 => {
-                (self.panel.columns().controls[column].values[row] - scale.mean) / scale.deviation
-            }
-            _ => 0.0,
-        }
+        let c = self.panel.columns();
+        let value = self.control_columns[at].map(|column| c.controls[column].values[row]);
+        self.frame.control(at, &self.panel.skus()[c.sku[row] as usize].sku, value)
     }
 }

@@ -17,7 +17,7 @@ use crate::columns::{CROSS, DIP, DISPLAY, FEATURE, LiftTerms, OWN, SIGNAL};
 use crate::dispersion::{Dispersion, Moments};
 use crate::distribution::given_at_least;
 use crate::linear::{Cells, Factor, Parts, Reduced, Ridges, Symmetric};
-use crate::partners::{Alongside, positions};
+use crate::partners::Alongside;
 use crate::pool::Believed;
 use crate::prepare::{Evidence, Prepared};
 use crate::signal::Unseen;
@@ -129,8 +129,7 @@ struct Substitutes {
 impl Substitutes {
     fn of(prepared: &Prepared, sku: usize) -> Self {
         let partners = prepared.frame.partners.get(&prepared.panel.skus()[sku].sku);
-        let positions = positions(prepared.panel);
-        let listed = partners.map_or_else(Vec::new, |partners| partners.positions(&positions));
+        let listed = partners.map_or_else(Vec::new, |partners| partners.positions(&prepared.positions));
         Self {
             listed: listed.into_iter().map(|(sku, weight)| (Alongside::of(prepared.panel, sku), weight)).collect(),
             rest: partners.map_or(1.0, |partners| partners.rest),

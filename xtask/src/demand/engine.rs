@@ -14,6 +14,8 @@ use std::process::{Command, Stdio};
 
 /// Rows of the large estimate.
 const ROWS: &str = "3000000";
+/// Items of the model that learns on.
+const ITEMS: &str = "20000";
 /// True mean effect in that example, and what the estimate may be off by to count.
 const TRUE_EFFECT: f64 = -2.0;
 const OFF_MOST: f64 = 0.01;
@@ -51,11 +53,25 @@ pub fn double_ml(bench: &Bench) -> anyhow::Result<Measured> {
     Ok(measured)
 }
 
-/// A micro-batch of sales in a fitted model.
-pub fn micro_batch(_: &Bench) -> anyhow::Result<Measured> {
-    let name = "10,000 sales into a model of 20,000 SKUs: ms";
-    let figure = Figure::not_run(14, name, Reach::AtMost(200.0), "no command takes a batch yet");
-    Ok(Measured { figures: vec![figure], ..Measured::default() })
+/// A micro-batch of sales in a fitted model, on one core: CPU milliseconds.
+pub fn micro_batch(bench: &Bench) -> anyhow::Result<Measured> {
+    let mut measured = Measured::default();
+    let mut build = Command::new(env!("CARGO"));
+    build.current_dir(crate::root()).args(["build", "--release", "--locked", "-p", "endcap-demand"]);
+    crate::run(build.args(["--example", "online_timing"]))?;
+    let mut program = Command::new(bench.target().join("release/examples/online_timing"));
+    let ended = measure::run(program.env("RAYON_NUM_THREADS", "1").arg(ITEMS).stderr(Stdio::inherit()), None)?;
+    ensure!(ended.success, "the example online_timing ended badly");
+    let told: Value = json(&ended.stdout)?;
+    let goals = [
+        ("10,000 sales into a model of 20,000 SKUs: ms", "/median_ms", 200.0),
+        ("the same, 95th percentile: ms", "/p95_ms", 200.0),
+        ("the same, memory of the model: GB", "/memory_gb", 1.0),
+    ];
+    let figure = |(name, at, most): (&str, &str, f64)| Figure::new(14, name, number(&told, at), Reach::AtMost(most));
+    measured.figures.extend(goals.map(figure));
+    measured.cost("10,000 sales, fitting the model included", ended.cost);
+    Ok(measured)
 }
 
 /// The retailer's crisis, step by step: each part has to be right with every seed.

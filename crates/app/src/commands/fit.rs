@@ -10,6 +10,7 @@ use endcap_adapters::tables::{self, Column};
 use endcap_agent::ports::FactStore;
 use endcap_demand::coefficients::Applied;
 use endcap_demand::funnel::{FunnelEstimate, FunnelRow, estimate_funnel};
+use endcap_demand::online::Start;
 use endcap_demand::{
     Anticipation, BeforePromotions, EffectChange, FitSettings, Fitted, ModelCard, PriceAdvice, PriceMemory,
     PromotionEvent, SecondOpinion, SourceRows, Split, changes, model_card, price_advice, second_opinion,
@@ -25,7 +26,7 @@ use std::path::{Path, PathBuf};
 /// beside the estimates; the model keeps what the data say.
 #[derive(clap::Args)]
 #[command(
-    after_help = "Examples:\n  endcap fit --panel history.parquet --controls holiday,temperature --out effects\n  endcap fit shop --json\n\nWrites effects.csv, events.csv, model.json, and the model card as model-card.json and model-card.html, a page that needs no network."
+    after_help = "Examples:\n  endcap fit --panel history.parquet --controls holiday,temperature --out effects\n  endcap fit shop --json\n\nWrites effects.csv, events.csv, model.json, online.json for `endcap update`, and the model card as model-card.json and model-card.html, a page that needs no network."
 )]
 pub struct Args {
     #[command(flatten)]
@@ -171,8 +172,9 @@ struct Advice {
     text: String,
 }
 
+/// A row of effects.csv.
 #[derive(Serialize)]
-struct EffectRow {
+pub(super) struct EffectRow {
     unit_id: String,
     effect: &'static str,
     partner_id: String,
@@ -228,7 +230,8 @@ pub fn run(args: &Args, console: &Console) -> anyhow::Result<Ending> {
     note_disagreement(&mut effects, &second_opinion);
     let out = args.out.clone().unwrap_or_else(|| args.source.usual_out());
     let before: Option<Fitted> = tables::read_json(&out.join("model.json")).ok();
-    let files = write(&out, &fitted, &effects, &events, &card)?;
+    let start = Start::of(&fitted, &history.panel)?;
+    let files = write(&out, (&fitted, &start), &effects, &events, &card)?;
     let calendar = fitted.lift.calendar;
     let summary = Summary {
         first_period: calendar.format(fitted.lift.span.start),
@@ -297,7 +300,7 @@ fn funnel(path: &Path, calendar: Calendar) -> anyhow::Result<FunnelEstimate> {
 }
 
 /// Rows of one item: its effects, the cross effect on all substitutes together without a partner, then one by one.
-fn effect_rows<'a>(
+pub(super) fn effect_rows<'a>(
     (estimated, used): (&'a Response, &'a Response),
     in_use: &'a BTreeMap<(EffectKind, &Sku), u32>,
 ) -> impl Iterator<Item = EffectRow> + 'a {
@@ -314,7 +317,7 @@ fn effect_rows<'a>(
 }
 
 /// Number of the edit that is used, by effect and item.
-fn in_use(edits: &[Applied]) -> BTreeMap<(EffectKind, &Sku), u32> {
+pub(super) fn in_use(edits: &[Applied]) -> BTreeMap<(EffectKind, &Sku), u32> {
     let of = |applied: &'_ Applied| (applied.edit.draft.effect, applied.edit.id);
     let used = edits.iter().flat_map(|applied| applied.items.iter().map(move |item| (of(applied), item)));
     used.filter(|(_, item)| item.in_use).map(|((effect, id), item)| ((effect, &item.sku), id)).collect()
@@ -369,23 +372,25 @@ fn totals(events: &[PromotionEvent]) -> EventTotals {
 
 fn write(
     out: &Path,
-    fitted: &Fitted,
+    (fitted, start): (&Fitted, &Start),
     effects: &[EffectRow],
     events: &[PromotionEvent],
     card: &ModelCard,
 ) -> anyhow::Result<Vec<PathBuf>> {
     std::fs::create_dir_all(out).with_context(|| format!("could not make the folder {}", out.display()))?;
-    let files =
-        ["effects.csv", "events.csv", "model.json", "model-card.json", "model-card.html"].map(|name| out.join(name));
+    let files = ["effects.csv", "events.csv", "model.json", "online.json", "model-card.json", "model-card.html"];
+    let files = files.map(|name| out.join(name));
     tables::write_csv(&files[0], &effect_columns(effects))?;
     tables::write_csv(&files[1], &event_columns(events, fitted.lift.calendar))?;
     tables::write_json(&files[2], fitted)?;
-    tables::write_json(&files[3], card)?;
-    tables::write_atomic(&files[4], report::card(card)?.as_bytes())?;
+    tables::write_atomic(&files[3], &serde_json::to_vec(start)?)?;
+    tables::write_json(&files[4], card)?;
+    tables::write_atomic(&files[5], report::card(card)?.as_bytes())?;
     Ok(files.into())
 }
 
-fn effect_columns(rows: &[EffectRow]) -> Vec<(&'static str, Column)> {
+/// Columns of effects.csv.
+pub(super) fn effect_columns(rows: &[EffectRow]) -> Vec<(&'static str, Column)> {
     let text = |of: &dyn Fn(&EffectRow) -> String| Column::Text(rows.iter().map(of).collect());
     let number = |of: &dyn Fn(&EffectRow) -> f64| Column::Number(rows.iter().map(of).collect());
     vec![

@@ -135,7 +135,7 @@ fn out_file(args: &Args) -> PathBuf {
 }
 
 /// Builds the panel of future cells; what the plan does not say comes from the history.
-fn future(plan: &Table, history: &Panel, controls: &[String]) -> anyhow::Result<Panel> {
+pub(super) fn future(plan: &Table, history: &Panel, controls: &[String]) -> anyhow::Result<Panel> {
     if plan.is_empty() {
         bail!("{} has no cells to forecast", plan.name);
     }
@@ -240,7 +240,9 @@ impl LastPrices {
     }
 }
 
-fn write(file: &Path, forecast: &Forecast, said: &Forecast) -> anyhow::Result<()> {
+/// Writes a forecast as Parquet, or as CSV where the file is named so, beside what the model `said` before planners changed
+/// it.
+pub(super) fn write(file: &Path, forecast: &Forecast, said: &Forecast) -> anyhow::Result<()> {
     let rows = &forecast.rows;
     let number = |of: &dyn Fn(&ForecastRow) -> f64| Column::Number(rows.iter().map(of).collect());
     let names: Vec<String> = forecast.levels.iter().map(|&level| quantile_name(level)).collect();
@@ -275,7 +277,7 @@ fn period_column(forecast: &Forecast) -> Column {
 }
 
 /// Names a quantile by its percentage: 0.05 is q05, 0.025 is q2.5.
-fn quantile_name(level: f64) -> String {
+pub(super) fn quantile_name(level: f64) -> String {
     let percent = level * 100.0;
     if (percent - percent.round()).abs() < 1e-9 {
         format!("q{:02}", percent.round())

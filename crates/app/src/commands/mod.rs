@@ -25,6 +25,7 @@ pub mod supply;
 pub mod test;
 pub mod twin;
 pub mod twin_panel;
+pub mod update;
 
 /// Reads a number of threads.
 pub fn threads(text: &str) -> Result<usize, String> {

@@ -12,6 +12,7 @@ mod explain;
 mod judgement;
 mod known_truth;
 mod replan;
+mod update;
 
 use assert_cmd::Command;
 

@@ -35,11 +35,22 @@ pub struct Clusters {
 }
 
 impl Clusters {
+    /// Mean and standard error of an item's elasticity in a cluster; nothing where clusters do not differ for it.
+    pub(crate) fn elasticity(&self, sku: &Sku, cluster: &str, own: (f64, f64)) -> Option<(f64, f64)> {
+        let at = self.names.iter().position(|name| name == cluster)?;
+        self.factors.get(sku).map(|factors| elasticity(own, factors[at]))
+    }
+
     /// Factor on the elasticity of an item at a place.
     pub(crate) fn factor(&self, sku: &Sku, place: &Place) -> f64 {
         let of = |factors: &Vec<(f64, f64)>| self.of_place.get(place).map(|&cluster| factors[cluster].0);
         self.factors.get(sku).and_then(of).unwrap_or(1.0)
     }
+}
+
+/// Mean and standard error of an elasticity times a factor on it, each given as mean and variance.
+pub(crate) fn elasticity((own, own_variance): (f64, f64), (factor, variance): (f64, f64)) -> (f64, f64) {
+    (own * factor, (own_variance * factor * factor + variance * own * own).sqrt())
 }
 
 /// Names of the clusters and the cluster of each place, by its first row that has one.

@@ -40,6 +40,11 @@ pub struct PriceMemory {
     pub moves_elasticity: bool,
 }
 
+/// Remembered discount after a period with such a discount.
+pub(crate) fn remembered_after(remembered: f64, discount: f64, carry: f64) -> f64 {
+    carry * remembered + (1.0 - carry) * discount
+}
+
 /// Remembered discount before each row of a series, and after the last.
 pub(crate) fn remember(
     panel: &Panel,
@@ -60,7 +65,7 @@ pub(crate) fn remember(
             remembered *= carry.powi(gap - 1);
         }
         seen(row, remembered);
-        remembered = carry * remembered + (1.0 - carry) * discount(row);
+        remembered = remembered_after(remembered, discount(row), carry);
         last = Some(period[row].0);
     }
     remembered

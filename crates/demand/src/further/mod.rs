@@ -18,10 +18,11 @@ pub use halo::HaloLink;
 pub use memory::PriceMemory;
 
 pub(crate) use anticipation::test as test_anticipation;
+pub(crate) use memory::{remember, remembered_after};
 
 use crate::columns::{DISPLAY, FEATURE, OWN};
 use crate::effects::Effects;
-use crate::pool::{Pooled, Prior};
+use crate::pool::Prior;
 use crate::prepare::{Evidence, Frame, Prepared};
 use crate::reference::is_promoted;
 use endcap_model::{Control, EffectStatus, Estimate, FurtherEffect, FurtherKind, Input, Panel, Place, Sku};
@@ -78,7 +79,20 @@ impl FurtherFrame {
 
     /// Number of regressors beside the controls.
     fn columns(&self) -> usize {
-        self.memory.map_or(0, |m| usize::from(m.moves_sales) + usize::from(m.moves_elasticity)) + self.halo.len()
+        self.memory_columns() + self.halo.len()
+    }
+
+    /// Number of regressors of remembered discounts, the first of those beside the controls.
+    pub(crate) fn memory_columns(&self) -> usize {
+        self.memory.map_or(0, |m| usize::from(m.moves_sales) + usize::from(m.moves_elasticity))
+    }
+
+    /// Writes the regressors of a remembered discount, `answered` being the log price ratio as demand answers to it.
+    pub(crate) fn write_memory(&self, answered: f64, remembered: f64, out: &mut [f64]) {
+        let Some(memory) = self.memory else { return };
+        let both =
+            [(memory.moves_sales, remembered), (memory.moves_elasticity, answered * (remembered - memory.usual))];
+        out.iter_mut().zip(both.into_iter().filter(|(there, _)| *there)).for_each(|(x, (_, value))| *x = value);
     }
 
     /// Derives the values of a panel's rows.
@@ -105,6 +119,21 @@ impl Frame {
         self.further.columns()
     }
 
+    /// Position of the first of them.
+    pub(crate) fn first_further(&self) -> usize {
+        self.first_control() + self.controls.len()
+    }
+
+    /// Value of a control that is a competitor's price: its move from the mean of the SKU's rows, 0 where it is not known;
+    /// nothing for other controls.
+    pub(crate) fn competitor(&self, at: usize, sku: &Sku, price: Option<f64>) -> Option<f64> {
+        if self.further.competitor.is_empty() || Input::of(&self.controls[at].name) != Input::CompetitorPrice {
+            return None;
+        }
+        let known = self.further.competitor.get(sku).zip(price.filter(|price| *price > 0.0));
+        Some(known.map_or(0.0, |(usual, price)| price.ln() - usual))
+    }
+
     /// Every further regressor: its position, what it is the effect of, and the name of that.
     pub(crate) fn further(&self) -> Vec<(usize, FurtherKind, String)> {
         let first = self.first_control();
@@ -116,7 +145,7 @@ impl Frame {
                 Input::Control | Input::Cluster(_) => {}
             }
         }
-        let mut next = first + self.controls.len();
+        let mut next = self.first_further();
         if let Some(memory) = self.further.memory {
             let kinds =
                 [(memory.moves_sales, FurtherKind::ReferencePrice), (memory.moves_elasticity, FurtherKind::WearOut)];
@@ -210,19 +239,6 @@ fn depths_vary(panel: &Panel) -> f64 {
 }
 
 impl Prepared<'_> {
-    /// Value of a control that is a competitor's price: its move from the mean of the SKU's rows; nothing for others.
-    pub(crate) fn competitor(&self, at: usize, row: usize) -> Option<f64> {
-        if self.frame.further.competitor.is_empty()
-            || Input::of(&self.frame.controls[at].name) != Input::CompetitorPrice
-        {
-            return None;
-        }
-        let c = self.panel.columns();
-        let price = self.control_columns[at].map_or(0.0, |column| c.controls[column].values[row]);
-        let usual = self.frame.further.competitor.get(&self.panel.skus()[c.sku[row] as usize].sku);
-        Some(usual.filter(|_| price > 0.0).map_or(0.0, |usual| price.ln() - usual))
-    }
-
     /// Returns whether a control says that a promotion runs.
     pub(crate) fn is_of_promotion(&self, at: usize) -> bool {
         matches!(Input::of(&self.frame.controls[at].name), Input::Mechanic(_))
@@ -230,22 +246,12 @@ impl Prepared<'_> {
 
     /// Writes the further regressors of a row that are no controls.
     pub(crate) fn write_further(&self, row: usize, out: &mut [f64]) {
-        let mut next = out.iter_mut();
-        let mut put = |value: f64| {
-            if let Some(x) = next.next() {
-                *x = value;
-            }
-        };
-        if let Some(memory) = self.frame.further.memory {
-            let remembered = self.further.remembered[row];
-            if memory.moves_sales {
-                put(remembered);
-            }
-            if memory.moves_elasticity {
-                put(self.answered[row] * (remembered - memory.usual));
-            }
+        let further = &self.frame.further;
+        if further.memory.is_some() {
+            further.write_memory(self.answered[row], self.further.remembered[row], out);
         }
-        self.further.halo.iter().for_each(|column| put(column[row]));
+        let halo = out[further.memory_columns()..].iter_mut().zip(&self.further.halo);
+        halo.for_each(|(x, column)| *x = column[row]);
     }
 
     /// Takes remembered prices up where an earlier panel leaves them.
@@ -322,15 +328,15 @@ pub(crate) fn effects_of(
     let clusters = &frame.further.clusters;
     let own = effects.pooled[sku][OWN];
     for (cluster, &(factor, variance)) in clusters.factors.get(name).into_iter().flatten().enumerate() {
-        let effect = in_cluster(estimate(OWN), own, factor, variance);
+        let effect = in_cluster(estimate(OWN), (own.mean, own.variance), (factor, variance));
         all.push(FurtherEffect { kind: FurtherKind::OwnPriceInCluster, of: clusters.names[cluster].clone(), effect });
     }
     all
 }
 
 /// Elasticity in a cluster: the item's times the cluster's factor, both uncertain.
-fn in_cluster(item: Estimate, own: Pooled, factor: f64, variance: f64) -> Estimate {
-    let (mean, se) = (own.mean * factor, (own.variance * factor * factor + variance * own.mean * own.mean).sqrt());
+fn in_cluster(item: Estimate, own: (f64, f64), factor: (f64, f64)) -> Estimate {
+    let (mean, se) = clusters::elasticity(own, factor);
     let half = crate::fit::Z95 * se;
     let status = match item.status {
         EffectStatus::Estimated => EffectStatus::Borrowed("drawn to what the cluster's items have in common".into()),
