@@ -1,7 +1,8 @@
 //! The distribution of demand: a count with a mean and a variance, negative binomial where it is over-dispersed.
 //!
 //! Variance at or below the mean is taken as Poisson. Source of the conditional moments: Johnson, Kemp and Kotz
-//! (2005), Univariate Discrete Distributions, sections 4.10 and 5.6 (size-biased negative binomial).
+//! (2005), Univariate Discrete Distributions, sections 4.10 and 5.6 (size-biased negative binomial). Source of the mean
+//! deviation: de Moivre (1730) for the binomial; Diaconis and Zabell (1991) for its relatives.
 
 use statrs::function::beta::beta_reg;
 use statrs::function::gamma::gamma_lr;
@@ -117,6 +118,18 @@ pub(crate) fn given_at_least(mean: f64, variance: f64, least: f64) -> (f64, f64)
     (first, (second + first - first * first).max(1e-6))
 }
 
+/// Expected distance of a count from its mean: `2 (k + 1) P(k + 1) variance / mean` with `k` the mean rounded down.
+///
+/// Where the variance is below the mean the deviation is Poisson's, less by the ratio of the standard deviations.
+pub(crate) fn mean_deviation(mean: f64, variance: f64) -> f64 {
+    if mean <= 0.0 {
+        return 0.0;
+    }
+    let (above, ratio) = (mean.floor() + 1.0, variance / mean);
+    let probability = at_most(mean, variance, above) - at_most(mean, variance, above - 1.0);
+    2.0 * above * probability * if ratio < 1.0 { ratio.sqrt() } else { ratio }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -145,6 +158,15 @@ mod tests {
             let (first_sum, second_sum) = by_summation(mean, variance, least.floor());
             prop_assert!((first - first_sum).abs() < 1e-3 * first_sum.max(1.0), "{first} {first_sum}");
             prop_assert!((second - second_sum).abs() < 2e-2 * second_sum.max(1.0), "{second} {second_sum}");
+        }
+
+        #[test]
+        fn the_mean_deviation_matches_the_sum_over_the_counts(mean in 0.02f64..60.0, extra in 0.0f64..1.0) {
+            let variance = mean + extra * mean * mean;
+            let probability = |k: f64| at_most(mean, variance, k) - at_most(mean, variance, k - 1.0);
+            let sum: f64 = (0..3_000).map(f64::from).map(|k| (k - mean).abs() * probability(k)).sum();
+            let exact = mean_deviation(mean, variance);
+            prop_assert!((exact / sum - 1.0).abs() < 1e-6, "{exact} {sum}");
         }
 
         #[test]

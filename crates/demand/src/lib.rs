@@ -55,7 +55,7 @@ mod test_support;
 
 pub use advice::{PriceAdvice, price_advice};
 pub use analysis::{Analysed, Analysis, Cost, Economics, ItemTotal, Money, MoneyParts, PlannedUnits, Verdict, analyse};
-pub use backtest::{Backtest, BacktestSettings, Score, backtest};
+pub use backtest::{Backtest, BacktestSettings, LagScore, LevelScore, Score, backtest};
 pub use boosted::Boosted;
 pub use card::{
     CardItem, DataCut, Distribution, GroupEffect, ItemEffect, Known, LiftPoint, ModelCard, QUANTILES, Refused,

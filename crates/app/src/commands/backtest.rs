@@ -3,8 +3,9 @@
 use super::fit::Source;
 use crate::console::{Console, Ending, table};
 use crate::project::CODE_VERSION;
-use endcap_demand::{Backtest, BacktestSettings, Score};
+use endcap_demand::{Backtest, BacktestSettings, LagScore, LevelScore, Score};
 use serde::Serialize;
+use std::fmt::Display;
 
 /// Score forecasts from past origins beside what a planner could do in a spreadsheet.
 #[derive(clap::Args)]
@@ -32,6 +33,8 @@ struct Summary {
     horizon: usize,
     cells_left_out: usize,
     scores: Vec<Score>,
+    lags: Vec<LagScore>,
+    levels: Vec<LevelScore>,
     note: String,
 }
 
@@ -50,33 +53,92 @@ pub fn run(args: &Args, console: &Console) -> anyhow::Result<Ending> {
         bar.set_position(bar.position().max(done as u64));
     });
     bar.finish_and_clear();
-    let Backtest { origins, horizon, cells_left_out, scores, note } = scored?;
+    let Backtest { origins, horizon, cells_left_out, scores, lags, levels, note } = scored?;
     let calendar = history.panel.calendar();
     let origins = origins.iter().map(|&origin| calendar.format(origin)).collect();
-    console.result(&Summary { origins, horizon, cells_left_out, scores, note }, show)?;
+    console.result(&Summary { origins, horizon, cells_left_out, scores, lags, levels, note }, show)?;
     Ok(Ending::Done)
 }
 
 fn show(summary: &Summary) -> String {
-    let mut scores = table(&["Cells", "Forecast", "Number", "WAPE", "Bias", "Pinball", "In 90 % interval"]);
-    let percent = |value: f64| format!("{:.1} %", 100.0 * value);
-    let if_any = |value: Option<f64>| value.map_or_else(String::new, percent);
-    for score in &summary.scores {
-        scores.add_row([
+    format!(
+        "{} periods from each of {}\n{}\nOur forecast of sums\n{}\nOur forecast by periods ahead\n{}\n{}\n{} cells were \
+         left out.",
+        summary.horizon,
+        summary.origins.join(", "),
+        show_scores(&summary.scores),
+        show_levels(&summary.levels),
+        show_lags(&summary.lags),
+        summary.note,
+        summary.cells_left_out
+    )
+}
+
+fn show_scores(scores: &[Score]) -> impl Display {
+    let mut shown = table(&[
+        "Cells",
+        "Forecast",
+        "Number",
+        "WAPE",
+        "Noise floor",
+        "Value added",
+        "Bias",
+        "RMSE",
+        "MAPE where sold",
+        "Pinball",
+        "In 90 % interval",
+    ]);
+    for score in scores {
+        shown.add_row([
             score.cells.clone(),
             score.forecast.clone(),
             score.count.to_string(),
             percent(score.wape),
-            format!("{:+.1} %", 100.0 * score.bias),
-            if_any(score.pinball),
-            if_any(score.coverage90),
+            if_any(score.noise_floor, percent),
+            if_any(score.value_added, signed),
+            signed(score.bias),
+            if_any(score.rmse, percent),
+            if_any(score.mape_where_sold, percent),
+            if_any(score.pinball, percent),
+            if_any(score.coverage90, percent),
         ]);
     }
-    format!(
-        "{} periods from each of {}\n{scores}\n{}\n{} cells were left out.",
-        summary.horizon,
-        summary.origins.join(", "),
-        summary.note,
-        summary.cells_left_out
-    )
+    shown
+}
+
+fn show_levels(levels: &[LevelScore]) -> impl Display {
+    let mut shown = table(&["Level", "Cells", "Sums", "WAPE", "Bias", "In 90 % interval"]);
+    // References have no intervals.
+    for level in levels.iter().filter(|level| level.coverage90.is_some()) {
+        shown.add_row([
+            level.level.clone(),
+            level.cells.clone(),
+            level.count.to_string(),
+            percent(level.wape),
+            signed(level.bias),
+            if_any(level.coverage90, percent),
+        ]);
+    }
+    shown
+}
+
+fn show_lags(lags: &[LagScore]) -> impl Display {
+    let mut shown = table(&["Periods ahead", "Cells", "Number", "WAPE", "Bias"]);
+    for lag in lags {
+        let ahead = if lag.from == lag.to { lag.to.to_string() } else { format!("{} to {}", lag.from, lag.to) };
+        shown.add_row([ahead, lag.cells.clone(), lag.count.to_string(), percent(lag.wape), signed(lag.bias)]);
+    }
+    shown
+}
+
+fn percent(value: f64) -> String {
+    format!("{:.1} %", 100.0 * value)
+}
+
+fn signed(value: f64) -> String {
+    format!("{:+.1} %", 100.0 * value)
+}
+
+fn if_any(value: Option<f64>, show: fn(f64) -> String) -> String {
+    value.map_or_else(String::new, show)
 }

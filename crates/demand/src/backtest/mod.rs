@@ -6,26 +6,35 @@
 //! learnt from such days alone looks better than it is. Where stock ran out at times, all cells are therefore scored a
 //! second time: expected sales for the time on sale, against what was sold in it.
 //!
-//! Source: rolling origins, Tashman (2000); pinball loss, Koenker and Bassett (1978); forecast value added, Gilliland
-//! (2010).
+//! Source: rolling origins, Tashman (2000). Scores and their sources: `score`; by lag and by level: `parts`.
 
+mod parts;
+mod score;
+
+pub use parts::{LagScore, LevelScore};
+pub use score::Score;
+
+use crate::distribution::mean_deviation;
 use crate::error::DemandError;
 use crate::fit::{FitSettings, Fitted, fit};
 use crate::forecast::forecast;
 use crate::reference::{IN_STOCK_MAX, Reference, depth, is_promoted};
-use endcap_model::{Calendar, Forecast, Panel, Period, Span};
+use endcap_model::{Calendar, Forecast, ForecastRow, Panel, Period, Span};
 use serde::{Deserialize, Serialize};
 
 /// Levels of the quantiles that are scored.
 const LEVELS: [f64; 3] = [0.05, 0.5, 0.95];
-/// Share off the price from which a cell is a deep discount.
-const DEEP: f64 = 0.25;
-/// End of the names of the sets that hold cells partly out of stock, too.
-const ON_SALE: &str = "while on sale";
 /// Least share of the time on sale of a scored cell.
 const ON_SALE_MIN: f64 = 0.1;
 /// Fewest periods before the first origin.
 const HISTORY_MIN: usize = 8;
+
+/// How to read the scores.
+const NOTE: &str = "Each origin was fitted on what came before it. Scored are cells in stock at least 90 % of the \
+    time. Stock lasts on days of low demand, so a forecast of demand is above their sales; `while on sale` scores all \
+    cells for the time on sale instead. The noise floor is the WAPE that knowing every mean would leave; a value \
+    added above 0 says that our forecast errs less. A backtest scores forecasts; what another plan would have sold, \
+    past sales cannot tell.";
 
 /// How far back and how far ahead to test.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -46,25 +55,6 @@ impl Default for BacktestSettings {
     }
 }
 
-/// Scores of one forecast on one set of cells.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Score {
-    /// Whose forecast.
-    pub forecast: String,
-    /// Which cells: all, promoted, base, or deep (25 % off and more), in stock; or all and promoted while on sale.
-    pub cells: String,
-    /// Number of cells.
-    pub count: usize,
-    /// Sum of absolute errors over sum of units.
-    pub wape: f64,
-    /// Sum of errors over sum of units: above 0 forecasts too much.
-    pub bias: f64,
-    /// Mean pinball loss at 5, 50 and 95 % over mean units, for forecasts with quantiles.
-    pub pinball: Option<f64>,
-    /// Share of cells inside the 90 % interval, for forecasts with quantiles.
-    pub coverage90: Option<f64>,
-}
-
 /// Scores of all forecasts on all sets of cells.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Backtest {
@@ -76,6 +66,12 @@ pub struct Backtest {
     pub cells_left_out: usize,
     /// The scores.
     pub scores: Vec<Score>,
+    /// Scores of our forecast by how far ahead it looked, on cells in stock.
+    #[serde(default)]
+    pub lags: Vec<LagScore>,
+    /// Scores of sums over cells in stock, period by period.
+    #[serde(default)]
+    pub levels: Vec<LevelScore>,
     /// How to read them.
     pub note: String,
 }
@@ -83,22 +79,39 @@ pub struct Backtest {
 impl Backtest {
     /// A backtest that could not be made, with the reason as its note.
     pub fn without_scores(reason: String) -> Self {
-        Self { origins: vec![], horizon: 0, cells_left_out: 0, scores: vec![], note: reason }
+        let (scores, lags, levels) = Default::default();
+        Self { origins: vec![], horizon: 0, cells_left_out: 0, scores, lags, levels, note: reason }
     }
 }
 
 /// One scored cell.
 struct Scored {
+    /// Our forecast.
+    row: ForecastRow,
     units: f64,
     /// Share of the time on sale.
     on_sale: f64,
     promoted: bool,
     depth: f64,
-    /// Ours, mean lift, last season, ours without promotion.
-    points: [f64; 4],
-    quantiles: Vec<f64>,
+    /// Periods ahead, from 1.
+    lag: usize,
+    /// In the order of [`NAMES`].
+    points: [f64; NAMES.len()],
+    /// Expected distance of the units from a mean that is right.
+    deviation: f64,
 }
 
+impl Scored {
+    fn in_stock(&self) -> bool {
+        self.on_sale >= 1.0 - IN_STOCK_MAX
+    }
+
+    fn inside(&self) -> bool {
+        self.row.quantiles[0] <= self.units && self.units <= self.row.quantiles[LEVELS.len() - 1]
+    }
+}
+
+/// The forecasts: ours, the mean lift, the last season, ours without promotions.
 const NAMES: [&str; 4] = ["endcap", "recent mean x mean lift by depth", "last season", "endcap without promotions"];
 
 /// Forecasts the panel from past origins and scores the forecasts.
@@ -118,7 +131,7 @@ pub fn backtest(
     }
     let origins: Vec<Period> =
         (1..=settings.origins).rev().map(|back| span.end.plus(-((back * horizon) as i32))).collect();
-    let mut cells = Vec::new();
+    let (mut cells, mut sums) = (Vec::new(), Vec::new());
     let mut left_out = 0;
     for (at, &origin) in origins.iter().enumerate() {
         let inner = |done: usize, total: usize| progress(at * total + done, origins.len() * total);
@@ -126,17 +139,20 @@ pub fn backtest(
         let future = panel.within(Span::of_length(origin, horizon));
         let fitted = refit(&known, settings, &inner)?;
         let ahead = forecast(&fitted, &known, &future, &LEVELS)?;
-        let scored = scored_cells(&known, &future, &ahead, origin);
+        let scored = scored_cells(&fitted, &known, &future, &ahead, origin);
         left_out += future.len() - scored.len();
+        sums.extend(parts::sums(&fitted, &future, &scored));
         cells.extend(scored);
     }
-    let note =
-        "Each origin was fitted on what came before it. Scored are cells in stock at least 90 % of the time. Stock \
-                lasts on days of low demand, so a forecast of demand is above their sales; `while on sale` scores all \
-                cells for the time on sale instead. A backtest scores forecasts; what another plan would have sold, \
-                past sales cannot tell."
-            .to_owned();
-    Ok(Backtest { origins, horizon, cells_left_out: left_out, scores: all_scores(&cells), note })
+    Ok(Backtest {
+        origins,
+        horizon,
+        cells_left_out: left_out,
+        scores: score::all_scores(&cells),
+        lags: parts::lag_scores(&cells, horizon),
+        levels: parts::level_scores(&cells, &sums),
+        note: NOTE.to_owned(),
+    })
 }
 
 fn refit(
@@ -150,7 +166,7 @@ fn refit(
 }
 
 /// Joins the forecasts of one origin with what was sold.
-fn scored_cells(known: &Panel, future: &Panel, ahead: &Forecast, origin: Period) -> Vec<Scored> {
+fn scored_cells(fitted: &Fitted, known: &Panel, future: &Panel, ahead: &Forecast, origin: Period) -> Vec<Scored> {
     let reference = Reference::of(known, origin);
     let c = future.columns();
     let mut scored = Vec::new();
@@ -163,65 +179,18 @@ fn scored_cells(known: &Panel, future: &Panel, ahead: &Forecast, origin: Period)
         let references = reference.mean_lift(future, row).zip(reference.last_season(future, row));
         let on_sale = 1.0 - c.stockout_share[row];
         if let (true, Some((mean_lift, last))) = (on_sale >= ON_SALE_MIN, references) {
+            let dispersion = fitted.item(sku).map_or(fitted.dispersion, |item| item.dispersion);
             scored.push(Scored {
+                row: ours.clone(),
                 units: c.units[row],
                 on_sale,
                 promoted: is_promoted(future, row),
                 depth: depth(future, row),
+                lag: (c.period[row].0 - origin.0 + 1) as usize,
                 points: [ours.mean, mean_lift, last, ours.baseline],
-                quantiles: ours.quantiles.clone(),
+                deviation: mean_deviation(ours.mean, dispersion.variance_in_period(ours.mean)),
             });
         }
     }
     scored
-}
-
-fn all_scores(cells: &[Scored]) -> Vec<Score> {
-    type Subset = (&'static str, fn(&Scored) -> bool);
-    fn in_stock(cell: &Scored) -> bool {
-        cell.on_sale >= 1.0 - IN_STOCK_MAX
-    }
-    let subsets: [Subset; 6] = [
-        ("all", |cell| in_stock(cell)),
-        ("promoted", |cell| in_stock(cell) && cell.promoted),
-        ("base", |cell| in_stock(cell) && !cell.promoted),
-        ("deep", |cell| in_stock(cell) && cell.depth >= DEEP - 1e-9),
-        ("all, while on sale", |_| true),
-        ("promoted, while on sale", |cell| cell.promoted),
-    ];
-    let hidden = cells.iter().any(|cell| !in_stock(cell));
-    let mut scores = Vec::new();
-    for (name, belongs) in subsets.into_iter().filter(|(name, _)| hidden || !name.ends_with(ON_SALE)) {
-        let chosen: Vec<&Scored> = cells.iter().filter(|cell| belongs(cell)).collect();
-        if !chosen.is_empty() {
-            scores.extend((0..NAMES.len()).map(|forecast| score(&chosen, forecast, name)));
-        }
-    }
-    scores
-}
-
-fn score(cells: &[&Scored], forecast: usize, name: &str) -> Score {
-    let units = cells.iter().map(|cell| cell.units).sum::<f64>().max(1e-12);
-    let sum = |value: &dyn Fn(&Scored) -> f64| cells.iter().map(|cell| value(cell)).sum::<f64>();
-    let ours = forecast == 0;
-    let whole = cells.iter().all(|cell| cell.on_sale >= 1.0 - IN_STOCK_MAX);
-    let inside =
-        |cell: &Scored| f64::from(u8::from(cell.quantiles[0] <= cell.units && cell.units <= cell.quantiles[2]));
-    let error = |cell: &Scored| cell.points[forecast] * if whole { 1.0 } else { cell.on_sale } - cell.units;
-    let pinball = |cell: &Scored| -> f64 {
-        LEVELS.iter().zip(&cell.quantiles).map(|(level, q)| pinball(*level, *q, cell.units)).sum::<f64>() / 3.0
-    };
-    Score {
-        forecast: NAMES[forecast].to_owned(),
-        cells: name.to_owned(),
-        count: cells.len(),
-        wape: sum(&|cell| error(cell).abs()) / units,
-        bias: sum(&error) / units,
-        pinball: (ours && whole).then(|| sum(&pinball) / units),
-        coverage90: (ours && whole).then(|| sum(&inside) / cells.len() as f64),
-    }
-}
-
-fn pinball(level: f64, quantile: f64, units: f64) -> f64 {
-    if units >= quantile { level * (units - quantile) } else { (1.0 - level) * (quantile - units) }
 }
