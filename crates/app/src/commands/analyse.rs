@@ -294,13 +294,24 @@ fn for_people(summary: &Summary) -> String {
     };
     let known = summary.total.profit.is_some();
     let measure = if known { "Profit" } else { "Sales added" };
-    let mut rows =
-        table(&["Item", "Periods", "Off", "Sold", "Net units", "Usual report", measure, "Interval", "Verdict"]);
+    let mut rows = table(&[
+        "Item",
+        "Place",
+        "Periods",
+        "Off",
+        "Sold",
+        "Net units",
+        "Usual report",
+        measure,
+        "Interval",
+        "Verdict",
+    ]);
     for row in shown(&summary.promotions) {
         let Row { analysed: one, first_period, last_period } = row;
         let amount = one.money.map_or(one.revenue, |money| money.profit);
         rows.add_row([
             one.event.sku.to_string(),
+            one.event.region.clone(),
             if first_period == last_period { first_period.clone() } else { format!("{first_period} to {last_period}") },
             format!("{:.0} %", 100.0 * one.event.depth.share()),
             format!("{:.0}", one.sold),

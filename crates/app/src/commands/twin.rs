@@ -67,7 +67,7 @@ struct Tried {
 /// A policy of a scenario: one that needs nothing else, or a calendar with Endcap's ordering.
 enum Chosen<'a> {
     Shipped(Box<PolicyMaker<'a>>),
-    Calendar(CalendarPolicy),
+    Calendar(Box<CalendarPolicy>),
 }
 
 /// Runs the command.
@@ -83,9 +83,10 @@ pub fn run(args: &Args, console: &Console) -> anyhow::Result<Ending> {
         .iter()
         .map(|choice| match shipped(choice, &scenario, &spec, folder) {
             Some(maker) => Ok(Chosen::Shipped(maker)),
-            None => make_policy(choice, &scenario, &spec, folder).map(Chosen::Calendar),
+            None => make_policy(choice, &scenario, &spec, folder).map(|policy| Chosen::Calendar(Box::new(policy))),
         })
         .collect::<anyhow::Result<Vec<_>>>()?;
+    #[allow(clippy::redundant_closure, reason = "the closure shortens the lifetime of what is made")]
     let makers: Vec<Box<PolicyMaker>> = policies
         .iter()
         .map(|policy| match policy {

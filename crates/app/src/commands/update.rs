@@ -180,12 +180,15 @@ fn leave(args: &Args, online: &Online, given: Option<Given>) -> anyhow::Result<V
     Ok(files)
 }
 
+/// Sales with the numbers of their rows.
+type NumberedSales = Vec<(usize, Sale)>;
+
 /// Reads sales row by row, with their numbers; a row with a value that cannot be read is set aside.
 fn read_sales(
     table: &Table,
     controls: &[String],
     calendar: Calendar,
-) -> anyhow::Result<(Vec<(usize, Sale)>, Vec<SetAside>)> {
+) -> anyhow::Result<(NumberedSales, Vec<SetAside>)> {
     for column in ["unit_id", "place_id", "period", "units", "price"] {
         if !table.has(column) {
             bail!("{} has no column {column}, only {}", table.name, table.names().join(", "));
@@ -195,9 +198,9 @@ fn read_sales(
         if table.has(column) { table.optional_text(column) } else { Ok(vec![None; table.len()]) }
     };
     let names = ["unit_id", "place_id", "period", "units", "price", "base_price"];
-    let [items, places, periods, units, price, base_price] = names.map(|name| texts(name));
+    let [items, places, periods, units, price, base_price] = names.map(&texts);
     let shares = ["feature", "display", "stockout_share", "period_share"];
-    let [feature, display, stockout_share, passed] = shares.map(|name| texts(name));
+    let [feature, display, stockout_share, passed] = shares.map(texts);
     let columns = Columns {
         items: items?,
         places: places?,

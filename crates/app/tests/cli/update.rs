@@ -131,7 +131,8 @@ fn kinds_of_promotion_are_read_by_name_and_what_people_set_stays() {
     let kept = tempfile::tempdir().unwrap();
     let folder = kept.path().to_str().unwrap();
     let named = |rows: Vec<String>| -> Vec<String> {
-        let kind = |at: usize, row: &str| if row.contains(",1.6,") && at % 3 == 0 { "two for one" } else { "" };
+        let kind =
+            |at: usize, row: &str| if row.contains(",1.6,") && at.is_multiple_of(3) { "two for one" } else { "" };
         rows.iter().enumerate().map(|(at, row)| format!("{row},{}", kind(at, row))).collect()
     };
     let write = |name: &str, rows: Vec<String>| {

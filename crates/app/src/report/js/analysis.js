@@ -76,7 +76,7 @@ function showExtremes() {
     }).host,
   ];
   add(section("extremes"),
-    note("Each line is the ", term("interval"), ", the dot the estimate. Green paid, red did not, grey cannot be told."),
+    note("Each line is the ", term("interval"), ", the dot the estimate. Green paid, red did not, blue cannot be told."),
     ...plot("Best", best), ...(worst.length > 0 ? plot("Worst", worst) : []));
 }
 
