@@ -34,11 +34,6 @@ const PARTS: [(&str, &str); 6] = [
 pub fn double_ml(bench: &Bench) -> anyhow::Result<Measured> {
     let mut measured = Measured::default();
     let goals = [("3 M rows x 20: CPU s", Reach::AtMost(60.0)), ("3 M rows x 20: peak GB", Reach::AtMost(1.5))];
-    if !crate::root().join("crates/demand/examples/dml_timing.rs").exists() {
-        let not_run = |(name, reach)| Figure::not_run(13, name, reach, "no example dml_timing yet");
-        measured.figures.extend(goals.map(not_run));
-        return Ok(measured);
-    }
     let mut program = example(bench, "dml_timing")?;
     let ended = measure::run(program.env("RAYON_NUM_THREADS", "1").arg(ROWS).stderr(Stdio::inherit()), None)?;
     ensure!(ended.success, "the example dml_timing ended badly");
@@ -56,10 +51,7 @@ pub fn double_ml(bench: &Bench) -> anyhow::Result<Measured> {
 /// A micro-batch of sales in a fitted model, on one core: CPU milliseconds.
 pub fn micro_batch(bench: &Bench) -> anyhow::Result<Measured> {
     let mut measured = Measured::default();
-    let mut build = Command::new(env!("CARGO"));
-    build.current_dir(crate::root()).args(["build", "--release", "--locked", "-p", "endcap-demand"]);
-    crate::run(build.args(["--example", "online_timing"]))?;
-    let mut program = Command::new(bench.target().join("release/examples/online_timing"));
+    let mut program = example(bench, "online_timing")?;
     let ended = measure::run(program.env("RAYON_NUM_THREADS", "1").arg(ITEMS).stderr(Stdio::inherit()), None)?;
     ensure!(ended.success, "the example online_timing ended badly");
     let told: Value = json(&ended.stdout)?;

@@ -1,9 +1,10 @@
 //! The page of a model card: what the card says, laid out by index.
 
+use super::curve::estimate;
 use super::data::short;
 use super::judgement;
 use endcap_demand::{CardItem, ItemEffect, ModelCard};
-use endcap_model::{EffectStatus, UnseenDemand};
+use endcap_model::UnseenDemand;
 use serde_json::{Value, json};
 
 /// Items on the page, those that sell most; all of them stand in model-card.json and effects.csv.
@@ -49,21 +50,10 @@ fn item(item: &CardItem) -> Value {
 }
 
 fn effect(effect: &ItemEffect) -> Value {
-    let estimate = &effect.estimate;
-    let (status, reason) = match &estimate.status {
-        EffectStatus::Estimated => ("estimated", ""),
-        EffectStatus::Borrowed(reason) => ("borrowed", reason.as_str()),
-        EffectStatus::NotIdentified(reason) => ("not_identified", reason.as_str()),
-    };
-    json!({
-        "mean": short(estimate.mean),
-        "lo": short(estimate.lo95),
-        "hi": short(estimate.hi95),
-        "periods": estimate.periods_promoted,
-        "status": status,
-        "reason": reason,
-        "edited": effect.edited,
-        "unseen": estimate.sensitivity.map(|sensitivity| UnseenDemand::name(sensitivity.unseen)),
-        "overturned": estimate.sensitivity.and_then(|sensitivity| sensitivity.overturned_by).map(short),
-    })
+    let sensitivity = effect.estimate.sensitivity;
+    let mut value = estimate(&effect.estimate);
+    value["edited"] = json!(effect.edited);
+    value["unseen"] = json!(sensitivity.map(|sensitivity| UnseenDemand::name(sensitivity.unseen)));
+    value["overturned"] = json!(sensitivity.and_then(|sensitivity| sensitivity.overturned_by).map(short));
+    value
 }

@@ -44,7 +44,8 @@ pub(super) fn response(item: usize, response: &Response, choices: &[Depth]) -> V
     json!({"item": item, "seen": response.depth_seen_max, "curve": curve, "effects": effects})
 }
 
-fn estimate(estimate: &Estimate) -> Value {
+/// An estimate with its interval, and how far it can be trusted.
+pub(super) fn estimate(estimate: &Estimate) -> Value {
     let (status, reason) = match &estimate.status {
         EffectStatus::Estimated => ("estimated", ""),
         EffectStatus::Borrowed(reason) => ("borrowed", reason.as_str()),
