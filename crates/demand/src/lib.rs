@@ -18,6 +18,7 @@ mod curve;
 mod dispersion;
 mod distribution;
 pub mod dml;
+mod drift;
 mod effects;
 mod error;
 mod events;
@@ -63,6 +64,7 @@ pub use card::{
 };
 pub use changes::{EffectChange, changes};
 pub use dispersion::Dispersion;
+pub use drift::{Drift, ErrorDrift, InputDrift, Measured, PeriodError, error_drift, input_drift, period_errors};
 pub use error::DemandError;
 pub use events::{PromotionEvent, Split, events};
 pub use fit::{FitSettings, Fitted, FittedItem, fit};
