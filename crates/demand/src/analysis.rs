@@ -1,6 +1,6 @@
 //! Post-promotion analysis: what each past promotion earned, beside what is usually reported of it.
 //!
-//! Units come from [`crate::events`]: own, taken from substitutes, taken from later periods. Each is counted at the
+//! Units come from [`crate::events`]: own, taken from substitutes, taken from later periods, sold by other groups. Each is counted at the
 //! margin that it sold at, and the discount on units that would have been sold anyway is charged. Naive is the usual lift
 //! report: units sold less the mean of the periods before, at the paid margin, with nothing charged. Where no cost is known the
 //! margin is told from which the promotion pays.
@@ -64,6 +64,8 @@ pub struct Money {
     pub cannibalised: Split,
     /// Margin lost in later periods.
     pub pulled_forward: Split,
+    /// Margin on what other groups sold more or less; nothing where none was seen to follow.
+    pub halo: Option<Split>,
     /// The sum of these.
     pub profit: Split,
     /// Probability that it is over 0.
@@ -110,6 +112,8 @@ pub struct MoneyParts {
     pub cannibalised: f64,
     /// Margin lost in later periods.
     pub pulled_forward: f64,
+    /// Margin on what other groups sold more or less.
+    pub halo: f64,
 }
 
 /// All promotions of an item.
@@ -137,6 +141,9 @@ pub struct ItemTotal {
     pub parts: Option<MoneyParts>,
     /// Naive profit of the same.
     pub naive_profit: Option<f64>,
+    /// What one standard error of the halo moves in net units, sales and profit: an error that items share.
+    #[serde(skip)]
+    halo_error: [f64; 3],
 }
 
 /// Every past promotion with its sums.
@@ -261,7 +268,8 @@ impl<'a> Ledger<'a> {
         else {
             return;
         };
-        let known = books.known[sku] && past.others(sku).iter().all(|&other| books.known[other]);
+        let mut moved = past.others(sku).iter().copied().chain(past.followers(sku));
+        let known = books.known[sku] && moved.all(|other| books.known[other]);
         let profit = if known { sums(&books.profit) } else { None };
         let given_away = self.given_away(run);
         let money = profit.map(|profit| self.money(item, sku, run, &profit, given_away));
@@ -298,6 +306,7 @@ impl<'a> Ledger<'a> {
             anyway: part(&books.anyway),
             cannibalised: profit.cannibalised.split(item),
             pulled_forward: profit.pulled.split(item),
+            halo: profit.halo.map(|halo| halo.split(item)),
             profit: whole,
             probability_paid: above_zero(net.units, net.variance(item).sqrt()),
             roi: (given_away > 0.0).then(|| scaled(given_away)),
@@ -377,6 +386,7 @@ impl ItemBook<'_> {
             net: split(&self.net),
             revenue: split(&self.revenue),
             profit: self.profit.as_ref().map(split),
+            halo_error: [self.net.halo, self.revenue.halo, self.profit.map_or(0.0, |profit| profit.halo)],
             ..ItemTotal::counted(&self.events)
         }
     }
@@ -404,25 +414,28 @@ impl ItemTotal {
             profit: None,
             parts: any.then(|| MoneyParts::of(events.iter().filter_map(|event| event.money.as_ref()))),
             naive_profit: any.then(|| naive.sum()),
+            halo_error: [0.0; 3],
         }
     }
 
-    /// Sum over items, whose errors are taken as independent.
+    /// Sum over items, whose errors are taken as independent but for those of the halo.
     fn over(items: &[Self]) -> Self {
-        let known: Vec<Split> = items.iter().filter_map(|item| item.profit).collect();
+        let profits = items.iter().filter_map(|item| Some((item.profit?, item.halo_error[2])));
+        let known: Vec<(Split, f64)> = profits.collect();
         let naive: Vec<f64> = items.iter().filter_map(|item| item.naive_profit).collect();
         Self {
             sku: None,
             events: items.iter().map(|item| item.events).sum(),
             paid: items.iter().map(|item| item.paid).sum(),
             did_not_pay: items.iter().map(|item| item.did_not_pay).sum(),
-            net: together(items.iter().map(|item| item.net)),
+            net: together(items.iter().map(|item| (item.net, item.halo_error[0]))),
             naive: items.iter().map(|item| item.naive).sum(),
             given_away: items.iter().map(|item| item.given_away).sum(),
-            revenue: together(items.iter().map(|item| item.revenue)),
+            revenue: together(items.iter().map(|item| (item.revenue, item.halo_error[1]))),
             profit: (!known.is_empty()).then(|| together(known.iter().copied())),
             parts: items.iter().filter_map(|item| item.parts).reduce(MoneyParts::plus),
             naive_profit: (!naive.is_empty()).then(|| naive.iter().sum()),
+            halo_error: std::array::from_fn(|at| items.iter().map(|item| item.halo_error[at]).sum()),
         }
     }
 }
@@ -434,6 +447,7 @@ impl MoneyParts {
             anyway: money.anyway.units,
             cannibalised: money.cannibalised.units,
             pulled_forward: money.pulled_forward.units,
+            halo: money.halo.map_or(0.0, |halo| halo.units),
         };
         events.map(of).fold(Self::default(), Self::plus)
     }
@@ -444,15 +458,18 @@ impl MoneyParts {
             anyway: self.anyway + other.anyway,
             cannibalised: self.cannibalised + other.cannibalised,
             pulled_forward: self.pulled_forward + other.pulled_forward,
+            halo: self.halo + other.halo,
         }
     }
 }
 
-fn together(splits: impl Iterator<Item = Split>) -> Split {
-    let (units, variance) = splits.fold((0.0, 0.0), |(units, variance), split| {
-        (units + split.units, variance + ((split.hi95 - split.lo95) / (2.0 * Z95)).powi(2))
+/// Sum of splits, of each of which so much is an error that all share.
+fn together(splits: impl Iterator<Item = (Split, f64)>) -> Split {
+    let (units, variance, shared) = splits.fold((0.0, 0.0, 0.0), |(units, variance, all), (split, shared)| {
+        let own = ((split.hi95 - split.lo95) / (2.0 * Z95)).powi(2) - shared * shared;
+        (units + split.units, variance + own.max(0.0), all + shared)
     });
-    let half = Z95 * f64::sqrt(variance);
+    let half = Z95 * f64::sqrt(variance + shared * shared);
     Split { units, lo95: units - half, hi95: units + half }
 }
 

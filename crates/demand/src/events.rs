@@ -2,16 +2,18 @@
 //!
 //! An event is a run of consecutive promoted periods of a SKU in one region. Its own incremental units are what the
 //! fitted effects of price, advert and display added; cannibalised units are what the group's other items lost at the
-//! same places and periods; pulled-forward units are what the item itself lost afterwards to full cupboards. Expected
-//! units of the periods come from the fit, moved by the shock that all places of the period shared.
+//! same places and periods; pulled-forward units are what the item itself lost afterwards to full cupboards; halo is what
+//! the item's part of its group's price index moved in other groups that were seen to follow it. Expected units of the
+//! periods come from the fit, moved by the shock that all places of the period shared.
 //!
 //! Intervals are by the delta method on the pooled effects and on the shocks of the periods; effects of price, advert
-//! and display keep the correlation of their estimates, since one's gain is another's loss, all others are taken as
-//! independent. Source: van Heerde, Leeflang and Wittink (2004), decomposition of the sales promotion bump.
+//! and display keep the correlation of their estimates, since one's gain is another's loss; errors of a halo are one
+//! error for all items that it reaches, since mostly their mean is known; all others are taken as independent. Source: van Heerde, Leeflang and Wittink (2004), decomposition of the sales promotion bump.
 
 use crate::columns::{DIP, DISPLAY, FEATURE, LiftTerms, OWN};
 use crate::distribution::given_at_least;
 use crate::fit::{Fitted, FittedItem, Z95};
+use crate::further::HaloReach;
 use crate::level::log_expected;
 use crate::partners::members;
 use crate::prepare::{Evidence, Prepared};
@@ -26,6 +28,9 @@ const NAIVE_PERIODS: usize = 8;
 const ROUNDS: usize = 6;
 /// Share of the household stock below which no more dip is counted.
 const STOCK_LEFT: f64 = 0.01;
+
+/// Assumed spread of an item's part in what its group does to another, as a share: only the group's is known.
+const PART_SPREAD: f64 = 0.3;
 
 /// Effects that a promotion's units depend on, in the order of the slopes of a [`Sum`].
 const TERMS: [usize; 4] = [OWN, FEATURE, DISPLAY, DIP];
@@ -62,7 +67,10 @@ pub struct PromotionEvent {
     pub cannibalised: Split,
     /// Units that the item lost after each promoted period: 0 or less, as a rule.
     pub pulled_forward: Split,
-    /// The sum of the three.
+    /// Units that other groups sold more or less meanwhile; nothing where none was seen to follow the item's group.
+    #[serde(default)]
+    pub halo: Option<Split>,
+    /// The sum of these.
     pub net: Split,
     /// What is usually reported: units sold less the mean of the unpromoted periods before. Nothing without such
     /// periods.
@@ -83,6 +91,7 @@ pub(crate) struct Past<'a> {
     pub(crate) prepared: &'a Prepared<'a>,
     expected: Expected,
     others: Vec<Vec<usize>>,
+    reach: HaloReach,
 }
 
 /// Sums of one promotion, in the measure of the rates.
@@ -91,6 +100,7 @@ pub(crate) struct Parts {
     pub(crate) own: Sum,
     pub(crate) cannibalised: Sum,
     pub(crate) pulled: Sum,
+    pub(crate) halo: Option<Sum>,
 }
 
 /// Expected units of every row of a panel.
@@ -117,6 +127,8 @@ pub(crate) struct Sum {
     pub(crate) units: f64,
     /// Derivatives by [`TERMS`].
     slopes: [f64; 4],
+    /// What one standard error of the halo moves.
+    pub(crate) halo: f64,
     /// Variance for all other reasons.
     others: f64,
 }
@@ -148,7 +160,14 @@ impl Rates {
 
 impl<'a> Past<'a> {
     pub(crate) fn of(fitted: &'a Fitted, prepared: &'a Prepared<'a>) -> Self {
-        Self { fitted, prepared, expected: expected(fitted, prepared), others: others(prepared.panel) }
+        let (expected, others) = (expected(fitted, prepared), others(prepared.panel));
+        Self { fitted, prepared, expected, others, reach: HaloReach::of(prepared) }
+    }
+
+    /// Items of other groups that follow an item's group.
+    pub(crate) fn followers(&self, sku: usize) -> impl Iterator<Item = usize> {
+        let group = &self.prepared.panel.skus()[sku].group;
+        self.reach.from(group).iter().flat_map(|(_, items)| items.iter().copied())
     }
 
     /// Other items of an item's group.
@@ -163,6 +182,7 @@ impl<'a> Past<'a> {
             own: own_units(self, item, &run.rows, rates).0,
             cannibalised: cannibalised_units(self, sku, &run.rows, rates),
             pulled: pulled_forward_units(self, item, &run.rows, rates),
+            halo: halo_units(self, sku, &run.rows, rates),
         })
     }
 
@@ -185,6 +205,7 @@ impl<'a> Past<'a> {
             own: parts.own.split(item),
             cannibalised: parts.cannibalised.split(item),
             pulled_forward: parts.pulled.split(item),
+            halo: parts.halo.map(|halo| halo.split(item)),
             net: parts.net().split(item),
             naive: naive(prepared, run, units),
         })
@@ -193,7 +214,7 @@ impl<'a> Past<'a> {
 
 impl Parts {
     pub(crate) fn net(&self) -> Sum {
-        self.own.plus(&self.cannibalised).plus(&self.pulled)
+        self.own.plus(&self.cannibalised).plus(&self.pulled).plus(&self.halo.unwrap_or_default())
     }
 }
 
@@ -360,6 +381,7 @@ impl Sum {
         Self {
             units: self.units + other.units,
             slopes: std::array::from_fn(|at| self.slopes[at] + other.slopes[at]),
+            halo: self.halo + other.halo,
             others: self.others + other.others,
         }
     }
@@ -369,7 +391,8 @@ impl Sum {
         let parts: [f64; 4] = std::array::from_fn(|at| self.slopes[at] * item.variances[TERMS[at]].sqrt());
         let [price, feature, display] = item.related;
         let together = price * parts[0] * parts[1] + display * parts[1] * parts[2] + feature * parts[0] * parts[2];
-        (parts.iter().map(|part| part * part).sum::<f64>() + 2.0 * together).max(0.0) + self.others
+        let own = parts.iter().map(|part| part * part).sum::<f64>() + 2.0 * together;
+        own.max(0.0) + self.halo * self.halo + self.others
     }
 
     pub(crate) fn split(&self, item: &FittedItem) -> Split {
@@ -425,7 +448,7 @@ fn own_units(past: &Past, item: &FittedItem, rows: &[usize], rates: &Rates) -> (
 
 /// Units that the group's other items lost at the same places and periods.
 fn cannibalised_units(past: &Past, sku: usize, rows: &[usize], rates: &Rates) -> Sum {
-    let Past { fitted, prepared, expected, others } = past;
+    let Past { fitted, prepared, expected, others, .. } = past;
     let panel = prepared.panel;
     let c = panel.columns();
     let mut sum = Sum::default();
@@ -443,6 +466,31 @@ fn cannibalised_units(past: &Past, sku: usize, rows: &[usize], rates: &Rates) ->
         sum.others += slope * slope * taken.se * taken.se + by_period.variance();
     }
     sum
+}
+
+/// Units that items of other groups sold more or less at the same places and periods.
+fn halo_units(past: &Past, sku: usize, rows: &[usize], rates: &Rates) -> Option<Sum> {
+    let Past { fitted, prepared, expected, reach, .. } = past;
+    let panel = prepared.panel;
+    let c = panel.columns();
+    let links = reach.from(&panel.skus()[sku].group);
+    let mut sum = Sum::default();
+    for (effect, other) in links.iter().flat_map(|(effect, items)| items.iter().map(move |other| (*effect, *other))) {
+        let Some(item) = fitted.item(&panel.skus()[other].sku) else { continue };
+        let mut by_period = ByPeriod::default();
+        for &row in rows {
+            let Some(found) = panel.row_of(other, c.place[row], c.period[row]) else { continue };
+            let moved = reach.moved(prepared, row);
+            let without = expected.mean[found] * (-item.effects[effect] * moved).exp();
+            let gained = rates.with[found] * (expected.mean[found] - without);
+            sum.units += gained;
+            sum.halo += rates.with[found] * moved * without * item.variances[effect].sqrt();
+            by_period.add(c.period[row].0, gained, expected.unsure[found]);
+        }
+        sum.others += by_period.variance();
+    }
+    sum.others += (PART_SPREAD * sum.units).powi(2);
+    (!links.is_empty()).then_some(sum)
 }
 
 /// Units that the item lost in the periods after its promoted ones, promoted themselves or not.

@@ -64,8 +64,10 @@ pub struct EventTruth {
     pub baseline_units: f64,
     /// What the item sold more in its periods.
     pub own_incremental: f64,
-    /// What other items sold more in them: 0 or less.
+    /// What other items of its group sold more in them: 0 or less.
     pub cannibalised: f64,
+    /// What items of other groups sold more in them.
+    pub halo: f64,
     /// What the item sold more afterwards: full cupboards and worn-out discounts, mostly 0 or less.
     pub dip: f64,
     /// All of these and what other items sold more afterwards.
@@ -145,12 +147,14 @@ fn event_truth(spec: &WorldSpec, before: &Shoppers, shelves: &Shelves, event: &E
         baseline_units: 0.0,
         own_incremental: 0.0,
         cannibalised: 0.0,
+        halo: 0.0,
         dip: 0.0,
         net_incremental: 0.0,
     };
     let habits = &spec.terms().habits;
     let kept = habits.reference_carry.max(1.0 - habits.stock_use);
     let tail = if kept > 0.0 && kept < 1.0 { (OVER.ln() / kept.ln()).ceil() as i32 } else { i32::MAX };
+    let group = &spec.cells()[event.cells[0]].group;
     let end = spec.span().end.min(Period(event.span.end.0.saturating_add(tail)));
     for period in (Span { start: event.span.start, end }).iter() {
         let tags = &shelves.tags[(period.0 - spec.span().start.0) as usize];
@@ -166,7 +170,8 @@ fn event_truth(spec: &WorldSpec, before: &Shoppers, shelves: &Shelves, event: &E
             let own = index.sku_of[cell] as usize == event.item;
             match (own, runs) {
                 (true, true) => truth.own_incremental += more,
-                (false, true) => truth.cannibalised += more,
+                (false, true) if spec.cells()[cell].group == *group => truth.cannibalised += more,
+                (false, true) => truth.halo += more,
                 (true, false) => truth.dip += more,
                 (false, false) => {}
             }

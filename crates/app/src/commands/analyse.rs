@@ -239,10 +239,11 @@ fn columns(events: &[Analysed], calendar: Calendar) -> Vec<(&'static str, Column
         ("baseline", number(&|one| one.event.baseline)),
     ];
     type Part = (&'static str, &'static str, &'static str, fn(&Analysed) -> Option<Split>);
-    let parts: [Part; 11] = [
+    let parts: [Part; 13] = [
         ("own", "own_lo95", "own_hi95", |one| Some(one.event.own)),
         ("cannibalised", "cannibalised_lo95", "cannibalised_hi95", |one| Some(one.event.cannibalised)),
         ("pulled_forward", "pulled_forward_lo95", "pulled_forward_hi95", |one| Some(one.event.pulled_forward)),
+        ("halo", "halo_lo95", "halo_hi95", |one| one.event.halo),
         ("net", "net_lo95", "net_hi95", |one| Some(one.event.net)),
         ("revenue", "revenue_lo95", "revenue_hi95", |one| Some(one.revenue)),
         ("own_margin", "own_margin_lo95", "own_margin_hi95", |one| one.money.map(|money| money.own)),
@@ -255,6 +256,7 @@ fn columns(events: &[Analysed], calendar: Calendar) -> Vec<(&'static str, Column
         ("pulled_forward_margin", "pulled_forward_margin_lo95", "pulled_forward_margin_hi95", |one| {
             one.money.map(|money| money.pulled_forward)
         }),
+        ("halo_margin", "halo_margin_lo95", "halo_margin_hi95", |one| one.money.and_then(|money| money.halo)),
         ("profit", "profit_lo95", "profit_hi95", |one| one.money.map(|money| money.profit)),
         ("roi", "roi_lo95", "roi_hi95", |one| one.money.and_then(|money| money.roi)),
     ];
@@ -300,6 +302,10 @@ fn for_people(summary: &Summary) -> String {
         "Periods",
         "Off",
         "Sold",
+        "Own",
+        "Substitutes",
+        "Later",
+        "Halo",
         "Net units",
         "Usual report",
         measure,
@@ -315,6 +321,10 @@ fn for_people(summary: &Summary) -> String {
             if first_period == last_period { first_period.clone() } else { format!("{first_period} to {last_period}") },
             format!("{:.0} %", 100.0 * one.event.depth.share()),
             format!("{:.0}", one.sold),
+            format!("{:.0}", one.event.own.units),
+            format!("{:.0}", one.event.cannibalised.units),
+            format!("{:.0}", one.event.pulled_forward.units),
+            one.event.halo.map_or_else(String::new, |halo| format!("{:.0}", halo.units)),
             format!("{:.0}", one.event.net.units),
             one.event.naive.map_or_else(String::new, |naive| format!("{naive:.0}")),
             money(amount.units),

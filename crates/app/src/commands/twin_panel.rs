@@ -21,6 +21,7 @@ struct Written {
     events: usize,
     own_incremental: f64,
     cannibalised: f64,
+    halo: f64,
     dip: f64,
     net_incremental: f64,
     files: Vec<PathBuf>,
@@ -60,6 +61,7 @@ fn told(scenario: &TwinScenario, truth: &KnownTruth, files: Vec<PathBuf>) -> Wri
         events: truth.events.len(),
         own_incremental: sum(|event| event.own_incremental),
         cannibalised: sum(|event| event.cannibalised),
+        halo: sum(|event| event.halo),
         dip: sum(|event| event.dip),
         net_incremental: sum(|event| event.net_incremental),
         files,
@@ -125,6 +127,7 @@ fn event_columns(events: &[EventTruth], calendar: Calendar) -> Vec<(&'static str
         ("own", number(|event| event.own_incremental)),
         ("cannibalised", number(|event| event.cannibalised)),
         ("pulled_forward", number(|event| event.dip)),
+        ("halo", number(|event| event.halo)),
         ("net", number(|event| event.net_incremental)),
     ]
 }

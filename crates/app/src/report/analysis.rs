@@ -52,13 +52,15 @@ pub(super) fn of(page: &AnalysisPage) -> Value {
             "own": split(&event.own),
             "cannibalised": split(&event.cannibalised),
             "pulled": split(&event.pulled_forward),
+            "halo": event.halo.as_ref().map(split),
             "net": split(&event.net),
             "naive": event.naive.map(short),
             "given": short(one.given_away),
             "revenue": split(&one.revenue),
             "profit": one.money.map(|money| split(&money.profit)),
             "parts": one.money.map(|money| {
-                [money.own, money.anyway, money.cannibalised, money.pulled_forward].map(|part| split(&part))
+                let halo = money.halo.unwrap_or_default();
+                [money.own, money.anyway, money.cannibalised, money.pulled_forward, halo].map(|part| split(&part))
             }),
             "roi": one.money.and_then(|money| money.roi).map(|roi| split(&roi)),
             "naive_profit": one.money.and_then(|money| money.naive).map(short),

@@ -17,6 +17,8 @@ pub use clusters::Clusters;
 pub use halo::HaloLink;
 pub use memory::PriceMemory;
 
+pub(crate) use halo::Reach as HaloReach;
+
 pub(crate) use anticipation::test as test_anticipation;
 pub(crate) use memory::{remember, remembered_after};
 
@@ -41,6 +43,9 @@ pub struct FurtherFrame {
     /// Groups that move the sales of others.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub halo: Vec<HaloLink>,
+    /// Groups that seem to move others and only share their busy and quiet weeks: not used.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub halo_refused: Vec<HaloLink>,
     /// Clusters of places that answer to price each in their own way.
     #[serde(default)]
     pub clusters: Clusters,
@@ -71,10 +76,10 @@ impl FurtherFrame {
     /// Returns these with what the evidence asks for; nothing where it asks for nothing.
     pub(crate) fn learn(&self, prepared: &Prepared, effects: &Effects) -> Option<Self> {
         let memory = memory::learn(prepared, effects);
-        let halo = halo::learn(prepared, effects);
+        let (halo, halo_refused) = halo::learn(prepared, effects);
         let clusters = clusters::learn(prepared, effects);
-        let found = memory.is_some() || !halo.is_empty() || !clusters.names.is_empty();
-        found.then(|| Self { competitor: self.competitor.clone(), memory, halo, clusters })
+        let found = memory.is_some() || !halo.is_empty() || !halo_refused.is_empty() || !clusters.names.is_empty();
+        found.then(|| Self { competitor: self.competitor.clone(), memory, halo, halo_refused, clusters })
     }
 
     /// Number of regressors beside the controls.

@@ -45,6 +45,7 @@ function showParts() {
   step("Discount on units sold anyway", parts.anyway, "step");
   step("Taken from substitutes", parts.cannibalised, "step");
   step("Taken from later periods", parts.pulled_forward, "step");
+  if (parts.halo !== 0) step("Sold by other groups", parts.halo, "step");
   step("Profit", profit[0], "end");
   let level = 0;
   const laid = bars.map((bar) => {
@@ -137,6 +138,7 @@ function showOutcome() {
 }
 
 function showPromotions() {
+  const haloSeen = data.promotions.some((row) => row.halo !== null);
   const even = (row) => (row.even === null ? "none is enough" : percent(row.even, 0));
   const split = (label, at) => figure(label, (row) => (row.parts ? money(row.parts[at][0]) : "–"));
   add(section("promotions"),
@@ -150,6 +152,7 @@ function showPromotions() {
       figure("Own", (row) => withInterval(row.own, units)),
       figure("Substitutes", (row) => units(row.cannibalised[0])),
       figure("Later", (row) => units(row.pulled[0])),
+      ...(haloSeen ? [figure("Halo", (row) => (row.halo === null ? "–" : withInterval(row.halo, units)))] : []),
       figure("Net", (row) => withInterval(row.net, units)),
       ...(costs ? [split("Discount sold anyway", 1), figure("Return", (row) => (row.roi ? percent(row.roi[0], 0, true) : "–"))] : []),
       figure("Pays from margin", even),
@@ -161,8 +164,8 @@ function showPromotions() {
 function showMethod() {
   const host = section("method");
   add(host,
-    text("Units come from the fitted effects: what price, advert and display added (own), what similar items lost meanwhile (substitutes), what the item lost afterwards to full cupboards (later). Net is their sum. The usual report takes units sold less the mean of up to eight unpromoted periods before."),
-    costs ? text("Profit counts added units at the margin that they sold at, charges the discount on units that would have been sold anyway, and counts what substitutes and later periods lost at their own margin. Return is profit for one unit of money given away: at −50 % half of it is lost. A promotion paid where the whole 95 % interval lies above zero.") : null,
+    text("Units come from the fitted effects: what price, advert and display added (own), what similar items lost meanwhile (substitutes), what the item lost afterwards to full cupboards (later), what other groups that follow its group sold more or less (halo; none where no group was seen to follow). Net is their sum. The usual report takes units sold less the mean of up to eight unpromoted periods before."),
+    costs ? text("Profit counts added units at the margin that they sold at, charges the discount on units that would have been sold anyway, and counts what substitutes, later periods and other groups lost or gained at their own margin. Return is profit for one unit of money given away: at −50 % half of it is lost. A promotion paid where the whole 95 % interval lies above zero.") : null,
     text("A promotion pays from a margin: were all items sold at that margin over their price without promotion, it would earn exactly nothing."),
     el("dl", { class: "facts" },
       ...[["History", `${data.history[0]} to ${data.history[1]}`], ["Snapshot", data.snapshot ?? "a panel file"], ["Code", data.code], ["Seed", String(data.seed)]].map(([label, value]) => el("div", {}, el("dt", {}, label), el("dd", {}, value)))));
