@@ -165,6 +165,7 @@ fn policy() -> Policy {
         promoted_share_max: 1.0,
         tail_value_min: -1e6,
         person_above: 1e6,
+        overrides_need_approval: false,
     }
 }
 
@@ -305,6 +306,7 @@ fn an_override_flows_into_forecast_plan_and_orders() {
         author: "Ada".into(),
         made: "2024-01-31".parse().unwrap(),
         expires: "2025-01-31".parse().unwrap(),
+        needs_approval: false,
     };
     judgement.overrides.add(proposed, &estimated.lift).unwrap();
     let again = go_knowing(&memory, &scenario(), &policy(), judgement);

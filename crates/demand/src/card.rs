@@ -368,19 +368,24 @@ fn refused(responses: &[Response]) -> Vec<Refused> {
 
 /// Distributions of what demand was estimated from.
 fn distributions(panel: &Panel) -> Vec<Distribution> {
+    input_columns(panel).iter().filter_map(|(name, values)| distribution(name, values)).collect()
+}
+
+/// The columns of a panel that a model card describes, by the name that it gives them.
+pub fn input_columns(panel: &Panel) -> Vec<(String, Vec<f64>)> {
     let c = panel.columns();
-    let off: Vec<f64> = c.price.iter().zip(&c.base_price).map(|(price, base)| (1.0 - price / base).max(0.0)).collect();
-    let depths: Vec<f64> = off.iter().copied().filter(|off| *off >= 1.0 - crate::PROMOTED_RATIO - 1e-9).collect();
-    let named: [(&str, &[f64]); 6] = [
-        ("units", &c.units),
-        ("base_price", &c.base_price),
-        ("depth of promoted rows", &depths),
-        ("feature", &c.feature),
-        ("display", &c.display),
-        ("stockout_share", &c.stockout_share),
+    let off = c.price.iter().zip(&c.base_price).map(|(price, base)| (1.0 - price / base).max(0.0));
+    let depths = off.filter(|off| *off >= 1.0 - crate::PROMOTED_RATIO - 1e-9).collect();
+    let named = [
+        ("units", c.units.clone()),
+        ("base_price", c.base_price.clone()),
+        ("depth of promoted rows", depths),
+        ("feature", c.feature.clone()),
+        ("display", c.display.clone()),
+        ("stockout_share", c.stockout_share.clone()),
     ];
-    let controls = c.controls.iter().map(|control| (control.name.as_str(), control.values.as_slice()));
-    named.into_iter().chain(controls).filter_map(|(name, values)| distribution(name, values)).collect()
+    let controls = c.controls.iter().map(|control| (control.name.clone(), control.values.clone()));
+    named.map(|(name, values)| (name.to_owned(), values)).into_iter().chain(controls).collect()
 }
 
 #[cfg(test)]

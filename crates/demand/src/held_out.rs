@@ -8,10 +8,11 @@
 
 use crate::card::{Distribution, distribution};
 use crate::distribution::quantile;
+use crate::drift::{PeriodError, period_errors};
 use crate::prepare::Prepared;
 use crate::recalibrate::Recalibration;
 use crate::tail::{HeldOut, shows_all_demand};
-use endcap_model::Span;
+use endcap_model::{Period, Span};
 use serde::{Deserialize, Serialize};
 
 /// Levels at which calibration is told.
@@ -37,6 +38,9 @@ pub struct HeldOutSet {
     pub coverage90: f64,
     /// Per level: the level, and the share of cells below its quantile, cells on it by half.
     pub calibration: Vec<(f64, f64)>,
+    /// Sums of its periods, to compare later ones with.
+    #[serde(default)]
+    pub periods: Vec<PeriodError>,
 }
 
 /// Scores of the held-out tail.
@@ -46,6 +50,9 @@ pub struct HeldOutScore {
     pub span: Span,
     /// Scores by set of cells; cells out of stock are not scored.
     pub sets: Vec<HeldOutSet>,
+    /// Logs of what was forecast + 0.5, to compare later forecasts with.
+    #[serde(default)]
+    pub forecasts: Option<Distribution>,
     /// Logs of (units + 0.5) over (forecast + 0.5), to compare later errors with.
     pub errors: Option<Distribution>,
 }
@@ -56,6 +63,8 @@ type Subset = (&'static str, fn(&Scored) -> bool);
 /// One scored cell.
 struct Scored {
     promoted: bool,
+    period: Period,
+    price: f64,
     mean: f64,
     units: f64,
     quantiles: [f64; LEVELS.len()],
@@ -76,10 +85,12 @@ impl HeldOutScore {
         }
         let sets: [Subset; 3] =
             [("all", |_| true), ("promoted", |cell| cell.promoted), ("base", |cell| !cell.promoted)];
+        let forecasts: Vec<f64> = scored.iter().map(|cell| (cell.mean + 0.5).ln()).collect();
         let errors: Vec<f64> = scored.iter().map(|cell| ((cell.units + 0.5) / (cell.mean + 0.5)).ln()).collect();
         Self {
             span,
             sets: sets.into_iter().filter_map(|(name, belongs)| set(name, &scored, belongs)).collect(),
+            forecasts: distribution("log forecast", &forecasts),
             errors: distribution("log error", &errors),
         }
     }
@@ -89,8 +100,9 @@ impl Scored {
     fn of(ahead: &Prepared, held: &HeldOut, map: &Recalibration) -> Self {
         let (promoted, cell) = (ahead.is_promoted(held.cell.row), &held.cell);
         let at = |level: f64| quantile(cell.mean, cell.variance, map.level(promoted, cell.mean, level));
-        let units = ahead.panel.columns().units[cell.row];
-        Self { promoted, mean: cell.mean, units, quantiles: LEVELS.map(at) }
+        let c = ahead.panel.columns();
+        let (period, price, units) = (c.period[cell.row], c.price[cell.row], c.units[cell.row]);
+        Self { promoted, period, price, mean: cell.mean, units, quantiles: LEVELS.map(at) }
     }
 
     fn inside(&self, (low, high): (usize, usize)) -> bool {
@@ -117,5 +129,6 @@ fn set(name: &str, scored: &[Scored], belongs: fn(&Scored) -> bool) -> Option<He
         coverage50: share(&|cell| f64::from(u8::from(cell.inside(MIDDLE_HALF)))),
         coverage90: share(&|cell| f64::from(u8::from(cell.inside(MOST)))),
         calibration: (0..LEVELS.len()).map(|at| (LEVELS[at], share(&|cell| cell.below(at)))).collect(),
+        periods: period_errors(cells.iter().map(|cell| (cell.period, cell.units, cell.mean, cell.price))),
     })
 }

@@ -60,7 +60,7 @@ pub use backtest::{Backtest, BacktestSettings, LagScore, LevelScore, Score, back
 pub use boosted::Boosted;
 pub use card::{
     CardItem, DataCut, Distribution, GroupEffect, ItemEffect, Known, LiftPoint, ModelCard, QUANTILES, Refused,
-    SourceRows, lift_points, model_card,
+    SourceRows, input_columns, lift_points, model_card,
 };
 pub use changes::{EffectChange, changes};
 pub use dispersion::Dispersion;

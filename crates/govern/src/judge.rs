@@ -47,6 +47,7 @@ mod tests {
             promoted_share_max: 0.5,
             tail_value_min: -100.0,
             person_above: 500.0,
+            overrides_need_approval: false,
         }
     }
 

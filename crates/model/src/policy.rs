@@ -43,6 +43,9 @@ pub struct Policy {
     pub tail_value_min: f64,
     /// Money given away above which a named person must sign, in major units.
     pub person_above: f64,
+    /// Whether a planner's override of a forecast is used only once somebody else has approved it.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub overrides_need_approval: bool,
 }
 
 impl Policy {

@@ -12,7 +12,7 @@ use endcap_demand::coefficients::Applied;
 use endcap_demand::funnel::{FunnelEstimate, FunnelRow, estimate_funnel};
 use endcap_demand::online::Start;
 use endcap_demand::{
-    Anticipation, BeforePromotions, EffectChange, FitSettings, Fitted, ModelCard, PriceAdvice, PriceMemory,
+    Anticipation, BeforePromotions, EffectChange, FitSettings, Fitted, HaloLink, ModelCard, PriceAdvice, PriceMemory,
     PromotionEvent, SecondOpinion, SourceRows, Split, changes, model_card, price_advice, second_opinion,
 };
 use endcap_model::{AsOf, Calendar, EffectKind, EffectStatus, Estimate, Panel, Response, Sku, SnapshotId};
@@ -151,6 +151,8 @@ struct Summary {
     anticipation: Option<Anticipation>,
     /// Remembered prices, where they wear promotions out.
     price_memory: Option<PriceMemory>,
+    /// Groups whose promotions seem to move others and only share their weeks.
+    halo_refused: Vec<HaloLink>,
     /// Effects that are seen otherwise than in the model that was there.
     changes: Vec<EffectChange>,
     /// What double machine learning says, where it was asked.
@@ -204,6 +206,8 @@ struct EventTotals {
     own: f64,
     cannibalised: f64,
     pulled_forward: f64,
+    /// Over the events whose group others were seen to follow.
+    halo: f64,
     net: f64,
     /// What is usually reported, over the events that have a period before them.
     naive: f64,
@@ -244,6 +248,7 @@ pub fn run(args: &Args, console: &Console) -> anyhow::Result<Ending> {
         advice: fitted.lift.responses.iter().filter_map(advice).collect(),
         anticipation: fitted.anticipation,
         price_memory: fitted.frame.further.memory,
+        halo_refused: fitted.frame.further.halo_refused.clone(),
         changes: before.map_or_else(Vec::new, |before| changes(&before.lift, &fitted.lift)),
         second_opinion,
         funnel: args.funnel.as_deref().map(|path| funnel(path, calendar)).transpose()?,
@@ -365,6 +370,7 @@ fn totals(events: &[PromotionEvent]) -> EventTotals {
         own: sum(|event| event.own.units),
         cannibalised: sum(|event| event.cannibalised.units),
         pulled_forward: sum(|event| event.pulled_forward.units),
+        halo: sum(|event| event.halo.map_or(0.0, |halo| halo.units)),
         net: sum(|event| event.net.units),
         naive: sum(|event| event.naive.unwrap_or(0.0)),
     }
@@ -427,17 +433,19 @@ fn event_columns(events: &[PromotionEvent], calendar: Calendar) -> Vec<(&'static
         ("places", Column::Whole(events.iter().map(|event| event.places as i64).collect())),
         ("baseline", number(&|event| event.baseline)),
     ];
-    type Part = (&'static str, &'static str, &'static str, fn(&PromotionEvent) -> Split);
-    let parts: [Part; 4] = [
-        ("own", "own_lo95", "own_hi95", |event| event.own),
-        ("cannibalised", "cannibalised_lo95", "cannibalised_hi95", |event| event.cannibalised),
-        ("pulled_forward", "pulled_forward_lo95", "pulled_forward_hi95", |event| event.pulled_forward),
-        ("net", "net_lo95", "net_hi95", |event| event.net),
+    type Part = (&'static str, &'static str, &'static str, fn(&PromotionEvent) -> Option<Split>);
+    let parts: [Part; 5] = [
+        ("own", "own_lo95", "own_hi95", |event| Some(event.own)),
+        ("cannibalised", "cannibalised_lo95", "cannibalised_hi95", |event| Some(event.cannibalised)),
+        ("pulled_forward", "pulled_forward_lo95", "pulled_forward_hi95", |event| Some(event.pulled_forward)),
+        ("halo", "halo_lo95", "halo_hi95", |event| event.halo),
+        ("net", "net_lo95", "net_hi95", |event| Some(event.net)),
     ];
     for (name, lo95, hi95, of) in parts {
-        columns.push((name, number(&|event| of(event).units)));
-        columns.push((lo95, number(&|event| of(event).lo95)));
-        columns.push((hi95, number(&|event| of(event).hi95)));
+        let end = |pick: fn(Split) -> f64| number(&|event| of(event).map_or(f64::NAN, pick));
+        columns.push((name, end(|split| split.units)));
+        columns.push((lo95, end(|split| split.lo95)));
+        columns.push((hi95, end(|split| split.hi95)));
     }
     columns.push(("naive", number(&|event| event.naive.unwrap_or(f64::NAN))));
     columns
@@ -464,14 +472,15 @@ fn show(summary: &Summary) -> String {
             count("not_identified"),
         ]);
     }
-    let EventTotals { events, own, cannibalised, pulled_forward, net, naive } = summary.events;
-    let mut split = table(&["Past promotions", "Own", "Cannibalised", "Pulled forward", "Net", "Usual report"]);
+    let EventTotals { events, own, cannibalised, pulled_forward, halo, net, naive } = summary.events;
+    let mut split = table(&["Past promotions", "Own", "Cannibalised", "Pulled forward", "Halo", "Net", "Usual report"]);
     let units = |value: f64| format!("{value:.0}");
     split.add_row([
         events.to_string(),
         units(own),
         units(cannibalised),
         units(pulled_forward),
+        units(halo),
         units(net),
         units(naive),
     ]);
@@ -510,6 +519,12 @@ fn remarks(summary: &Summary) -> Vec<String> {
     }
     if summary.price_memory.is_some() {
         remarks.push("Repeated discounts wear out: see reference_price and wear_out".to_owned());
+    }
+    for HaloLink { from, to } in &summary.halo_refused {
+        remarks.push(format!(
+            "{to} seems to follow promotions of {from}, but so does what other groups sell in the same weeks: no halo is \
+             taken. A column with holidays or other events (--controls) would tell"
+        ));
     }
     let disagree = summary.second_opinion.iter().filter(|opinion| opinion.disagrees).count();
     if !summary.second_opinion.is_empty() {

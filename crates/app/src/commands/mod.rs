@@ -9,6 +9,7 @@ pub mod compare;
 pub mod completions;
 pub mod demo;
 pub mod diff;
+pub mod drift;
 pub mod earlier;
 pub mod explain;
 pub mod fit;

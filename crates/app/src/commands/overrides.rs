@@ -5,16 +5,16 @@ use crate::console::{Console, Ending, table};
 use crate::judgement;
 use crate::project::CODE_VERSION;
 use anyhow::{Context, bail};
-use endcap_adapters::tables::read_json;
+use endcap_adapters::tables::{read_json, read_toml};
 use endcap_demand::overrides::{
     Change, DirectionScore, Entry, Log, Overridden, Override, OverrideRefusal, OverrideScore, Proposed, Scored, State,
     score,
 };
 use endcap_demand::{FitSettings, Fitted};
-use endcap_model::{Calendar, LiftModel, Period, Span};
+use endcap_model::{Calendar, LiftModel, Period, Policy, Span};
 use jiff::civil::Date;
 use serde::Serialize;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// Change coming forecasts where you know more than the model, list and withdraw changes, and score them afterwards.
 ///
@@ -22,7 +22,7 @@ use std::path::PathBuf;
 /// with what was sold.
 #[derive(clap::Args)]
 #[command(
-    after_help = "Examples:\n  endcap override add shop --item 38 --from 2024-W30 --periods 2 --factor 1.4 --reason \"fair next door\" --author Ada\n  endcap override list shop\n  endcap override withdraw shop 1 --by Ada --reason \"fair called off\"\n  endcap override score shop --json\n\nKeeps overrides/overrides.jsonl, which is only appended to."
+    after_help = "Examples:\n  endcap override add shop --item 38 --from 2024-W30 --periods 2 --factor 1.4 --reason \"fair next door\" --author Ada\n  endcap override list shop\n  endcap override approve shop 1 --by Grace\n  endcap override withdraw shop 1 --by Ada --reason \"fair called off\"\n  endcap override score shop --json\n\nKeeps overrides/overrides.jsonl, which is only appended to."
 )]
 pub struct Args {
     #[command(subcommand)]
@@ -36,6 +36,9 @@ enum Command {
         after_help = "Examples:\n  endcap override add shop --item 38 --from 2024-W30 --periods 2 --factor 1.4 --reason \"fair next door\" --author Ada\n  endcap override add shop --item 38 --place store-7 --from 2024-W30 --units 60 --reason \"club order\" --author Ada\n\nUnits are those of all places and periods together, without the offers of a plan: offers lift them."
     )]
     Add(Add),
+    /// Approve an override of somebody else. Where policy.toml asks for it (overrides_need_approval), none is used before.
+    #[command(after_help = "Example:\n  endcap override approve shop 1 --by Grace")]
+    Approve(Approve),
     /// List every override and what became of it.
     #[command(after_help = "Example:\n  endcap override list shop --json")]
     List(Place),
@@ -95,6 +98,20 @@ struct Add {
     /// are numbers.
     #[arg(long, value_name = "DATE")]
     until: Option<Date>,
+    /// Who else has approved it already.
+    #[arg(long, value_name = "NAME")]
+    approved_by: Option<String>,
+}
+
+#[derive(clap::Args)]
+struct Approve {
+    #[command(flatten)]
+    place: Place,
+    /// Number of the override.
+    id: u32,
+    /// Your name; not that of its author.
+    #[arg(long)]
+    by: String,
 }
 
 #[derive(clap::Args)]
@@ -138,6 +155,7 @@ struct Listed {
     last_period: String,
     #[serde(flatten)]
     state: State,
+    approved_by: Option<String>,
 }
 
 /// A refusal for programs.
@@ -153,10 +171,13 @@ pub fn run(args: &Args, console: &Console) -> anyhow::Result<Ending> {
     match &args.command {
         Command::Add(args) => add(args, console),
         Command::List(place) => place.open()?.show(console),
+        Command::Approve(args) => {
+            args.place.open()?.change(console, |log, today| Ok(vec![log.approve(args.id, &args.by, today)?.clone()]))
+        }
         Command::Withdraw(args) => args
             .place
             .open()?
-            .change(console, |log, today| log.withdraw(args.id, &args.by, &args.reason, today).cloned()),
+            .change(console, |log, today| Ok(vec![log.withdraw(args.id, &args.by, &args.reason, today)?.clone()])),
         Command::Score(args) => scores(args, console),
     }
 }
@@ -184,9 +205,21 @@ fn add(args: &Add, console: &Console) -> anyhow::Result<Ending> {
         author: args.author.trim().to_owned(),
         made: open.today,
         expires,
+        needs_approval: needs_approval(&args.place.folder)?,
     };
     let lift = open.lift.clone();
-    open.change(console, |log, _| log.add(proposed, &lift).cloned())
+    open.change(console, |log, today| {
+        let added = log.add(proposed, &lift)?.clone();
+        let id = log.overrides().last().map_or(0, |planned| planned.id);
+        let approved = args.approved_by.as_ref().map(|by| log.approve(id, by, today).cloned()).transpose()?;
+        Ok(std::iter::once(added).chain(approved).collect())
+    })
+}
+
+/// Whether the policy of a folder, if it has one, asks for the approval of overrides.
+fn needs_approval(folder: &Path) -> anyhow::Result<bool> {
+    let path = folder.join("policy.toml");
+    Ok(path.is_file() && read_toml::<Policy>(&path)?.overrides_need_approval)
 }
 
 fn after(day: Date) -> Date {
@@ -217,15 +250,16 @@ impl Place {
 }
 
 impl Open {
-    /// Makes a change, keeps its line, and shows what follows.
+    /// Makes a change, keeps its lines together, and shows what follows.
     fn change(
         mut self,
         console: &Console,
-        make: impl FnOnce(&mut Log, Date) -> Result<Entry, OverrideRefusal>,
+        make: impl FnOnce(&mut Log, Date) -> Result<Vec<Entry>, OverrideRefusal>,
     ) -> anyhow::Result<Ending> {
         match make(&mut self.log, self.today) {
-            Ok(entry) => {
-                judgement::append(&self.path, &entry.line())?;
+            Ok(entries) => {
+                let lines: Vec<String> = entries.iter().map(Entry::line).collect();
+                judgement::append(&self.path, &lines.join("\n"))?;
                 self.show(console)
             }
             Err(refusal) => {
@@ -243,6 +277,7 @@ impl Open {
             first_period: period(planned.calendar, planned.span.start),
             last_period: period(planned.calendar, planned.span.end.plus(-1)),
             state: self.log.state(planned, self.judged),
+            approved_by: self.log.approver(planned.id).map(str::to_owned),
         };
         let summary = Summary { today: self.judged, overrides: self.log.overrides().map(listed).collect() };
         console.result(&summary, for_people)?;
@@ -258,8 +293,9 @@ fn for_people(summary: &Summary) -> String {
     if summary.overrides.is_empty() {
         return "No forecast was overridden: all are the model's.".to_owned();
     }
-    let mut rows = table(&["Override", "Item", "Place", "Periods", "Change", "Until", "By", "State", "Reason"]);
-    for Listed { planned, first_period, last_period, state } in &summary.overrides {
+    let mut rows =
+        table(&["Override", "Item", "Place", "Periods", "Change", "Until", "By", "Approved by", "State", "Reason"]);
+    for Listed { planned, first_period, last_period, state, approved_by } in &summary.overrides {
         rows.add_row([
             planned.id.to_string(),
             planned.sku.to_string(),
@@ -268,12 +304,18 @@ fn for_people(summary: &Summary) -> String {
             change(planned.change),
             planned.expires.to_string(),
             planned.author.clone(),
+            approved_by.clone().unwrap_or_default(),
             state.to_string(),
             planned.reason.clone(),
         ]);
     }
     let in_force = summary.overrides.iter().filter(|listed| listed.state == State::InForce).count();
-    format!("{rows}\n{in_force} in force on {}.", summary.today)
+    let proposed = summary.overrides.iter().filter(|listed| listed.state == State::Proposed).count();
+    let waiting = match proposed {
+        0 => String::new(),
+        some => format!(" {some} not used before somebody else approves: `endcap override approve`."),
+    };
+    format!("{rows}\n{in_force} in force on {}.{waiting}", summary.today)
 }
 
 fn change(change: Change) -> String {
@@ -355,8 +397,12 @@ fn nearer(score: &OverrideScore) -> String {
 }
 
 fn direction(word: &str, of: &DirectionScore) -> String {
+    let added = of.value_added.map_or_else(String::new, |added| {
+        let right = if added > 0.0 { "planners were right" } else { "the model was right" };
+        format!(" Forecast value added {:+.1} % of units sold: {right}.", 100.0 * added)
+    });
     format!(
-        "{} overrides {word} the forecast, {} of them for the better: errors of {:.1} units in place of the model's {:.1}.",
+        "{} overrides {word} the forecast, {} of them for the better: errors of {:.1} units in place of the model's {:.1}.{added}",
         of.overrides, of.beat_the_model, of.planner_error, of.model_error
     )
 }

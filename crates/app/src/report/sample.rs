@@ -570,6 +570,7 @@ fn policy() -> Policy {
         promoted_share_max: 0.2,
         tail_value_min: -10_000.0,
         person_above: 40_000.0,
+        overrides_need_approval: false,
     }
 }
 

@@ -8,7 +8,7 @@ use std::fmt::Write as _;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-fn json(arguments: &[&str], expected: i32) -> Value {
+pub(crate) fn json(arguments: &[&str], expected: i32) -> Value {
     let (out, messages, status) = run(arguments);
     assert_eq!(status, expected, "{arguments:?}: {out}{messages}");
     serde_json::from_str(&out).unwrap_or_else(|_| panic!("{out}"))
@@ -23,13 +23,13 @@ fn figure(row: &BTreeMap<String, String>, column: &str) -> f64 {
 }
 
 /// A folder with a history of weeks that ends with 2024-W43, and the model of its first 40 weeks.
-struct Shop {
+pub(crate) struct Shop {
     kept: tempfile::TempDir,
 }
 
 /// Two items in two places, each at 20 % off every sixth week and answering with an elasticity of about -2; from week 40 on
 /// item a sells twice as much for a reason that no column shows.
-fn history(path: &Path, weeks: usize) {
+pub(crate) fn history(path: &Path, weeks: usize) {
     let mut text = String::from("unit_id,place_id,period,units,price,base_price,group_id\n");
     for week in 0..weeks {
         for (item, level) in [("a", 60.0), ("b", 35.0)] {
@@ -47,7 +47,7 @@ fn history(path: &Path, weeks: usize) {
 }
 
 impl Shop {
-    fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let shop = Self { kept: tempfile::tempdir().unwrap() };
         history(&shop.path("history.csv"), 40);
         history(&shop.path("later.csv"), 44);
@@ -57,11 +57,11 @@ impl Shop {
         shop
     }
 
-    fn path(&self, name: &str) -> PathBuf {
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
         self.kept.path().join(name)
     }
 
-    fn at(&self, name: &str) -> String {
+    pub(crate) fn at(&self, name: &str) -> String {
         self.path(name).to_str().unwrap().to_owned()
     }
 
@@ -213,6 +213,46 @@ fn copied(from: &Path, to: &Path) {
         let (source, target) = (entry.path(), to.join(entry.file_name()));
         if source.is_dir() { copied(&source, &target) } else { fs::copy(&source, &target).map(|_| ()).unwrap() }
     }
+}
+
+#[test]
+fn where_policy_asks_for_it_an_override_waits_for_somebody_else() {
+    let shop = Shop::new();
+    let policy = "version = \"1\"\nautonomy = \"propose\"\ndepth_max = 0.5\nmargin_rate_min = 0.0\nspend_max = 100.0\nstockout_probability_max = 0.5\npromoted_share_max = 0.5\ntail_value_min = -100.0\nperson_above = 50.0\noverrides_need_approval = true\n";
+    fs::write(shop.path("policy.toml"), policy).unwrap();
+    let fair = ["--item", "a", "--from", "2024-W41", "--factor", "2", "--reason", "fair", "--author", "Ada"];
+    let before = shop.forecast(&[]);
+    let listed = shop.add_override(&fair, 0);
+    assert_eq!(listed["overrides"][0]["state"], "proposed");
+    let log = shop.at("overrides/overrides.jsonl");
+    let mean = |more: &[&str]| figure(&shop.forecast(more)[0], "mean");
+    assert_eq!(mean(&["--overrides", &log]), figure(&before[0], "mean"), "not in force yet");
+    let folder = shop.at("");
+    let approve = |by: &str, expected: i32| {
+        json(&["override", "approve", &folder, "1", "--by", by, "--today", "2024-09-02", "--json"], expected)
+    };
+    assert_eq!(approve("ada", 1)["refused"], "own_override");
+    let approved = approve("Grace", 0);
+    assert_eq!(approved["overrides"][0]["approved_by"], "Grace");
+    assert_eq!(approve("Hedy", 1)["refused"], "approved");
+    assert!(mean(&["--overrides", &log]) > 1.9 * figure(&before[0], "mean"));
+    let own = [
+        "--item",
+        "b",
+        "--from",
+        "2024-W41",
+        "--factor",
+        "2",
+        "--reason",
+        "x",
+        "--author",
+        "Ada",
+        "--approved-by",
+        "Ada",
+    ];
+    assert_eq!(shop.add_override(&own, 1)["refused"], "own_override");
+    let other = [&own[..10], &["--approved-by", "Grace"]].concat();
+    assert_eq!(shop.add_override(&other, 0)["overrides"][1]["state"], "in_force");
 }
 
 #[test]

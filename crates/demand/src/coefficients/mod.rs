@@ -15,6 +15,7 @@ use endcap_model::LiftModel;
 use jiff::civil::Date;
 
 pub use apply::{Applied, AppliedItem};
+pub(crate) use edit::same_person;
 pub use edit::{Draft, Edit, EditRefusal, Target};
 pub use store::{Entry, LogError, State, Store, Version};
 

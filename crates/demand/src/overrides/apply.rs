@@ -44,6 +44,9 @@ pub struct Override {
     pub expires: Date,
     /// First period that the model did not know when it was made.
     pub origin: Period,
+    /// Whether it is used only once somebody else has approved it.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub needs_approval: bool,
 }
 
 /// An override that cannot be applied.
@@ -125,6 +128,22 @@ pub enum OverrideRefusal {
     NoSuchOverride {
         /// The number.
         id: u32,
+    },
+    /// Its author would approve it.
+    #[error("{by} made override {id}: somebody else must approve it")]
+    OwnOverride {
+        /// The number.
+        id: u32,
+        /// Who would approve it.
+        by: String,
+    },
+    /// It is approved already.
+    #[error("override {id} is approved already, by {by}")]
+    Approved {
+        /// The number.
+        id: u32,
+        /// Who approved it.
+        by: String,
     },
     /// An override that is over.
     #[error("override {id} is {state}: it is over already")]
@@ -305,6 +324,7 @@ mod tests {
             made: "2024-06-01".parse().unwrap(),
             expires: "2024-07-01".parse().unwrap(),
             origin: Period(0),
+            needs_approval: false,
         }
     }
 

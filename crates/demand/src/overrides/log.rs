@@ -1,9 +1,12 @@
-//! The log of overrides: who changed which forecast, why, until when, and who took it back.
+//! The log of overrides: who changed which forecast, why, until when, who approved it, and who took it back.
+//!
+//! Whether an override needs approval is written with it, so that the log alone says what is in force.
 //!
 //! Entries are checked by the same rules when they are made and when they are read again, so that a log that was changed by
 //! hand is refused with the line at fault.
 
 use super::apply::{Change, Override, OverrideRefusal};
+use crate::coefficients::same_person;
 use endcap_model::{LiftModel, Place, Sku, Span};
 use jiff::civil::Date;
 use serde::{Deserialize, Serialize};
@@ -15,6 +18,15 @@ use std::fmt;
 pub enum Entry {
     /// A forecast was overridden.
     Added(Override),
+    /// Somebody other than its author approved it.
+    Approved {
+        /// Its number.
+        id: u32,
+        /// Who approved it.
+        by: String,
+        /// When.
+        on: Date,
+    },
     /// The override was taken back.
     Withdrawn {
         /// Its number.
@@ -47,12 +59,16 @@ pub struct Proposed {
     pub made: Date,
     /// First day on which it is no longer used.
     pub expires: Date,
+    /// Whether it is used only once somebody else has approved it.
+    pub needs_approval: bool,
 }
 
 /// What has become of an override on a day.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(tag = "state", rename_all = "snake_case")]
 pub enum State {
+    /// Not used before somebody else approves it.
+    Proposed,
     /// Used.
     InForce,
     /// Its day has come.
@@ -85,6 +101,7 @@ pub struct Log {
 impl fmt::Display for State {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
+            Self::Proposed => f.write_str("proposed, waiting for approval"),
             Self::InForce => f.write_str("in force"),
             Self::Expired => f.write_str("expired"),
             Self::Withdrawn { by, why } => write!(f, "withdrawn by {by}: {why}"),
@@ -127,7 +144,7 @@ impl Log {
     pub fn overrides(&self) -> impl Iterator<Item = &Override> {
         self.entries.iter().filter_map(|entry| match entry {
             Entry::Added(planned) => Some(planned),
-            Entry::Withdrawn { .. } => None,
+            Entry::Approved { .. } | Entry::Withdrawn { .. } => None,
         })
     }
 
@@ -136,7 +153,7 @@ impl Log {
     /// # Errors
     /// [`OverrideRefusal`] when it cannot be meant, or another one in force changes one of its cells.
     pub fn add(&mut self, proposed: Proposed, lift: &LiftModel) -> Result<&Entry, OverrideRefusal> {
-        let Proposed { sku, place, span, change, reason, author, made, expires } = proposed;
+        let Proposed { sku, place, span, change, reason, author, made, expires, needs_approval } = proposed;
         if lift.response(&sku).is_none() {
             return Err(OverrideRefusal::NoSuchItem { sku });
         }
@@ -159,7 +176,24 @@ impl Log {
             made,
             expires,
             origin,
+            needs_approval,
         }))
+    }
+
+    /// Approves an override.
+    ///
+    /// # Errors
+    /// [`OverrideRefusal`] for its author, for an unknown override, and for one that is approved or over.
+    pub fn approve(&mut self, id: u32, by: &str, on: Date) -> Result<&Entry, OverrideRefusal> {
+        self.push(Entry::Approved { id, by: by.trim().to_owned(), on })
+    }
+
+    /// Says who approved an override, if anybody has.
+    pub fn approver(&self, id: u32) -> Option<&str> {
+        self.entries.iter().find_map(|entry| match entry {
+            Entry::Approved { id: of, by, .. } if *of == id => Some(by.as_str()),
+            _ => None,
+        })
     }
 
     /// Takes an override back.
@@ -178,7 +212,11 @@ impl Log {
             }
             _ => None,
         });
-        let open = if planned.expires <= day { State::Expired } else { State::InForce };
+        let open = match planned.needs_approval && self.approver(planned.id).is_none() {
+            _ if planned.expires <= day => State::Expired,
+            true => State::Proposed,
+            false => State::InForce,
+        };
         withdrawn.unwrap_or(open)
     }
 
@@ -210,24 +248,45 @@ impl Log {
                 }
                 self.overlap(planned).map_or(Ok(()), Err)
             }
+            Entry::Approved { id, by, on } => {
+                let found = self.find(*id)?;
+                if by.trim().is_empty() {
+                    let (sku, what) = (found.sku.clone(), "name of its approver".to_owned());
+                    return Err(OverrideRefusal::Blank { number: *id, sku, what });
+                }
+                if same_person(by, &found.author) {
+                    return Err(OverrideRefusal::OwnOverride { id: *id, by: by.clone() });
+                }
+                if let Some(by) = self.approver(*id) {
+                    return Err(OverrideRefusal::Approved { id: *id, by: by.to_owned() });
+                }
+                self.must_be_open(found, *on)
+            }
             Entry::Withdrawn { id, by, reason, on } => {
-                let found = self.overrides().find(|planned| planned.id == *id);
-                let found = found.ok_or(OverrideRefusal::NoSuchOverride { id: *id })?;
+                let found = self.find(*id)?;
                 for (what, text) in [("reason", reason), ("author", by)] {
                     if text.trim().is_empty() {
                         let (sku, what) = (found.sku.clone(), format!("{what} for its withdrawal"));
                         return Err(OverrideRefusal::Blank { number: *id, sku, what });
                     }
                 }
-                match self.state(found, *on) {
-                    State::InForce => Ok(()),
-                    state => Err(OverrideRefusal::Over { id: *id, state: state.to_string() }),
-                }
+                self.must_be_open(found, *on)
             }
         }
     }
 
-    /// The first override in force that changes a cell of another.
+    fn find(&self, id: u32) -> Result<&Override, OverrideRefusal> {
+        self.overrides().find(|planned| planned.id == id).ok_or(OverrideRefusal::NoSuchOverride { id })
+    }
+
+    fn must_be_open(&self, planned: &Override, on: Date) -> Result<(), OverrideRefusal> {
+        match self.state(planned, on) {
+            State::InForce | State::Proposed => Ok(()),
+            state => Err(OverrideRefusal::Over { id: planned.id, state: state.to_string() }),
+        }
+    }
+
+    /// The first open override that changes a cell of another.
     fn overlap(&self, planned: &Override) -> Option<OverrideRefusal> {
         let places =
             |other: &Override| other.place.is_none() || planned.place.is_none() || other.place == planned.place;
@@ -235,7 +294,7 @@ impl Log {
             other.sku == planned.sku
                 && places(other)
                 && other.span.overlaps(planned.span)
-                && self.state(other, planned.made) == State::InForce
+                && matches!(self.state(other, planned.made), State::InForce | State::Proposed)
         };
         let other = self.overrides().find(clashes)?;
         Some(OverrideRefusal::Overlap { first: other.id, second: planned.id, sku: planned.sku.clone() })
@@ -266,7 +325,27 @@ mod tests {
             author: "Ada".into(),
             made: day("2024-06-01"),
             expires: day("2024-07-01"),
+            needs_approval: false,
         }
+    }
+
+    #[test]
+    fn an_override_that_needs_approval_waits_for_somebody_else() {
+        let (mut log, lift) = (Log::default(), model());
+        log.add(Proposed { needs_approval: true, ..proposed(40, 42) }, &lift).unwrap();
+        let first = log.overrides().next().unwrap().clone();
+        assert_eq!(log.state(&first, day("2024-06-02")), State::Proposed);
+        assert!(log.in_force(day("2024-06-02")).is_empty());
+        let own = log.approve(1, " ada ", day("2024-06-02")).unwrap_err();
+        assert!(matches!(own, OverrideRefusal::OwnOverride { id: 1, .. }), "{own}");
+        log.approve(1, "Grace", day("2024-06-02")).unwrap();
+        assert_eq!((log.in_force(day("2024-06-02")).len(), log.approver(1)), (1, Some("Grace")));
+        let again = log.approve(1, "Hedy", day("2024-06-03")).unwrap_err();
+        assert!(matches!(again, OverrideRefusal::Approved { id: 1, .. }), "{again}");
+        assert!(matches!(log.approve(7, "Hedy", day("2024-06-03")), Err(OverrideRefusal::NoSuchOverride { id: 7 })));
+        let text: Vec<String> = log.entries().iter().map(Entry::line).collect();
+        assert_eq!(Log::read(&text.join("\n")).unwrap(), log);
+        assert_eq!(Log::read(&text.join("\n").replace("Grace", "ADA")).unwrap_err().line, 2, "a log is checked again");
     }
 
     #[test]

@@ -51,6 +51,8 @@ pub struct DirectionScore {
     pub model_error: f64,
     /// Sum of the planners' absolute errors.
     pub planner_error: f64,
+    /// Forecast value added: the model's error less the planners', over units sold. Below 0 the model would have done better.
+    pub value_added: Option<f64>,
 }
 
 /// All overrides beside the model.
@@ -130,13 +132,16 @@ fn sold(sales: &Panel) -> BTreeMap<(&Sku, &Place, Period), Option<f64>> {
 
 impl DirectionScore {
     fn of<'a>(scores: impl Iterator<Item = &'a OverrideScore>) -> Self {
-        scores.fold(Self::default(), |sum, score| Self {
+        let sum = scores.fold(Self::default(), |sum, score| Self {
             overrides: sum.overrides + 1,
             beat_the_model: sum.beat_the_model + usize::from(score.beat_the_model == Some(true)),
             sold: sum.sold + score.sold,
             model_error: sum.model_error + score.model_error,
             planner_error: sum.planner_error + score.planner_error,
-        })
+            value_added: None,
+        });
+        let value_added = (sum.sold > 0.0).then(|| (sum.model_error - sum.planner_error) / sum.sold);
+        Self { value_added, ..sum }
     }
 }
 
@@ -204,7 +209,17 @@ mod tests {
             let span = Span { start: Period(start), end: Period(end) };
             let (made, expires) = ("2024-06-01".parse().unwrap(), "2024-07-01".parse().unwrap());
             let (reason, author) = ("a fair next door".to_owned(), "Ada".to_owned());
-            let proposed = Proposed { sku: "a".into(), place: None, span, change, reason, author, made, expires };
+            let proposed = Proposed {
+                sku: "a".into(),
+                place: None,
+                span,
+                change,
+                reason,
+                author,
+                made,
+                expires,
+                needs_approval: false,
+            };
             log.add(proposed, &lift).unwrap();
         }
         log
