@@ -474,7 +474,8 @@ fn show(summary: &Summary) -> String {
     }
     let EventTotals { events, own, cannibalised, pulled_forward, halo, net, naive } = summary.events;
     let mut split = table(&["Past promotions", "Own", "Cannibalised", "Pulled forward", "Halo", "Net", "Usual report"]);
-    let units = |value: f64| format!("{value:.0}");
+    // A sum of nothing is -0.
+    let units = |value: f64| format!("{:.0}", value.round() + 0.0);
     split.add_row([
         events.to_string(),
         units(own),

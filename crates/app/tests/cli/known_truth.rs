@@ -154,3 +154,28 @@ fn a_scenario_that_cannot_be_meant_is_refused_with_the_field() {
         assert!(!out.exists(), "nothing is written");
     }
 }
+
+#[test]
+fn what_other_groups_sold_more_is_split_off_and_agrees_with_the_key() {
+    let halo = "[[halo]]\nfrom = \"group-0001\"\nto = \"group-0002\"\nshare = 0.4\n[[policy]]";
+    let world = World::new(|text| text.replace("groups = 4", "groups = 3").replace("[[policy]]", halo));
+    let (panel, out) = (world.known("panel.parquet"), world.at("fit"));
+    let (_, messages, status) = run(&["fit", "--panel", panel.to_str().unwrap(), "--out", &out]);
+    assert_eq!(status, 0, "{messages}");
+    let truth: BTreeMap<[String; 3], Row> =
+        rows(&world.known("truth_events.csv")).into_iter().map(|row| (key(&row), row)).collect();
+    let (mut told, mut wanted, mut held, mut events) = (0.0, 0.0, 0.0, 0.0);
+    for event in rows(&world.path("fit").join("events.csv")).iter().filter(|event| !event["halo"].is_empty()) {
+        let gained = figure(&truth[&key(event)], "halo");
+        told += figure(event, "halo");
+        wanted += gained;
+        held += f64::from(u8::from((figure(event, "halo_lo95")..=figure(event, "halo_hi95")).contains(&gained)));
+        events += 1.0;
+    }
+    assert!(events > 100.0 && wanted > 1000.0, "{events} events, {wanted} pieces");
+    assert!(
+        (told / wanted - 1.0_f64).abs() < 0.2 && held / events >= 0.9,
+        "{told} of {wanted}, held {}",
+        held / events
+    );
+}
