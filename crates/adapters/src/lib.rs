@@ -20,6 +20,7 @@ pub mod presets;
 pub mod project;
 mod quarantine;
 mod query;
+pub mod sift;
 mod snapshot;
 mod source;
 mod sql;

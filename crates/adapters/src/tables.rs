@@ -3,14 +3,16 @@
 //! Unlike the loading of facts, a value that cannot be read here is an error that names file, row and column. Files are
 //! written whole or not at all.
 
+use crate::sift::{Check, SetAside, middle, other_unit, slip};
 use crate::source::Source;
 use crate::{AdapterError, files};
 use arrow_array::cast::AsArray;
 use arrow_array::types::{Float64Type, Int64Type};
-use arrow_array::{Array, ArrayRef, Float64Array, Int64Array, RecordBatch, StringArray};
+use arrow_array::{Array, ArrayRef, BooleanArray, Float64Array, Int64Array, RecordBatch, StringArray};
 use arrow_cast::display::{ArrayFormatter, FormatOptions};
 use arrow_schema::DataType;
 use arrow_select::concat::concat;
+use arrow_select::filter::filter;
 use endcap_model::{
     CLUSTER, COMPETITOR_PRICE, Calendar, Control, MECHANIC, Panel, PanelColumns, Period, PlaceEntry, SkuEntry,
 };
@@ -32,6 +34,8 @@ pub struct Table {
     path: PathBuf,
     rows: usize,
     columns: Vec<(String, ArrayRef)>,
+    /// Numbers of the rows in the file, where some were set aside.
+    numbers: Option<Vec<u64>>,
 }
 
 /// Values of one column to write.
@@ -70,7 +74,7 @@ pub fn read_table(path: &Path) -> Result<Table, AdapterError> {
         };
         columns.push((field.name().clone(), array));
     }
-    Ok(Table { name: path.display().to_string(), path: path.to_owned(), rows, columns })
+    Ok(Table { name: path.display().to_string(), path: path.to_owned(), rows, columns, numbers: None })
 }
 
 impl Table {
@@ -200,7 +204,7 @@ impl Table {
             let period = match last {
                 Some((known, period)) if known == text => period,
                 _ => calendar.parse(text).map_err(|source| {
-                    let (path, column, row) = (self.path.clone(), column.to_owned(), row as u64 + 1);
+                    let (path, column, row) = (self.path.clone(), column.to_owned(), self.number_of(row));
                     AdapterError::Period { path, row, column, source }
                 })?,
             };
@@ -214,11 +218,27 @@ impl Table {
     pub fn bad(&self, column: &str, row: usize, value: &str, expected: &str) -> AdapterError {
         AdapterError::Value {
             path: self.path.clone(),
-            row: row as u64 + 1,
+            row: self.number_of(row),
             column: column.to_owned(),
             value: value.to_owned(),
             expected: expected.to_owned(),
         }
+    }
+
+    /// Number of a row in the file, 1 the first.
+    pub(crate) fn number_of(&self, row: usize) -> u64 {
+        self.numbers.as_ref().map_or(row as u64 + 1, |numbers| numbers[row])
+    }
+
+    /// Keeps some rows.
+    pub(crate) fn keep(&mut self, rows: &[bool]) {
+        let kept = |row: &usize| rows[*row];
+        self.numbers = Some((0..self.rows).filter(kept).map(|row| self.number_of(row)).collect());
+        let chosen = BooleanArray::from(rows.to_vec());
+        for (_, column) in &mut self.columns {
+            *column = filter(column, &chosen).expect("Invariant: a table's columns have one length");
+        }
+        self.rows = rows.iter().filter(|row| **row).count();
     }
 
     fn array(&self, column: &str) -> Result<&ArrayRef, AdapterError> {
@@ -272,15 +292,93 @@ fn plain(text: &str) -> String {
 /// [`AdapterError`] that names file, row and column of the first thing wrong.
 pub fn read_panel(path: &Path, controls: &[String]) -> Result<Panel, AdapterError> {
     let table = read_table(path)?;
-    for column in ["unit_id", "place_id", "period", "units", "price", "base_price"] {
+    for column in PANEL_COLUMNS {
         if !table.has(column) {
             return Err(AdapterError::missing_column(path, column, "a panel needs it", &table.names()));
         }
     }
+    panel_of(&table, controls)
+}
+
+/// Reads a panel like [`read_panel`], but sets rows that cannot be used aside, each with its reason.
+///
+/// # Errors
+/// [`AdapterError`] for a file or a column that cannot be read, and the first thing wrong where no row can be used.
+pub fn read_usable_panel(path: &Path, controls: &[String]) -> Result<(Panel, Vec<SetAside>), AdapterError> {
+    let mut table = read_table(path)?;
+    if let Some(column) = PANEL_COLUMNS.into_iter().find(|column| !table.has(column)) {
+        return Err(AdapterError::missing_column(path, column, "a panel needs it", &table.names()));
+    }
+    // Files without anything wrong are read once.
+    let first = match panel_of(&table, controls) {
+        Ok(panel) if plausible(&panel) => return Ok((panel, vec![])),
+        first => first,
+    };
+    let texts = table.optional_text("period")?;
+    let Some(calendar) = texts.iter().flatten().find_map(|text| Calendar::recognise(text)) else {
+        return first.map(|panel| (panel, vec![]));
+    };
+    let mut checks = vec![Check::Text("unit_id"), Check::Text("place_id"), Check::Period("period", calendar)];
+    checks.extend([Check::Units("units"), Check::Price("price"), Check::Price("base_price")]);
+    checks.extend(["feature", "display", "stockout_share"].map(Check::Share));
+    checks.extend(controls.iter().filter(|name| *name != COMPETITOR_PRICE).map(|name| Check::Number(name)));
+    let mut aside = table.sift(&checks)?;
+    aside.extend(table.sift_repeated(&["unit_id", "place_id", "period"])?);
+    aside.extend(table.sift_slips("period", calendar)?);
+    aside.extend(sift_units(&mut table)?);
+    aside.sort_by_key(|aside| aside.row);
+    if table.is_empty() {
+        return first.map(|panel| (panel, vec![]));
+    }
+    Ok((panel_of(&table, controls)?, aside))
+}
+
+/// Whether the prices of every item can be in one unit, and no period is a slip.
+fn plausible(panel: &Panel) -> bool {
+    let c = panel.columns();
+    let mut periods = c.period.clone();
+    periods.sort_unstable();
+    let slipped = periods.get(periods.len() / 2).is_some_and(|&middle| {
+        [periods[0], periods[periods.len() - 1]].iter().any(|end| slip(*end, middle, panel.calendar()))
+    });
+    !slipped
+        && (0..panel.skus().len()).all(|sku| {
+            let rows = panel.rows_of(sku);
+            let usual = middle(c.base_price[rows.clone()].to_vec());
+            let fits = |usual| {
+                rows.clone().all(|row| !(other_unit(c.price[row], usual) || other_unit(c.base_price[row], usual)))
+            };
+            usual.is_none_or(fits)
+        })
+}
+
+/// Sets aside rows whose prices cannot be in the unit of the item's others.
+fn sift_units(table: &mut Table) -> Result<Vec<SetAside>, AdapterError> {
+    let items = table.text("unit_id")?;
+    let prices = [("price", table.numbers("price")?), ("base_price", table.numbers("base_price")?)];
+    let mut of_item: BTreeMap<&str, Vec<f64>> = BTreeMap::new();
+    items.iter().zip(&prices[1].1).for_each(|(item, price)| of_item.entry(item).or_default().push(*price));
+    let usual: BTreeMap<&str, f64> =
+        of_item.into_iter().filter_map(|(item, prices)| Some((item, middle(prices)?))).collect();
+    let mut faults = BTreeMap::new();
+    for (row, item) in items.iter().enumerate() {
+        let usual = usual[item.as_str()];
+        for (column, prices) in prices.iter().filter(|(_, prices)| other_unit(prices[row], usual)) {
+            let expected = format!("a price in the unit of the item's others, which are around {usual}");
+            faults.entry(row).or_insert_with(|| table.fault(row, column, &prices[row].to_string(), &expected));
+        }
+    }
+    Ok(table.set_aside(faults))
+}
+
+/// Columns that every panel has.
+const PANEL_COLUMNS: [&str; 6] = ["unit_id", "place_id", "period", "units", "price", "base_price"];
+
+fn panel_of(table: &Table, controls: &[String]) -> Result<Panel, AdapterError> {
     let (calendar, period) = table.periods("period")?;
     let positive = |column| table.numbers_in(column, "a price over 0", |v| v > 0.0);
-    let (skus, sku) = indexed(&table, "unit_id", &[("group_id", "all"), ("tier_id", "")])?;
-    let (places, place) = indexed(&table, "place_id", &[("region_id", "")])?;
+    let (skus, sku) = indexed(table, "unit_id", &[("group_id", "all"), ("tier_id", "")])?;
+    let (places, place) = indexed(table, "place_id", &[("region_id", "")])?;
     let columns = PanelColumns {
         sku,
         place,
@@ -296,7 +394,7 @@ pub fn read_panel(path: &Path, controls: &[String]) -> Result<Panel, AdapterErro
             let mut all: Vec<Control> = named
                 .map(|name| Ok(Control { name: name.clone(), values: table.numbers(name)? }))
                 .collect::<Result<_, AdapterError>>()?;
-            all.extend(further_inputs(&table)?);
+            all.extend(further_inputs(table)?);
             all
         },
     };
@@ -308,7 +406,7 @@ pub fn read_panel(path: &Path, controls: &[String]) -> Result<Panel, AdapterErro
     let places =
         places.into_iter().map(|(place, mut with)| PlaceEntry { place: place.as_str().into(), region: with.remove(0) });
     Panel::new(calendar, skus.collect(), places.collect(), columns)
-        .map_err(|source| AdapterError::Panel { path: path.to_owned(), source })
+        .map_err(|source| AdapterError::Panel { path: table.path.clone(), source })
 }
 
 /// Reads the columns that not every panel has: kinds of promotion, a competitor's price, clusters of places. No kind, or the

@@ -313,6 +313,7 @@ impl<'a> Bench<'a> {
             as_of: Some(self.facts_port.as_of(snapshot)?),
             code_version: self.settings.code_version.clone(),
             seed: self.settings.seed,
+            ..FitSettings::default()
         })
     }
 

@@ -13,6 +13,7 @@ use crate::opinions::Shares;
 use crate::predictive;
 use crate::prepare::Frame;
 use crate::recalibrate::Recalibration;
+use crate::reconcile::{Reconcile, Reconciled};
 use crate::sensitivity::Exposure;
 use crate::sums::Together;
 use crate::tail::{self, Learnt};
@@ -34,6 +35,8 @@ pub struct FitSettings {
     pub code_version: String,
     /// Seed, kept with the model. The estimate draws no random numbers.
     pub seed: u64,
+    /// How forecasts of sums and of their cells are brought together.
+    pub reconcile: Reconcile,
 }
 
 /// Everything that is known about the demand of a panel: effects for decisions, and the state that forecasts need.
@@ -57,6 +60,9 @@ pub struct Fitted {
     pub together: Together,
     /// What turns model quantiles into quantiles that hold.
     pub recalibration: Recalibration,
+    /// Levels whose own forecasts move those of their cells.
+    #[serde(default)]
+    pub reconciled: Vec<Reconciled>,
     /// What sales do before promotions: a test of nothing.
     #[serde(default)]
     pub anticipation: Option<Anticipation>,
@@ -105,11 +111,12 @@ pub fn fit(
     let learnt = held_out.and_then(|tail| {
         let before = panel.within(Span { start: span.start, end: tail.start });
         let trial = fit_uncalibrated(&before, Span { start: span.start, end: tail.start }, settings, &step, false)?;
-        Some(tail::learn(&trial, panel, tail))
+        Some(tail::learn(&trial, panel, tail, settings))
     });
     let mut fitted = fit_uncalibrated(panel, span, settings, &step, true).ok_or(DemandError::Empty)?;
-    if let Some(Learnt { memories, shares, recalibration, together, held_out }) = learnt {
-        (fitted.memories, fitted.shares) = (memories, shares);
+    if let Some(Learnt { taught, reconciled, recalibration, together, held_out }) = learnt {
+        (fitted.memories, fitted.shares) = (taught.memories, taught.shares);
+        fitted.reconciled = reconciled.into_iter().filter_map(|paid| paid.fit(panel, settings)).collect();
         (fitted.recalibration, fitted.together) = (recalibration, together);
         fitted.held_out = Some(held_out);
     }
@@ -184,6 +191,7 @@ pub(crate) fn fit_uncalibrated(
         shares: Shares::default(),
         together: Together::default(),
         recalibration: Recalibration::default(),
+        reconciled: Vec::new(),
         anticipation,
         held_out: None,
     })

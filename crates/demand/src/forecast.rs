@@ -49,30 +49,40 @@ pub fn forecast(fitted: &Fitted, history: &Panel, future: &Panel, levels: &[f64]
     check(fitted, history, future, levels)?;
     let past = fitted.frame.prepare(history);
     let ahead = fitted.frame.prepare(future).follow(&past);
-    let names = Names::of(history);
-    let origin = history.span().map_or(fitted.lift.span.end.0, |span| span.end.0);
-    let known = Opinion::BOTH.map(|opinion| Known::of(fitted, &past, opinion, origin));
-    let trees = fitted.boosted.as_ref().map(|boosted| Trees::of(boosted, fitted, history, future));
-    let cells: Vec<Vec<CellForecast>> = (0..future.skus().len())
-        .into_par_iter()
-        .map(|sku| {
-            let Some(item) = fitted.item(&future.skus()[sku].sku) else { return Vec::new() };
-            let [mut cells, others] = known.each_ref().map(|known| known.cells(fitted, &names, &ahead, sku, item));
-            for (cell, other) in cells.iter_mut().zip(&others) {
-                let trees = trees.as_ref().map_or((Said::NOTHING, 0.0), |trees| trees.say(&ahead, cell.row));
-                cell.blend(&fitted.shares, other, trees, (ahead.is_promoted(cell.row), item));
-            }
-            cells
-        })
-        .collect();
+    let mut cells = expected(fitted, (history, &past), (future, &ahead));
+    fitted.reconciled.iter().for_each(|level| level.apply(history, future, fitted, &mut cells));
     let publish = |cell, learnt| forecast_row(fitted, &ahead, cell, levels, learnt);
-    let mut rows: Vec<ForecastRow> =
-        cells.par_iter().flatten_iter().map(|cell| publish(cell, &fitted.recalibration)).collect();
+    let mut rows: Vec<ForecastRow> = cells.par_iter().map(|cell| publish(cell, &fitted.recalibration)).collect();
     // What held-out cells of known items teach does not hold for new ones, whose spread is learnt by itself.
     let nothing = Recalibration::default();
     rows.extend(newcomers(fitted, &past, &ahead)?.iter().map(|cell| publish(cell, &nothing)));
     rows.sort_by(|a, b| (&a.sku, &a.place, a.period).cmp(&(&b.sku, &b.place, b.period)));
     Ok(Forecast { calendar: future.calendar(), levels: levels.to_vec(), rows })
+}
+
+/// What the cells of the items of the model are expected to sell.
+pub(crate) fn expected(
+    fitted: &Fitted,
+    (history, past): (&Panel, &Prepared),
+    (future, ahead): (&Panel, &Prepared),
+) -> Vec<CellForecast> {
+    let names = Names::of(history);
+    let origin = history.span().map_or(fitted.lift.span.end.0, |span| span.end.0);
+    let known = Opinion::BOTH.map(|opinion| Known::of(fitted, past, opinion, origin));
+    let trees = fitted.boosted.as_ref().map(|boosted| Trees::of(boosted, fitted, history, future));
+    let cells: Vec<Vec<CellForecast>> = (0..future.skus().len())
+        .into_par_iter()
+        .map(|sku| {
+            let Some(item) = fitted.item(&future.skus()[sku].sku) else { return Vec::new() };
+            let [mut cells, others] = known.each_ref().map(|known| known.cells(fitted, &names, ahead, sku, item));
+            for (cell, other) in cells.iter_mut().zip(&others) {
+                let trees = trees.as_ref().map_or((Said::NOTHING, 0.0), |trees| trees.say(ahead, cell.row));
+                cell.blend(&fitted.shares, other, trees, (ahead.is_promoted(cell.row), item));
+            }
+            cells
+        })
+        .collect();
+    cells.concat()
 }
 
 /// What one opinion knows of a history.
@@ -172,6 +182,13 @@ impl CellForecast {
         let unsure = self.variance - item.dispersion.variance(self.mean);
         self.variance = item.dispersion.variance(planned) + unsure * times * times;
         (self.mean, self.baseline) = (planned, bare);
+    }
+
+    /// Takes the mean times a factor; what is not known of level and lift stays the same share of it.
+    pub(crate) fn scale(&mut self, factor: f64, item: &FittedItem) {
+        let unsure = self.variance - item.dispersion.variance(self.mean);
+        (self.mean, self.baseline) = (self.mean * factor, self.baseline * factor);
+        self.variance = item.dispersion.variance(self.mean) + unsure * factor * factor;
     }
 
     pub(crate) fn said(&self) -> Said {

@@ -2,13 +2,14 @@
 //!
 //! Never part of an estimate of effects: those come from the whole history.
 
-use crate::fit::{Fitted, Opinion};
+use crate::fit::{FitSettings, Fitted, Opinion};
 use crate::forecast::{CellForecast, SkuHistory, histories, sku_cells};
 use crate::held_out::HeldOutScore;
 use crate::level::{Level, Memory};
 use crate::opinions::{OPINIONS, Said, Shares, Tried};
 use crate::prepare::{Evidence, Prepared};
 use crate::recalibrate::Recalibration;
+use crate::reconcile::{self, Paid};
 use crate::sums::Together;
 use endcap_model::{Panel, Span};
 use rayon::prelude::*;
@@ -26,8 +27,9 @@ const ALL_DAY: f64 = 0.97;
 
 /// What a held-out tail taught.
 pub(crate) struct Learnt {
-    pub(crate) memories: [Memory; 2],
-    pub(crate) shares: Shares,
+    pub(crate) taught: Taught,
+    /// Levels whose own forecasts pay.
+    pub(crate) reconciled: Vec<Paid>,
     pub(crate) recalibration: Recalibration,
     pub(crate) together: Together,
     pub(crate) held_out: HeldOutScore,
@@ -52,40 +54,77 @@ pub(crate) fn shows_all_demand(prepared: &Prepared, row: usize) -> bool {
     prepared.evidence[row] == Evidence::Counted && prepared.exposure[row] >= ALL_DAY
 }
 
-/// Learns from the tail what a fit on the periods before it could not know.
-pub(crate) fn learn(trial: &Fitted, panel: &Panel, tail: Span) -> Learnt {
-    let known = panel.within(Span { start: trial.lift.span.start, end: tail.end });
-    let frame = trial.frame.clone();
-    let prepared = frame.prepare(&known);
-    let histories = Opinion::BOTH.map(|opinion| histories(trial, &prepared, opinion));
-    let stride = (tail.len() as i32 / ORIGINS).max(1);
-    let origins: Vec<Span> = (0..ORIGINS)
-        .map(|at| Span { start: tail.start.plus(at * stride), end: tail.start.plus((at + 2) * stride).min(tail.end) })
-        .filter(|span| !span.is_empty())
-        .collect();
-    let futures: Vec<Panel> = origins.iter().map(|&span| known.within(span)).collect();
-    let ahead: Vec<Prepared> = futures.iter().map(|future| frame.prepare(future).follow(&prepared)).collect();
-    let memories = Opinion::BOTH.map(|by| best_memory(trial, &histories[by as usize], by, &ahead, &origins));
-    let expected = Opinion::BOTH.map(|by| -> Vec<Vec<HeldOut>> {
-        let cells = |(span, ahead): (&Span, &Prepared)| {
-            held_out_cells(trial, ahead, (&histories[by as usize], by), &memories[by as usize], span.start.0)
-        };
-        origins.iter().zip(&ahead).map(cells).collect()
-    });
-    let trees = trees_say(trial, &prepared, &origins, &ahead, &expected[0]);
-    let shares = best_shares(&ahead, &expected, &trees);
-    let [mut cells, predictive] = expected;
-    for at in 0..origins.len() {
-        for ((held, other), said) in cells[at].iter_mut().zip(&predictive[at]).zip(&trees[at]) {
-            let item = trial.item(&ahead[at].panel.skus()[held.sku].sku);
-            let item = item.expect("Invariant: only SKUs of the model are forecast");
-            held.cell.blend(&shares, &other.cell, *said, (ahead[at].is_promoted(held.cell.row), item));
-        }
+/// The end of a history, as seen from several origins in it.
+pub(crate) struct Tail {
+    pub(crate) span: Span,
+    /// The history up to its end.
+    pub(crate) known: Panel,
+    origins: Vec<Span>,
+    pub(crate) futures: Vec<Panel>,
+}
+
+/// What the cells of a tail teach of levels and opinions.
+pub(crate) struct Taught {
+    pub(crate) memories: [Memory; 2],
+    pub(crate) shares: Shares,
+}
+
+impl Tail {
+    pub(crate) fn of(known: Panel, span: Span) -> Self {
+        let stride = (span.len() as i32 / ORIGINS).max(1);
+        let origins: Vec<Span> = (0..ORIGINS)
+            .map(|at| Span {
+                start: span.start.plus(at * stride),
+                end: span.start.plus((at + 2) * stride).min(span.end),
+            })
+            .filter(|span| !span.is_empty())
+            .collect();
+        let futures = origins.iter().map(|&span| known.within(span)).collect();
+        Self { span, known, origins, futures }
     }
+
+    /// Learns how levels are remembered and opinions shared, and forecasts the cells with both, origin by origin.
+    pub(crate) fn taught(
+        &self,
+        trial: &Fitted,
+        prepared: &Prepared,
+        ahead: &[Prepared],
+    ) -> (Taught, Vec<Vec<HeldOut>>) {
+        let histories = Opinion::BOTH.map(|opinion| histories(trial, prepared, opinion));
+        let origins = &self.origins;
+        let memories = Opinion::BOTH.map(|by| best_memory(trial, &histories[by as usize], by, ahead, origins));
+        let expected = Opinion::BOTH.map(|by| -> Vec<Vec<HeldOut>> {
+            let cells = |(span, ahead): (&Span, &Prepared)| {
+                held_out_cells(trial, ahead, (&histories[by as usize], by), &memories[by as usize], span.start.0)
+            };
+            origins.iter().zip(ahead).map(cells).collect()
+        });
+        let trees = trees_say(trial, prepared, origins, ahead, &expected[0]);
+        let shares = best_shares(ahead, &expected, &trees);
+        let [mut cells, predictive] = expected;
+        for at in 0..origins.len() {
+            for ((held, other), said) in cells[at].iter_mut().zip(&predictive[at]).zip(&trees[at]) {
+                let item = trial.item(&ahead[at].panel.skus()[held.sku].sku);
+                let item = item.expect("Invariant: only SKUs of the model are forecast");
+                held.cell.blend(&shares, &other.cell, *said, (ahead[at].is_promoted(held.cell.row), item));
+            }
+        }
+        (Taught { memories, shares }, cells)
+    }
+}
+
+/// Learns from the tail what a fit on the periods before it could not know.
+pub(crate) fn learn(trial: &Fitted, panel: &Panel, span: Span, settings: &FitSettings) -> Learnt {
+    let tail = Tail::of(panel.within(Span { start: trial.lift.span.start, end: span.end }), span);
+    let prepared = trial.frame.prepare(&tail.known);
+    let ahead: Vec<Prepared> =
+        tail.futures.iter().map(|future| trial.frame.prepare(future).follow(&prepared)).collect();
+    let (taught, mut cells) = tail.taught(trial, &prepared, &ahead);
+    let reconciled = reconcile::learn(trial, &tail, &ahead, &mut cells, settings);
     let recalibration = Recalibration::learn(&ahead, &cells);
     let together = Together::learn(trial, &ahead, &cells);
-    let held_out = HeldOutScore::of(tail, &ahead, &cells);
-    Learnt { memories, shares, recalibration, together, held_out }
+    let held_out = HeldOutScore::of(span, &ahead, &cells);
+    Learnt { taught, reconciled, recalibration, together, held_out }
 }
 
 /// What the trees say of held-out cells, and how far they count there.

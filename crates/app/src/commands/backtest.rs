@@ -1,8 +1,10 @@
 //! `endcap backtest`: how good forecasts from past origins would have been, beside what needs no model.
 
 use super::fit::Source;
+use super::forecast::Reconciliation;
 use crate::console::{Console, Ending, table};
 use crate::project::CODE_VERSION;
+use endcap_adapters::sift::SetAside;
 use endcap_demand::{Backtest, BacktestSettings, LagScore, LevelScore, Score};
 use serde::Serialize;
 use std::fmt::Display;
@@ -24,6 +26,9 @@ pub struct Args {
     /// Seed that is kept with the fits.
     #[arg(long, default_value_t = 1)]
     seed: u64,
+    /// How forecasts of sums and of their cells are brought together.
+    #[arg(long, value_enum, default_value_t = Reconciliation::Mint)]
+    reconcile: Reconciliation,
 }
 
 /// The result for programs.
@@ -36,6 +41,8 @@ struct Summary {
     lags: Vec<LagScore>,
     levels: Vec<LevelScore>,
     note: String,
+    /// Rows of a panel file that cannot be used.
+    set_aside: Vec<SetAside>,
 }
 
 /// Runs the command.
@@ -46,6 +53,7 @@ pub fn run(args: &Args, console: &Console) -> anyhow::Result<Ending> {
         horizon: args.horizon,
         code_version: CODE_VERSION.to_owned(),
         seed: args.seed,
+        reconcile: args.reconcile.into(),
     };
     let bar = console.progress("Backtest", 1);
     let scored = endcap_demand::backtest(&history.panel, &settings, &|done, all| {
@@ -56,17 +64,24 @@ pub fn run(args: &Args, console: &Console) -> anyhow::Result<Ending> {
     let Backtest { origins, horizon, cells_left_out, scores, lags, levels, note } = scored?;
     let calendar = history.panel.calendar();
     let origins = origins.iter().map(|&origin| calendar.format(origin)).collect();
-    console.result(&Summary { origins, horizon, cells_left_out, scores, lags, levels, note }, show)?;
+    let set_aside = history.set_aside;
+    console.result(&Summary { origins, horizon, cells_left_out, scores, lags, levels, note, set_aside }, show)?;
     Ok(Ending::Done)
 }
 
+/// What the words of the tables mean.
+const WORDS: &str = "WAPE: sum of absolute errors over units sold. Bias: + forecasts too much. endcap ahead by: points of WAPE that \
+    endcap errs less. In 90 %: cells inside the 90 % interval. A cell is an item at a place in a period; base: not \
+    promoted, deep: 25 % off and more.";
+
 fn show(summary: &Summary) -> String {
     format!(
-        "{} periods from each of {}\n{}\nOur forecast of sums\n{}\nOur forecast by periods ahead\n{}\n{}\n{} cells were \
-         left out.",
+        "{} periods from each of {}\n{}\n{WORDS}\n\nOur forecast of cells\n{}\nOur forecast of sums, period by period\n{}\n\
+         Our forecast by periods ahead\n{}\n{}\n{} cells were left out.",
         summary.horizon,
         summary.origins.join(", "),
         show_scores(&summary.scores),
+        show_errors(&summary.scores),
         show_levels(&summary.levels),
         show_lags(&summary.lags),
         summary.note,
@@ -74,40 +89,43 @@ fn show(summary: &Summary) -> String {
     )
 }
 
+/// All forecasts side by side; the cells are named once.
 fn show_scores(scores: &[Score]) -> impl Display {
-    let mut shown = table(&[
-        "Cells",
-        "Forecast",
-        "Number",
-        "WAPE",
-        "Noise floor",
-        "Value added",
-        "Bias",
-        "RMSE",
-        "MAPE where sold",
-        "Pinball",
-        "In 90 % interval",
-    ]);
+    let mut shown = table(&["Cells", "Forecast", "Number", "WAPE", "Bias", "endcap ahead by", "In 90 %"]);
+    let mut cells = "";
     for score in scores {
+        let repeated = std::mem::replace(&mut cells, &score.cells) == score.cells;
         shown.add_row([
-            score.cells.clone(),
+            if repeated { String::new() } else { score.cells.clone() },
             score.forecast.clone(),
-            score.count.to_string(),
+            if repeated { String::new() } else { score.count.to_string() },
             percent(score.wape),
-            if_any(score.noise_floor, percent),
-            if_any(score.value_added, signed),
             signed(score.bias),
-            if_any(score.rmse, percent),
-            if_any(score.mape_where_sold, percent),
-            if_any(score.pinball, percent),
+            if_any(score.value_added, points),
             if_any(score.coverage90, percent),
         ]);
     }
     shown
 }
 
+/// Further errors of our forecast.
+fn show_errors(scores: &[Score]) -> impl Display {
+    let mut shown = table(&["Cells", "WAPE", "Noise floor", "RMSE / mean", "MAPE where sold", "Pinball / mean"]);
+    for score in scores.iter().filter(|score| score.value_added.is_none()) {
+        shown.add_row([
+            score.cells.clone(),
+            percent(score.wape),
+            if_any(score.noise_floor, percent),
+            if_any(score.rmse, percent),
+            if_any(score.mape_where_sold, percent),
+            if_any(score.pinball, percent),
+        ]);
+    }
+    shown
+}
+
 fn show_levels(levels: &[LevelScore]) -> impl Display {
-    let mut shown = table(&["Level", "Cells", "Sums", "WAPE", "Bias", "In 90 % interval"]);
+    let mut shown = table(&["Level", "Cells", "Sums", "WAPE", "Bias", "In 90 %"]);
     // References have no intervals.
     for level in levels.iter().filter(|level| level.coverage90.is_some()) {
         shown.add_row([
@@ -137,6 +155,11 @@ fn percent(value: f64) -> String {
 
 fn signed(value: f64) -> String {
     format!("{:+.1} %", 100.0 * value)
+}
+
+/// Percentage points.
+fn points(value: f64) -> String {
+    format!("{:+.1}", 100.0 * value)
 }
 
 fn if_any(value: Option<f64>, show: fn(f64) -> String) -> String {

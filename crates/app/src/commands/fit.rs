@@ -6,6 +6,7 @@ use crate::project::CODE_VERSION;
 use crate::report;
 use anyhow::{Context, bail};
 use endcap_adapters::facts::{SourceCounts, Store};
+use endcap_adapters::sift::SetAside;
 use endcap_adapters::tables::{self, Column};
 use endcap_agent::ports::FactStore;
 use endcap_demand::coefficients::Applied;
@@ -13,7 +14,7 @@ use endcap_demand::funnel::{FunnelEstimate, FunnelRow, estimate_funnel};
 use endcap_demand::online::Start;
 use endcap_demand::{
     Anticipation, BeforePromotions, EffectChange, FitSettings, Fitted, HaloLink, ModelCard, PriceAdvice, PriceMemory,
-    PromotionEvent, SecondOpinion, SourceRows, Split, changes, model_card, price_advice, second_opinion,
+    PromotionEvent, Reconcile, SecondOpinion, SourceRows, Split, changes, model_card, price_advice, second_opinion,
 };
 use endcap_model::{AsOf, Calendar, EffectKind, EffectStatus, Estimate, Panel, Response, Sku, SnapshotId};
 use serde::Serialize;
@@ -73,14 +74,30 @@ pub struct History {
     pub as_of: Option<AsOf>,
     /// Rows read and set aside by source; empty for a panel file.
     pub sources: Vec<SourceRows>,
+    /// Rows of a panel file that cannot be used.
+    pub set_aside: Vec<SetAside>,
+}
+
+/// Rows that were set aside and are told one by one.
+const TOLD: usize = 5;
+
+/// Says on standard error which rows of a file were set aside, and why.
+pub(super) fn tell_set_aside(path: &Path, rows: &[SetAside]) {
+    for aside in rows.iter().take(TOLD) {
+        eprintln!("set aside: {} {aside}", path.display());
+    }
+    if rows.len() > TOLD {
+        eprintln!("set aside: {} more rows of {}, listed by --json", rows.len() - TOLD, path.display());
+    }
 }
 
 impl Source {
     /// Reads the history.
     pub fn read(&self) -> anyhow::Result<History> {
         if let Some(path) = &self.panel {
-            let panel = tables::read_panel(path, &self.controls)?;
-            return Ok(History { panel, snapshot: None, as_of: None, sources: vec![] });
+            let (panel, set_aside) = tables::read_usable_panel(path, &self.controls)?;
+            tell_set_aside(path, &set_aside);
+            return Ok(History { panel, snapshot: None, as_of: None, sources: vec![], set_aside });
         }
         let folder = self.project()?;
         let store = Store::open(folder)?;
@@ -90,7 +107,7 @@ impl Source {
         let panel = FactStore::panel(&store, &latest.id)?;
         let as_of = store.as_of(&latest.id)?;
         let sources = latest.sources().into_iter().map(|(kind, of)| source_rows(&kind.to_string(), of)).collect();
-        Ok(History { panel, snapshot: Some(latest.id.clone()), as_of: Some(as_of), sources })
+        Ok(History { panel, snapshot: Some(latest.id.clone()), as_of: Some(as_of), sources, set_aside: vec![] })
     }
 
     /// Returns the folder that results go to when none is named.
@@ -119,11 +136,17 @@ fn source_rows(kind: &str, of: &SourceCounts) -> SourceRows {
 impl History {
     /// Estimates everything from this history, with a progress bar.
     pub fn fit(&self, seed: u64, console: &Console) -> anyhow::Result<Fitted> {
+        self.fit_to(seed, Reconcile::default(), console)
+    }
+
+    /// Estimates everything for a way to bring forecasts of sums and of their cells together.
+    pub fn fit_to(&self, seed: u64, reconcile: Reconcile, console: &Console) -> anyhow::Result<Fitted> {
         let settings = FitSettings {
             snapshot: self.snapshot.clone(),
             as_of: self.as_of,
             code_version: CODE_VERSION.to_owned(),
             seed,
+            reconcile,
         };
         let bar = console.progress("Effects", 1);
         let fitted = endcap_demand::fit(&self.panel, &settings, &|done, all| {
@@ -160,6 +183,8 @@ struct Summary {
     funnel: Option<FunnelEstimate>,
     /// Edits of effects beside what the data say.
     edits: Vec<Applied>,
+    /// Rows of a panel file that cannot be used.
+    set_aside: Vec<SetAside>,
     files: Vec<PathBuf>,
 }
 
@@ -253,6 +278,7 @@ pub fn run(args: &Args, console: &Console) -> anyhow::Result<Ending> {
         second_opinion,
         funnel: args.funnel.as_deref().map(|path| funnel(path, calendar)).transpose()?,
         edits,
+        set_aside: history.set_aside,
         files,
     };
     console.result(&summary, show)?;

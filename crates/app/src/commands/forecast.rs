@@ -1,15 +1,17 @@
 //! `endcap forecast`: demand of future cells under a plan of prices and support.
 
-use super::fit::Source;
+use super::fit::{Source, tell_set_aside};
+use super::plan_rows;
 use crate::commands::overrides::in_a_line;
 use crate::console::{Console, Ending, table};
 use crate::judgement::{EditArgs, day_of, in_words, overrides_of, read_overrides};
 use anyhow::{Context, bail};
 use endcap_adapters::files::read_text;
+use endcap_adapters::sift::SetAside;
 use endcap_adapters::tables::{self, Column, Table};
-use endcap_demand::Fitted;
 use endcap_demand::coefficients::Applied;
 use endcap_demand::overrides::{self, Log, Overridden, OverrideRefusal, override_forecast};
+use endcap_demand::{DemandError, Fitted, Reconcile, SumLevel};
 use endcap_model::{
     COMPETITOR_PRICE, Calendar, Control, Forecast, ForecastRow, Group, LiftModel, Panel, PanelColumns, Period, Place,
     PlaceEntry, Sku, SkuEntry,
@@ -51,6 +53,28 @@ pub struct Args {
     /// Seed that is kept with a model fitted anew.
     #[arg(long, default_value_t = 1)]
     seed: u64,
+    /// How forecasts of sums and of their cells are brought together.
+    #[arg(long, value_enum, default_value_t = Reconciliation::Mint)]
+    reconcile: Reconciliation,
+}
+
+/// How forecasts of sums and of their cells are brought together.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub(super) enum Reconciliation {
+    /// Items over their places, and tiers, are forecast by themselves, too, and move their cells where that paid on the end of
+    /// the history.
+    Mint,
+    /// Sums are what their cells come to.
+    BottomUp,
+}
+
+impl From<Reconciliation> for Reconcile {
+    fn from(chosen: Reconciliation) -> Self {
+        match chosen {
+            Reconciliation::Mint => Self::Mint,
+            Reconciliation::BottomUp => Self::BottomUp,
+        }
+    }
 }
 
 /// The result for programs.
@@ -68,6 +92,20 @@ struct Summary {
     periods: Vec<PeriodTotal>,
     edits: Vec<Applied>,
     overrides: Vec<Overridden>,
+    /// Items that were never sold, forecast from items like them.
+    new_items: Vec<Sku>,
+    /// Levels whose own forecasts moved those of their cells, and how far, of 1.
+    reconciled: Vec<Moved>,
+    /// Rows of the panel that cannot be used.
+    panel_set_aside: Vec<SetAside>,
+    /// Rows of the plan that cannot be forecast.
+    plan_set_aside: Vec<SetAside>,
+}
+
+#[derive(Serialize)]
+struct Moved {
+    level: SumLevel,
+    weight: f64,
 }
 
 #[derive(Serialize)]
@@ -84,15 +122,25 @@ struct PeriodTotal {
 /// Runs the command.
 pub fn run(args: &Args, console: &Console) -> anyhow::Result<Ending> {
     let history = args.source.read()?;
-    let plan = tables::read_table(&args.plan)?;
-    let future = future(&plan, &history.panel, &args.source.controls)?;
     let fitted: Fitted = match &args.model {
         Some(model) => tables::read_json(model)?,
-        None => history.fit(args.seed, console)?,
+        None => history.fit_to(args.seed, args.reconcile.into(), console)?,
     };
-    let (fitted, edits) = args.edits.apply(&fitted, args.source.folder.as_deref())?;
-    let said = endcap_demand::forecast(&fitted, &history.panel, &future, &args.quantiles)
-        .with_context(|| format!("{} cannot be forecast", args.plan.display()))?;
+    let (mut fitted, edits) = args.edits.apply(&fitted, args.source.folder.as_deref())?;
+    if args.reconcile == Reconciliation::BottomUp {
+        fitted.reconciled.clear();
+    }
+    let mut plan = tables::read_table(&args.plan)?;
+    let mut plan_set_aside = plan_rows::sift(&mut plan, &history.panel, &args.source.controls)?;
+    let mut future = future(&plan, &history.panel, &args.source.controls)?;
+    let mut said = endcap_demand::forecast(&fitted, &history.panel, &future, &args.quantiles);
+    if let Err(unknown @ DemandError::UnknownSku(_)) = &said {
+        plan_set_aside.extend(plan_rows::sift_unknown(&mut plan, &fitted, unknown)?);
+        future = self::future(&plan, &history.panel, &args.source.controls)?;
+        said = endcap_demand::forecast(&fitted, &history.panel, &future, &args.quantiles);
+    }
+    let said = said.with_context(|| format!("{} cannot be forecast", args.plan.display()))?;
+    tell_set_aside(&args.plan, &plan_set_aside);
     let (forecast, overrides) = match overridden(args, &fitted.lift, &said)? {
         Ok(overridden) => overridden,
         Err(refusal) => {
@@ -106,7 +154,10 @@ pub fn run(args: &Args, console: &Console) -> anyhow::Result<Ending> {
     }
     write(&file, &forecast, &said)?;
     let people = (edits, overrides);
-    console.result(&summary(&fitted, (&forecast, &said), &groups(&future), file, people), show)?;
+    let mut summary = summary(&fitted, (&forecast, &said), &groups(&future), file, people);
+    summary.new_items = plan_rows::new_items(&future, &fitted);
+    (summary.panel_set_aside, summary.plan_set_aside) = (history.set_aside, plan_set_aside);
+    console.result(&summary, show)?;
     Ok(Ending::Done)
 }
 
@@ -209,13 +260,13 @@ fn listed(names: &[String]) -> (Vec<&str>, Vec<u32>) {
 }
 
 /// The last known price without promotion, by item and place, and by item.
-struct LastPrices {
+pub(super) struct LastPrices {
     by_cell: BTreeMap<(String, String), (Period, f64)>,
     by_sku: BTreeMap<String, (Period, f64)>,
 }
 
 impl LastPrices {
-    fn of(history: &Panel) -> Self {
+    pub(super) fn of(history: &Panel) -> Self {
         let c = history.columns();
         let (mut by_cell, mut by_sku) = (BTreeMap::new(), BTreeMap::<String, (Period, f64)>::new());
         for sku in 0..history.skus().len() {
@@ -234,7 +285,7 @@ impl LastPrices {
         Self { by_cell, by_sku }
     }
 
-    fn find(&self, sku: &str, place: &str) -> Option<f64> {
+    pub(super) fn find(&self, sku: &str, place: &str) -> Option<f64> {
         let cell = self.by_cell.get(&(sku.to_owned(), place.to_owned()));
         cell.or_else(|| self.by_sku.get(sku)).map(|&(_, price)| price)
     }
@@ -324,6 +375,25 @@ fn summary(
             .collect(),
         edits,
         overrides,
+        new_items: vec![],
+        reconciled: fitted.reconciled.iter().map(|of| Moved { level: of.level, weight: of.weight }).collect(),
+        panel_set_aside: vec![],
+        plan_set_aside: vec![],
+    }
+}
+
+/// Items that are named for people; programs get all.
+const NAMED: usize = 5;
+
+fn in_words_new(items: &[Sku]) -> String {
+    let named: Vec<&str> = items.iter().take(NAMED).map(Sku::as_str).collect();
+    let more = if items.len() > NAMED { format!(" and {} more", items.len() - NAMED) } else { String::new() };
+    match items.len() {
+        0 => String::new(),
+        1 => format!("\n{} was never sold: forecast from items like it, with wide intervals", named[0]),
+        _ => {
+            format!("\n{}{more} were never sold: forecast from items like them, with wide intervals", named.join(", "))
+        }
     }
 }
 
@@ -341,8 +411,9 @@ fn show(summary: &Summary) -> String {
     }
     let overrides: String = summary.overrides.iter().map(|told| format!("\n{}", in_a_line(told))).collect();
     let edits = in_words(&summary.edits).map_or_else(String::new, |words| format!("\n{words}"));
+    let new = in_words_new(&summary.new_items);
     format!(
-        "{} cells, {} to {}: {:.0} units, {:.0} without promotions\n{periods}{overrides}{edits}\nWritten: {}",
+        "{} cells, {} to {}: {:.0} units, {:.0} without promotions\n{periods}{overrides}{edits}{new}\nWritten: {}",
         summary.cells,
         summary.first_period,
         summary.last_period,

@@ -20,6 +20,7 @@ pub mod init;
 pub mod lever;
 pub mod overrides;
 pub mod plan;
+mod plan_rows;
 pub mod replan;
 pub mod solve;
 pub mod supply;

@@ -10,6 +10,7 @@ mod demo;
 mod drift;
 mod experiments;
 mod explain;
+mod forecast;
 mod judgement;
 mod known_truth;
 mod replan;

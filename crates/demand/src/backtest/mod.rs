@@ -18,6 +18,7 @@ use crate::distribution::mean_deviation;
 use crate::error::DemandError;
 use crate::fit::{FitSettings, Fitted, fit};
 use crate::forecast::forecast;
+use crate::reconcile::Reconcile;
 use crate::reference::{IN_STOCK_MAX, Reference, depth, is_promoted};
 use endcap_model::{Calendar, Forecast, ForecastRow, Panel, Period, Span};
 use serde::{Deserialize, Serialize};
@@ -47,11 +48,14 @@ pub struct BacktestSettings {
     pub code_version: String,
     /// Seed, kept with the fits.
     pub seed: u64,
+    /// How forecasts of sums and of their cells are brought together.
+    #[serde(default)]
+    pub reconcile: Reconcile,
 }
 
 impl Default for BacktestSettings {
     fn default() -> Self {
-        Self { origins: 3, horizon: None, code_version: String::new(), seed: 0 }
+        Self { origins: 3, horizon: None, code_version: String::new(), seed: 0, reconcile: Reconcile::Mint }
     }
 }
 
@@ -160,8 +164,8 @@ fn refit(
     settings: &BacktestSettings,
     progress: &(dyn Fn(usize, usize) + Sync),
 ) -> Result<Fitted, DemandError> {
-    let settings =
-        FitSettings { code_version: settings.code_version.clone(), seed: settings.seed, ..FitSettings::default() };
+    let BacktestSettings { code_version, seed, reconcile, .. } = settings.clone();
+    let settings = FitSettings { code_version, seed, reconcile, ..FitSettings::default() };
     fit(known, &settings, progress)
 }
 
