@@ -10,6 +10,7 @@
 use crate::columns::{DIP, LiftTerms};
 use crate::dispersion::Dispersion;
 use crate::distribution::given_at_least;
+use crate::linear::dot;
 use crate::prepare::{Evidence, Prepared};
 use endcap_model::Span;
 use serde::{Deserialize, Serialize};
@@ -252,7 +253,7 @@ impl Ratio {
 
 /// Log of the expected units at level 1.
 pub(crate) fn log_expected(line: &[f64], effects: &[f64]) -> f64 {
-    line.iter().zip(effects).map(|(x, b)| x * b).sum::<f64>().clamp(-12.0, 12.0)
+    dot(line, effects).clamp(-12.0, 12.0)
 }
 
 #[cfg(test)]

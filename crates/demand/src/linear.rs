@@ -268,6 +268,20 @@ impl Reduced {
     }
 }
 
+/// Product of two vectors, in four sums that do not wait for each other.
+pub(crate) fn dot(a: &[f64], b: &[f64]) -> f64 {
+    let (four_a, rest_a) = a.as_chunks::<4>();
+    let (four_b, rest_b) = b.as_chunks::<4>();
+    let mut sums = [0.0; 4];
+    for (x, y) in four_a.iter().zip(four_b) {
+        for lane in 0..4 {
+            sums[lane] += x[lane] * y[lane];
+        }
+    }
+    let rest: f64 = rest_a.iter().zip(rest_b).map(|(x, y)| x * y).sum();
+    (sums[0] + sums[1]) + (sums[2] + sums[3]) + rest
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

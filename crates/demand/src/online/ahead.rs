@@ -217,6 +217,7 @@ impl Ahead {
         for series in self.items[item].chunk_by(|a, b| a.series == b.series) {
             let at = series[0].series;
             let (Sensed { level, variance }, mut carried) = (known.levels[at], known.carried[at]);
+            let log_level = level.max(1e-12).ln();
             for cell in series.iter().filter(|cell| cell.period > known.carried[at].last) {
                 carried = carried.at(cell.period, carries);
                 line.clone_from(&cell.line);
@@ -224,7 +225,7 @@ impl Ahead {
                 let sum = |of: &dyn Fn(usize) -> f64| self.promotion.iter().map(|&at| of(at)).sum::<f64>();
                 let lift = sum(&|at| line[at] * known.effects[at]);
                 let unsure = sum(&|at| line[at].powi(2) * known.variances[at]);
-                let expected = level.max(1e-12).ln() + log_expected(&line, known.effects);
+                let expected = log_level + log_expected(&line, known.effects);
                 seen(cell, [expected, expected - lift], variance + unsure.min(1.0));
                 carried = carried.after(cell.log_lift, cell.discount, carries);
             }

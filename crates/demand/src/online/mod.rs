@@ -25,13 +25,14 @@ use crate::columns::{CROSS, DIP, DISPLAY, FEATURE, LiftTerms, OWN, SIGNAL};
 use crate::error::DemandError;
 use crate::fit::{Fitted, Z95};
 use crate::level::log_expected;
+use crate::linear::dot;
 use crate::prepare::{Evidence, Frame};
 use ahead::{Ahead, Fresh, Known};
 use endcap_model::{
     Depth, EffectKind, Estimate, Forecast, FurtherKind, Group, Panel, PanelColumns, Period, Place, PlaceEntry,
     Response, Sku, SkuEntry,
 };
-use posterior::{Prior, Row, dot};
+use posterior::{Prior, Row};
 use rayon::prelude::*;
 use rows::{Carried, Carries, Cell, Reader, cross_prices, price_of};
 use sensed::{News, Sensed};
@@ -126,6 +127,9 @@ const REPORTED: [(EffectKind, usize); 5] = [
     (EffectKind::Display, DISPLAY),
     (EffectKind::Dip, DIP),
 ];
+
+/// Items that are refreshed before their results are put in their places, so that these are still near.
+const AT_A_TIME: usize = 256;
 
 /// Item, series and period.
 type Key = (usize, usize, i32);
@@ -412,19 +416,21 @@ impl Online {
 
     /// Works out anew what is known of some items; returns effects that moved and the number of forecast cells.
     fn refresh(&mut self, items: Vec<usize>) -> (Vec<Moved>, usize) {
-        let of = |item: usize| -> (Now, Fresh) {
-            let now = now(&self.fitted, &self.start, item, (&self.edits[item], &self.live[item].cells));
-            let fresh = self.ahead.as_ref().map(|ahead| ahead.refreshed(&self.fitted, item, &now.known()));
-            (now, fresh.unwrap_or_default())
-        };
-        let found: Vec<(Now, Fresh)> = items.par_iter().map(|&item| of(item)).collect();
-        let (mut moved, mut cells) = (Vec::new(), 0);
-        for (item, (now, fresh)) in items.into_iter().zip(found) {
-            let before = std::mem::replace(&mut self.live[item].now, now);
-            moved.extend(before.moved(&self.live[item].now, &self.fitted.items[item].sku));
-            cells += fresh.len();
-            if let Some(ahead) = &mut self.ahead {
-                ahead.take(&fresh);
+        let (mut moved, mut cells) = (Vec::with_capacity(REPORTED.len() * items.len()), 0);
+        for items in items.chunks(AT_A_TIME) {
+            let of = |&item: &usize| -> (Now, Fresh) {
+                let now = now(&self.fitted, &self.start, item, (&self.edits[item], &self.live[item].cells));
+                let fresh = self.ahead.as_ref().map(|ahead| ahead.refreshed(&self.fitted, item, &now.known()));
+                (now, fresh.unwrap_or_default())
+            };
+            let found: Vec<(Now, Fresh)> = items.par_iter().map(of).collect();
+            for (&item, (now, fresh)) in items.iter().zip(found) {
+                let before = std::mem::replace(&mut self.live[item].now, now);
+                moved.extend(before.moved(&self.live[item].now, &self.fitted.items[item].sku));
+                cells += fresh.len();
+                if let Some(ahead) = &mut self.ahead {
+                    ahead.take(&fresh);
+                }
             }
         }
         (moved, cells)
