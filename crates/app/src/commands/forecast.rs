@@ -128,7 +128,7 @@ pub fn run(args: &Args, console: &Console) -> anyhow::Result<Ending> {
     };
     let (mut fitted, edits) = args.edits.apply(&fitted, args.source.folder.as_deref())?;
     if args.reconcile == Reconciliation::BottomUp {
-        fitted.reconciled.clear();
+        fitted.to_mut().reconciled.clear();
     }
     let mut plan = tables::read_table(&args.plan)?;
     let mut plan_set_aside = plan_rows::sift(&mut plan, &history.panel, &args.source.controls)?;
