@@ -4,7 +4,6 @@
 //! Sums hold the mean regressors of what they add up, so that they can follow effects that move without the rows they
 //! were made of: `expected * exp(lean * change)`, right to first order.
 
-use super::posterior::dot;
 use super::rows::Carried;
 use crate::columns::{DIP, LiftTerms, OWN};
 use crate::dispersion::Dispersion;
@@ -12,7 +11,7 @@ use crate::error::DemandError;
 use crate::fit::{Fitted, FittedItem, Opinion};
 use crate::further::remember;
 use crate::level::{Memory, PLACES_SPREAD, SkuBase};
-use crate::linear::Symmetric;
+use crate::linear::{Symmetric, dot};
 use crate::prepare::{Evidence, Prepared};
 use crate::response::{SkuRows, estimate};
 use crate::signal::Unseen;
