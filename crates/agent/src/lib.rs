@@ -4,6 +4,7 @@
 pub mod act;
 pub mod approve;
 pub mod digest;
+pub mod halt;
 pub mod jobs;
 pub mod plan;
 pub mod policies;

@@ -5,7 +5,9 @@
 //! run learns on the way is its own.
 
 mod levels;
+mod page;
 mod reference;
+mod sizes;
 
 use endcap_model::{Forecast, Offer, Period, Pieces, Place, Sku, Span, SupplyOrder};
 use endcap_supply::CellTerms;
@@ -14,7 +16,9 @@ use levels::{Averages, Levels};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+pub use page::{SolvedPage, solve_page};
 pub use reference::{believed_forecast, cell_terms, rotation};
+pub use sizes::{Markdown, SizePolicy, StyleReview, StyleSeen, alert, review};
 
 /// How often and for how long orders are placed.
 #[derive(Clone, Copy, Debug, PartialEq)]

@@ -1,10 +1,12 @@
 //! The loop itself: effects become events, events are journalled, the step decides what follows.
 
 use crate::act;
+use crate::halt::{Mode, watch};
 use crate::jobs::{Bench, JobError};
 use crate::ports::{Connector, Journal, PortError};
 use crate::step::{Effect, Job, State, step};
-use endcap_model::{Event, Policy};
+use endcap_demand::{RegimeRules, regime_after};
+use endcap_model::{Event, Halt, Policy};
 
 /// How a run ended.
 #[derive(Clone, Debug, PartialEq)]
@@ -15,6 +17,13 @@ pub enum Ended {
     Asks {
         /// Why.
         reasons: Vec<String>,
+    },
+    /// The plan may go out and did not: the loop runs in shadow.
+    Withheld,
+    /// The loop is halted: nothing was planned.
+    Halted {
+        /// Why, by whom, and what still holds.
+        halt: Halt,
     },
     /// The loop refused to go on.
     Stopped {
@@ -36,7 +45,8 @@ pub enum RunError {
 
 /// Runs from an event until nothing is left to do, or until `halt` says that a job is one too far.
 ///
-/// Every event is in the journal before anything follows from it.
+/// Every event is in the journal before anything follows from it. A loop that its journal says is halted does nothing,
+/// and one whose new facts lie outside the range that its last forecast knew halts itself.
 ///
 /// # Errors
 /// [`RunError`] when a port fails or a job cannot be done.
@@ -48,7 +58,10 @@ pub fn run(
     connector: &mut dyn Connector,
     halt: &dyn Fn(&Job) -> bool,
 ) -> Result<(State, Ended), RunError> {
-    let mut state = State::default();
+    let mut state = State { mode: Mode::of(&journal.read()?), ..State::default() };
+    if let Some(halt) = halts(&state.mode, &first, bench, journal)? {
+        return Ok((state, Ended::Halted { halt }));
+    }
     let mut next = Some(first);
     while let Some(event) = next.take() {
         journal.append(&event)?;
@@ -62,12 +75,32 @@ pub fn run(
                     Ok(event) => next = Some(event),
                     Err(reason) => return Ok((state, Ended::Stopped { reason })),
                 },
+                Effect::Withhold { .. } => return Ok((state, Ended::Withheld)),
                 Effect::Ask { reasons, .. } => return Ok((state, Ended::Asks { reasons })),
                 Effect::Stop { reason } => return Ok((state, Ended::Stopped { reason })),
             }
         }
     }
     Ok((state, Ended::Done))
+}
+
+/// The stop that holds, or that new facts bring about; it is then in the journal.
+fn halts(mode: &Mode, first: &Event, bench: &mut Bench, journal: &mut dyn Journal) -> Result<Option<Halt>, RunError> {
+    if let Mode::Halted { halt } = mode {
+        return Ok(Some(halt.clone()));
+    }
+    let Event::Ingested { snapshot, .. } = first else { return Ok(None) };
+    let events = journal.read()?;
+    let (_, Some(forecast)) = crate::halt::last_good(&events) else { return Ok(None) };
+    // A forecast that is gone tells nothing; the run makes a new one.
+    let Ok(forecast) = bench.forecast(&forecast) else { return Ok(None) };
+    let facts = bench.facts(snapshot)?;
+    let regime = regime_after(&facts.panel, &forecast, &RegimeRules::default());
+    let halt = watch(&events, regime, forecast.calendar);
+    if let Some(halt) = &halt {
+        journal.append(&Event::Halted { halt: halt.clone() })?;
+    }
+    Ok(halt)
 }
 
 /// Does what comes before offers are chosen, and no more: for questions about plans, which leave no event in the journal.
@@ -86,7 +119,7 @@ pub fn until_offers_are_chosen(first: Event, bench: &mut Bench) -> Result<Result
                 Effect::Run(Job::Solve { .. }) => return Ok(Ok(state)),
                 Effect::Run(job) => next = Some(bench.run(&job)?),
                 Effect::Stop { reason } => return Ok(Err(reason)),
-                Effect::Publish { .. } | Effect::Ask { .. } => {}
+                Effect::Publish { .. } | Effect::Withhold { .. } | Effect::Ask { .. } => {}
             }
         }
     }

@@ -2,12 +2,16 @@
 //!
 //! Never does I/O, reads a clock, or asks whether it runs live, in shadow, over history or in the twin.
 
+use crate::halt::Mode;
 use endcap_model::{ContentHash, Decision, Event, PlanId, Receipt, SnapshotId, Verdict};
 use serde::{Deserialize, Serialize};
 
 /// Everything the loop has to remember between two events.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct State {
+    /// What the loop may do at all.
+    #[serde(default)]
+    pub mode: Mode,
     /// Facts that the loop works on.
     pub snapshot: Option<SnapshotId>,
     /// What these facts say of effects.
@@ -104,6 +108,11 @@ pub enum Effect {
         /// The plan.
         plan: PlanId,
     },
+    /// Keep an approved plan in the house: the loop runs in shadow.
+    Withhold {
+        /// The plan.
+        plan: PlanId,
+    },
     /// Ask a named person to sign.
     Ask {
         /// The plan.
@@ -120,10 +129,16 @@ pub enum Effect {
 
 /// Takes one event and says what follows. An event that was taken before has no further effect.
 pub fn step(mut state: State, event: &Event) -> (State, Vec<Effect>) {
+    state.mode = state.mode.after(event);
+    if let Mode::Halted { halt } = &state.mode {
+        let reason = format!("halted by {}: {}", halt.by, halt.reason);
+        return (state, stop(&reason));
+    }
     let effects = match event {
+        Event::Halted { .. } | Event::Resumed { .. } => vec![],
         Event::Ingested { snapshot, .. } if state.snapshot.as_ref() == Some(snapshot) => vec![],
         Event::Ingested { snapshot, .. } => {
-            state = State { snapshot: Some(snapshot.clone()), ..State::default() };
+            state = State { mode: state.mode, snapshot: Some(snapshot.clone()), ..State::default() };
             run(Job::Check { snapshot: snapshot.clone() })
         }
         Event::Checked { ready: 0, .. } => {
@@ -159,7 +174,7 @@ pub fn step(mut state: State, event: &Event) -> (State, Vec<Effect>) {
         }
         Event::Judged { plan, decision } => {
             state.decision = Some(decision.clone());
-            judged(plan, decision)
+            judged(&state.mode, plan, decision)
         }
         Event::Published { receipt, .. } => {
             state.receipt = Some(receipt.clone());
@@ -196,10 +211,14 @@ fn solve(state: &State) -> Vec<Effect> {
     on_snapshot(state, |snapshot| Job::Solve { snapshot, model, forecast })
 }
 
-fn judged(plan: &PlanId, decision: &Decision) -> Vec<Effect> {
+fn judged(mode: &Mode, plan: &PlanId, decision: &Decision) -> Vec<Effect> {
+    let passed = || match mode {
+        Mode::Shadow { .. } => vec![Effect::Withhold { plan: plan.clone() }],
+        _ => vec![Effect::Publish { plan: plan.clone() }],
+    };
     match &decision.verdict {
-        Verdict::Approved => vec![Effect::Publish { plan: plan.clone() }],
-        Verdict::NeedsPerson { .. } if decision.signed.is_some() => vec![Effect::Publish { plan: plan.clone() }],
+        Verdict::Approved => passed(),
+        Verdict::NeedsPerson { .. } if decision.signed.is_some() => passed(),
         Verdict::NeedsPerson { reasons } => vec![Effect::Ask { plan: plan.clone(), reasons: reasons.clone() }],
         Verdict::Refused { breaches } => {
             let breaches: Vec<String> = breaches.iter().map(ToString::to_string).collect();
@@ -277,6 +296,18 @@ mod tests {
         let (state, _) = replay(&events);
         let (fresh, _) = step(state, &ingested("t"));
         assert_eq!(fresh, State { snapshot: Some("t".into()), ..State::default() });
+    }
+
+    #[test]
+    fn a_halted_loop_does_nothing_and_one_in_shadow_publishes_nothing() {
+        let halt = Event::Halted { halt: crate::halt::halted(&[], "Ada", "stores are shut") };
+        let events: Vec<Event> = std::iter::once(halt.clone()).chain(whole_way(Verdict::Approved)).collect();
+        for upto in 1..=events.len() {
+            assert!(matches!(replay(&events[..upto]).1[..], [Effect::Stop { .. }]), "after {:?}", events[upto - 1]);
+        }
+        let resumed = Event::Resumed { by: "Ada".into(), reason: "stores open".into(), shadow: true };
+        let events: Vec<Event> = [halt, resumed].into_iter().chain(whole_way(Verdict::Approved)).collect();
+        assert_eq!(replay(&events).1, [Effect::Withhold { plan: "p".into() }]);
     }
 
     #[test]

@@ -21,8 +21,8 @@ impl FactStore for Shop {
         Ok(AsOf("2024-03-25T00:00:00Z".parse().unwrap()))
     }
 
-    fn panel(&self, _: &SnapshotId) -> Result<Panel, PortError> {
-        Ok(panel())
+    fn panel(&self, snapshot: &SnapshotId) -> Result<Panel, PortError> {
+        Ok(if snapshot.as_str() == "stores shut" { panel_until(DAYS + 3) } else { panel() })
     }
 
     fn items(&self, _: &SnapshotId) -> Result<Vec<Item>, PortError> {
@@ -40,10 +40,15 @@ impl FactStore for Shop {
 
 /// Six items in two groups at four stores of two cities; each is 30 % off on its own days and answers strongly.
 fn panel() -> Panel {
+    panel_until(DAYS)
+}
+
+/// The same, with days after the last one in which all stores are shut.
+fn panel_until(days: i32) -> Panel {
     let mut columns = PanelColumns::default();
     for sku in 0..6u32 {
         for place in 0..4u32 {
-            for day in 0..DAYS {
+            for day in 0..days {
                 let promoted = (day + 5 * sku as i32 + 3 * (place / 2) as i32) % 12 < 2;
                 let wave = 1.0 + 0.2 * f64::from((day * 7 + place as i32 * 13 + sku as i32 * 5) % 11 - 5) / 5.0;
                 let level = 8.0 + 2.0 * f64::from(sku) + f64::from(place);
@@ -51,7 +56,7 @@ fn panel() -> Panel {
                 columns.sku.push(sku);
                 columns.place.push(place);
                 columns.period.push(Period(19_723 + day));
-                columns.units.push((level * wave * lift).round());
+                columns.units.push(if day < DAYS { (level * wave * lift).round() } else { 0.0 });
                 columns.price.push(if promoted { 0.7 } else { 1.0 });
                 columns.base_price.push(1.0);
                 columns.feature.push(0.0);
@@ -372,4 +377,48 @@ fn a_result_that_was_spoilt_is_named() {
     }
     let went = go(&memory, &scenario(), &policy());
     assert!(matches!(went.ended, Err(RunError::Job(JobError::Spoilt { ref name, .. })) if name.starts_with("jobs/")));
+}
+
+#[test]
+fn crisis_3_a_collapse_stops_the_loop_until_a_person_restarts_it_in_shadow() {
+    let memory = Memory::new();
+    let (scenario, policy) = (scenario(), policy());
+    let (mut journal, mut recorder) = (Log::default(), Recorder::default());
+    let run_on = |snapshot: &str, journal: &mut Log, recorder: &mut Recorder| {
+        let progress = |_: &str, _: usize, _: usize| {};
+        let solve = endcap_plan::solve::Settings::default();
+        let settings = Settings { judgement: Judgement::default(), seed: 1, code_version: "test".into(), solve };
+        let mut bench = Bench::new(&Shop, &memory, &scenario, &policy, &settings, &progress);
+        let first = Event::Ingested { snapshot: snapshot.into(), rows_read: 2016, rows_set_aside: 0 };
+        run(first, &mut bench, &policy, journal, recorder, &|_| false).unwrap().1
+    };
+    assert_eq!(run_on("facts", &mut journal, &mut recorder), Ended::Done);
+    let (plan, forecast) = endcap_agent::halt::last_good(&journal.0);
+    assert!(plan.is_some() && forecast.is_some() && recorder.0.len() == 1);
+
+    // Three days without a sale: detected, stopped, logged; the last plan and forecast are named.
+    let Ended::Halted { halt } = run_on("stores shut", &mut journal, &mut recorder) else { panic!("it went on") };
+    assert!(halt.reason.contains("the last 2 days sold 0 pieces where"), "{}", halt.reason);
+    assert_eq!((&halt.plan, &halt.forecast), (&plan, &forecast));
+    assert_eq!(journal.0.last(), Some(&Event::Halted { halt: halt.clone() }));
+    assert!(memory.get(&format!("forecasts/{}.json", forecast.unwrap().short())).unwrap().is_some());
+
+    // It stays stopped, whatever facts come.
+    let events = journal.0.len();
+    assert_eq!(run_on("facts", &mut journal, &mut recorder), Ended::Halted { halt });
+    assert_eq!(journal.0.len(), events, "nothing was done");
+
+    // A person restarts it in shadow: plans are made and judged, nothing goes out.
+    let mode = endcap_agent::halt::Mode::of(&journal.0);
+    assert!(mode.resume("Ada", "stores are open", false).is_err(), "not straight away");
+    journal.append(&mode.resume("Ada", "stores are open", true).unwrap()).unwrap();
+    assert_eq!(run_on("facts", &mut journal, &mut recorder), Ended::Withheld);
+    assert!(journal.0.iter().rev().take(3).any(|event| matches!(event, Event::Judged { .. })));
+    assert_eq!(recorder.0.len(), 1, "nothing was published in shadow");
+
+    // And lets it act again.
+    let acting = endcap_agent::halt::Mode::of(&journal.0).resume("Ada", "four good plans", false).unwrap();
+    journal.append(&acting).unwrap();
+    assert_eq!(run_on("facts", &mut journal, &mut recorder), Ended::Done);
+    assert_eq!(recorder.0.len(), 2);
 }

@@ -17,7 +17,7 @@ use endcap_agent::run::{Ended, run};
 use endcap_agent::step::{Job, State};
 use endcap_agent::stress::Trial;
 use endcap_demand::coefficients::{self, Applied};
-use endcap_model::{Event, Forecast, Plan, PlanId, Policy, Projection, Scenario};
+use endcap_model::{Event, Forecast, Halt, Plan, PlanId, Policy, Projection, Scenario};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -92,6 +92,9 @@ impl Run<'_> {
         let mut journal = SqliteJournal::open(&self.folder.join("journal.db"), jiff::Timestamp::now)?;
         let mut connector = FileDrop::new(self.folder.join("published"));
         let (state, ended) = run(first, &mut bench, &policy, &mut journal, &mut connector, &|_: &Job| false)?;
+        if let Ended::Halted { halt } = &ended {
+            keep_by_hand(self.folder, halt)?;
+        }
         let made = self.leave(&state, &mut bench, &store, &scenario, &policy, &steps)?;
         Ok(Finished { ended, made })
     }
@@ -156,6 +159,21 @@ impl Run<'_> {
     fn plan_folder(&self, plan: &PlanId) -> PathBuf {
         self.folder.join("plans").join(plan.as_str())
     }
+}
+
+/// Puts the tables of the last published plan where people change them by hand while the loop is halted. What they
+/// have changed there already stays. Returns the folder; nothing where no plan was published.
+pub fn keep_by_hand(folder: &Path, halt: &Halt) -> anyhow::Result<Option<PathBuf>> {
+    let Some(plan) = &halt.plan else { return Ok(None) };
+    let (from, to) = (folder.join("plans").join(plan.as_str()), folder.join("manual"));
+    std::fs::create_dir_all(&to).with_context(|| format!("{} cannot be made", to.display()))?;
+    for table in ["offers.csv", "orders.csv", "transfers.csv", "forecast.parquet"] {
+        let (from, to) = (from.join(table), to.join(table));
+        if from.is_file() && !to.exists() {
+            std::fs::copy(&from, &to).with_context(|| format!("{} cannot be copied", from.display()))?;
+        }
+    }
+    Ok(Some(to))
 }
 
 /// Reads and checks a scenario.

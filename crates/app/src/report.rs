@@ -18,12 +18,14 @@ mod judgement;
 mod names;
 mod page;
 mod reasons;
+mod trial;
 
 pub use analysis::AnalysisPage;
 pub use input::{
     BacktestRow, Comparison, Credit, Headline, HistoryRow, ItemLabel, KpiRow, OrderSummary, Provenance, ReadinessRow,
     ReportInput, SourceCount, TwinView,
 };
+pub use trial::TrialPage;
 
 use endcap_demand::ModelCard;
 use endcap_model::Currency;
@@ -47,6 +49,14 @@ pub fn trade_off(answer: &impl serde::Serialize, currency: Currency) -> Result<S
     let mut data = serde_json::to_value(answer)?;
     data["currency"] = data::currency(currency);
     Ok(page::TRADE_OFF.assemble(&data.to_string()))
+}
+
+/// Renders policies that were tried in simulated worlds as one HTML file.
+///
+/// # Errors
+/// When the data cannot be written as JSON.
+pub fn trial(page: &TrialPage) -> Result<String, serde_json::Error> {
+    Ok(page::TRIAL.assemble(&serde_json::to_string(&trial::of(page))?))
 }
 
 /// Renders what past promotions earned as one HTML file.

@@ -89,6 +89,20 @@ pub enum Event {
         /// What the connector answered.
         receipt: Receipt,
     },
+    /// The loop was stopped: nothing is planned or published until a named person lets it run again.
+    Halted {
+        /// Why, by whom, and what still holds.
+        halt: Halt,
+    },
+    /// A named person let the loop run again, one rung at a time: in shadow first.
+    Resumed {
+        /// The person.
+        by: String,
+        /// Why.
+        reason: String,
+        /// Whether plans are made and judged and nothing is published.
+        shadow: bool,
+    },
     /// A step gave no result.
     Failed {
         /// The step.
@@ -96,6 +110,19 @@ pub enum Event {
         /// Why.
         reason: String,
     },
+}
+
+/// A stop, with what people can go on with.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Halt {
+    /// Who stopped it: a person, or the check that did.
+    pub by: String,
+    /// Why, with its figures.
+    pub reason: String,
+    /// The plan that was published last: it stays where it is and people may change it by hand.
+    pub plan: Option<PlanId>,
+    /// The last forecast from before the stop.
+    pub forecast: Option<ContentHash>,
 }
 
 /// What a connector answered.

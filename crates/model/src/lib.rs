@@ -27,7 +27,7 @@ mod scenario;
 mod supply;
 mod time;
 
-pub use event::{Event, Outcome, Receipt};
+pub use event::{Event, Halt, Outcome, Receipt};
 pub use facts::{FactField, FactKind, FieldKind, SetAside};
 pub use forecast::{Forecast, ForecastRow};
 pub use further::{Further, FurtherEffect, FurtherKind};

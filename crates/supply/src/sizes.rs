@@ -24,6 +24,8 @@ pub struct SizeStock {
     pub pieces: Vec<i64>,
     /// Demand of the style there, all sizes, over the time that counts.
     pub demand: Demand,
+    /// Share of demand by size there, where it is known to differ from the curve's.
+    pub shares: Option<Vec<f64>>,
 }
 
 /// The sizes of a style.
@@ -113,25 +115,39 @@ impl SizeCurve {
         self.least.iter().zip(pieces).any(|(least, pieces)| pieces < least)
     }
 
-    fn coverage(&self, pieces: &[i64]) -> f64 {
-        self.shares.iter().zip(pieces).filter(|(_, pieces)| **pieces > 0).map(|(share, _)| share).sum()
+    /// Demand of each size at a place.
+    pub(crate) fn demands<'a>(&'a self, at: &'a SizeStock) -> impl Iterator<Item = Demand> + 'a {
+        // A share of a negative binomial count has the same share of its excess over Poisson.
+        let of_size = |share: &f64| Demand {
+            mean: at.demand.mean * share,
+            dispersion: 1.0 + (at.demand.dispersion - 1.0).max(0.0) * share,
+        };
+        self.shares_at(at).iter().map(of_size)
     }
 
-    /// Expected pieces sold of a stock.
-    pub fn sales(&self, pieces: &[i64], demand: Demand) -> f64 {
-        let of_size = |(share, &pieces): (&f64, &i64)| {
-            // A share of a negative binomial count has the same share of its excess over Poisson.
-            let dispersion = 1.0 + (demand.dispersion - 1.0).max(0.0) * share;
-            expected_sales(Demand { mean: demand.mean * share, dispersion }, pieces as f64)
-        };
-        let shown = if self.is_broken(pieces) { 1.0 - self.broken_loss } else { 1.0 };
-        shown * self.shares.iter().zip(pieces).map(of_size).sum::<f64>()
+    fn shares_at<'a>(&'a self, at: &'a SizeStock) -> &'a [f64] {
+        at.shares.as_deref().unwrap_or(&self.shares)
+    }
+
+    fn coverage(&self, at: &SizeStock) -> f64 {
+        self.shares_at(at).iter().zip(&at.pieces).filter(|(_, pieces)| **pieces > 0).map(|(share, _)| share).sum()
+    }
+
+    /// Share of a place's sales that is left with these pieces: less where its run is broken.
+    pub(crate) fn shown(&self, pieces: &[i64]) -> f64 {
+        if self.is_broken(pieces) { 1.0 - self.broken_loss } else { 1.0 }
+    }
+
+    /// Expected pieces sold at a place if it had these.
+    pub fn sales(&self, pieces: &[i64], at: &SizeStock) -> f64 {
+        let sold = self.demands(at).zip(pieces).map(|(demand, &pieces)| expected_sales(demand, pieces as f64));
+        self.shown(pieces) * sold.sum::<f64>()
     }
 }
 
 /// Tells how whole the runs of a style are.
 pub fn size_health(curve: &SizeCurve, stock: &[SizeStock]) -> SizeHealth {
-    let coverage: Vec<f64> = stock.iter().map(|stock| curve.coverage(&stock.pieces)).collect();
+    let coverage: Vec<f64> = stock.iter().map(|stock| curve.coverage(stock)).collect();
     let broken: Vec<bool> = stock.iter().map(|stock| curve.is_broken(&stock.pieces)).collect();
     let demand: f64 = stock.iter().map(|stock| stock.demand.mean).sum();
     let met: f64 = stock.iter().zip(&coverage).map(|(stock, coverage)| stock.demand.mean * coverage).sum();
@@ -169,7 +185,7 @@ pub fn first_allocation(curve: &SizeCurve, stock: &[SizeStock], packs: &[Pack]) 
         pieces.iter().zip(&pack.content).map(|(have, more)| have + more).collect()
     };
     let gain = |place: usize, pieces: &[i64], pack: &Pack| {
-        let sales = |pieces: &[i64]| curve.sales(pieces, stock[place].demand);
+        let sales = |pieces: &[i64]| curve.sales(pieces, &stock[place]);
         let size: i64 = pack.content.iter().sum();
         (sales(&with(pieces, pack)) - sales(pieces), size.max(1))
     };
@@ -197,7 +213,7 @@ pub fn first_allocation(curve: &SizeCurve, stock: &[SizeStock], packs: &[Pack]) 
 ///
 /// The places with most demand keep the style; as many of them as gains most. Core sizes that they lack come from the
 /// others, from where the way is cheapest. `margin` is earned on a piece; `cost` is that of a way, nothing where there
-/// is none.
+/// is none. For some tens of places; `consolidate` is for a chain in which every way costs the same.
 pub fn rebuild_runs(
     curve: &SizeCurve,
     stock: &[SizeStock],
@@ -248,7 +264,7 @@ fn rebuilt(
         }
     }
     let worth = |pieces: &[Vec<i64>]| -> f64 {
-        pieces.iter().zip(stock).map(|(pieces, stock)| margin * curve.sales(pieces, stock.demand)).sum()
+        pieces.iter().zip(stock).map(|(pieces, stock)| margin * curve.sales(pieces, stock)).sum()
     };
     let before: Vec<Vec<i64>> = stock.iter().map(|stock| stock.pieces.clone()).collect();
     let named = |((_, size, from, to), pieces): ((Reverse<i64>, usize, usize, usize), i64)| SizeMove {
@@ -269,7 +285,12 @@ mod tests {
     }
 
     fn at(place: &str, pieces: [i64; 5], mean: f64) -> SizeStock {
-        SizeStock { place: place.into(), pieces: pieces.to_vec(), demand: Demand { mean, dispersion: 1.5 } }
+        SizeStock {
+            place: place.into(),
+            pieces: pieces.to_vec(),
+            demand: Demand { mean, dispersion: 1.5 },
+            shares: None,
+        }
     }
 
     #[test]

@@ -90,6 +90,12 @@ pub trait Policy {
     /// world shows nothing beyond [`World::observe`].
     fn meet(&mut self, _world: &World<'_>) {}
 
+    /// Spreads what was bought for the opening over the cells: pieces by cell, as many of every item as were bought.
+    /// Nothing leaves it as the world has it.
+    fn allot(&mut self) -> Option<Vec<i64>> {
+        None
+    }
+
     /// Decides what is done before the observed period begins.
     fn act(&mut self, seen: &Observation) -> Actions;
 
@@ -97,6 +103,26 @@ pub trait Policy {
     fn faults(&mut self) -> Vec<Fault> {
         Vec::new()
     }
+
+    /// Hands over what it found worth telling since it was last asked; the comparison fills in the seed.
+    fn notes(&mut self) -> Vec<Note> {
+        Vec::new()
+    }
+}
+
+/// Something that a policy found out and tells people.
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
+pub struct Note {
+    /// Name of the policy.
+    pub policy: String,
+    /// Seed of the world.
+    pub seed: u64,
+    /// The period that was about to begin, as the calendar writes it.
+    pub period: String,
+    /// What kind of note it is: one word by which notes are counted.
+    pub kind: &'static str,
+    /// What it says, in words with figures.
+    pub text: String,
 }
 
 /// Something that a policy did wrong.

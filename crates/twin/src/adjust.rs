@@ -72,6 +72,9 @@ pub fn adjustments(
 fn course(world: &mut World, policy: &mut dyn Policy, hit: &[bool]) -> Result<Course, TwinError> {
     let mut course = Course { actions: Vec::new(), service: Vec::new() };
     policy.meet(world);
+    if let Some(on_hand) = policy.allot() {
+        world.allot(&on_hand)?;
+    }
     while !world.is_over() {
         let actions = policy.act(&world.observe());
         world.step(&actions)?;

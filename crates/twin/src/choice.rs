@@ -75,6 +75,14 @@ pub enum PolicyChoice {
         #[serde(default)]
         terms: SeasonTerms,
     },
+    /// Endcap's sizes: first allocation, transfers that rebuild runs, markdowns blocked where sizes are the cause.
+    Sizes {
+        /// Name shown to people.
+        name: String,
+        /// How it is run.
+        #[serde(default)]
+        terms: SizeRules,
+    },
     /// A process that reads observations and writes actions as JSON lines.
     Process {
         /// Name shown to people.
@@ -118,6 +126,7 @@ impl PolicyChoice {
             | Self::Oracle { name }
             | Self::Page { name, .. }
             | Self::Season { name, .. }
+            | Self::Sizes { name, .. }
             | Self::Process { name, .. } => name,
         }
     }
@@ -149,6 +158,15 @@ impl PolicyChoice {
                 within("policy.terms.every", terms.every as f64, 1.0, 1000.0, "1 or more periods")?;
                 within("policy.terms.step", terms.step, 0.0, 0.9, "a share from 0 to 0.9")?;
                 within("policy.terms.depth_max", terms.depth_max, 0.0, 0.9, "a share from 0 to 0.9")
+            }
+            Self::Sizes { terms, .. } => {
+                within("policy.terms.target", terms.target, 0.0, 1.0, "a share from 0 to 1")?;
+                within("policy.terms.every", terms.every as f64, 1.0, 1000.0, "1 or more periods")?;
+                within("policy.terms.step", terms.step, 0.0, 0.9, "a share from 0 to 0.9")?;
+                within("policy.terms.depth_max", terms.depth_max, 0.0, 0.9, "a share from 0 to 0.9")?;
+                within("policy.terms.broken_loss", terms.broken_loss, 0.0, 1.0, "a share from 0 to 1")?;
+                within("policy.terms.pairs_min", terms.pairs_min, 0.0, 1e6, "0 or more pieces per style and store")?;
+                within("policy.terms.coverage_min", terms.coverage_min, 0.0, 1.0, "a share from 0 to 1")
             }
             Self::Process { command, seconds, .. } => {
                 within("policy.command", command.len() as f64, 1.0, 1e4, "a program and its arguments")?;
@@ -212,5 +230,45 @@ pub struct SeasonTerms {
 impl Default for SeasonTerms {
     fn default() -> Self {
         Self { markdowns: true, transfers: false, target: 0.85, every: 4, step: 0.1, depth_max: 0.5 }
+    }
+}
+
+/// How Endcap looks after the sizes of a season that is bought once.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct SizeRules {
+    /// Whether it sees sizes; without them it works as if every style had one, and says that it is blind to them.
+    pub sees_sizes: bool,
+    /// Whether it spreads what was bought over the stores itself.
+    pub allots: bool,
+    /// Share of the opening stock that is to be sold by the end.
+    pub target: f64,
+    /// Periods between two reviews.
+    pub every: usize,
+    /// Step of a markdown, as a share of the list price.
+    pub step: f64,
+    /// Deepest markdown.
+    pub depth_max: f64,
+    /// Share of its sales that a style loses where a core size is missing, beyond the missing sizes.
+    pub broken_loss: f64,
+    /// Pieces of a style per store below which people are alerted.
+    pub pairs_min: f64,
+    /// Share of the demand, by its size, that is to be covered: below it people are alerted.
+    pub coverage_min: f64,
+}
+
+impl Default for SizeRules {
+    fn default() -> Self {
+        Self {
+            sees_sizes: true,
+            allots: true,
+            target: 0.85,
+            every: 4,
+            step: 0.1,
+            depth_max: 0.5,
+            broken_loss: 0.5,
+            pairs_min: 4.0,
+            coverage_min: 0.7,
+        }
     }
 }

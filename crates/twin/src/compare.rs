@@ -1,6 +1,7 @@
 //! Every policy in every world, paired by seed: the same shoppers and suppliers for all.
 
-use crate::{Fault, Policy, TwinError, World, WorldSpec};
+use crate::course::{Course, Film};
+use crate::{Fault, Note, Policy, TwinError, World, WorldSpec};
 use endcap_model::{Outcome, TwinTerms};
 use rayon::prelude::*;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -15,6 +16,21 @@ pub struct Trials {
     pub outcomes: Vec<Outcome>,
     /// What policies did wrong, in the same order.
     pub faults: Vec<Fault>,
+    /// What policies told, in the same order.
+    pub notes: Vec<Note>,
+    /// Stock and sales by period, one for each outcome.
+    pub courses: Vec<Course>,
+    /// The first world of each policy item by item.
+    pub films: Vec<Film>,
+}
+
+/// What came of one run.
+struct Ran {
+    outcome: Outcome,
+    faults: Vec<Fault>,
+    notes: Vec<Note>,
+    course: Course,
+    film: Option<Film>,
 }
 
 /// As [`try_all`], for policies whose faults end the comparison.
@@ -47,7 +63,7 @@ pub fn try_all(
         .flat_map(|policy| (0..terms.worlds as u64).map(move |world| (policy, terms.seed.wrapping_add(world))))
         .collect();
     let done = AtomicUsize::new(0);
-    let results: Vec<Result<(Outcome, Vec<Fault>), TwinError>> = runs
+    let results: Vec<Result<Ran, TwinError>> = runs
         .par_iter()
         .map(|&(policy, seed)| {
             let outcome = run(spec, terms, seed, policies[policy]().as_mut());
@@ -57,9 +73,12 @@ pub fn try_all(
         .collect();
     let mut trials = Trials::default();
     for result in results {
-        let (outcome, faults) = result?;
+        let Ran { outcome, faults, notes, course, film } = result?;
         trials.outcomes.push(outcome);
         trials.faults.extend(faults);
+        trials.notes.extend(notes);
+        trials.courses.push(course);
+        trials.films.extend(film);
     }
     Ok(trials)
 }
@@ -76,17 +95,23 @@ fn check_names(policies: &[&PolicyMaker<'_>]) -> Result<(), TwinError> {
     }
 }
 
-fn run(
-    spec: &WorldSpec,
-    terms: &TwinTerms,
-    seed: u64,
-    policy: &mut dyn Policy,
-) -> Result<(Outcome, Vec<Fault>), TwinError> {
+fn run(spec: &WorldSpec, terms: &TwinTerms, seed: u64, policy: &mut dyn Policy) -> Result<Ran, TwinError> {
     let mut world = World::new(spec, terms, seed);
     policy.meet(&world);
+    if let Some(on_hand) = policy.allot() {
+        world.allot(&on_hand)?;
+    }
+    let mut course = Course::new(policy.name(), seed);
+    let mut film = (seed == terms.seed).then(|| Film::new(policy.name(), spec));
     while !world.is_over() {
         let actions = policy.act(&world.observe());
         world.step(&actions)?;
+        course.note(&world);
+        if let Some(film) = &mut film {
+            film.note(&world);
+        }
     }
-    Ok((world.outcome(policy.name()), policy.faults()))
+    let outcome = world.outcome(policy.name());
+    let notes = policy.notes().into_iter().map(|note| Note { seed, ..note }).collect();
+    Ok(Ran { outcome, faults: policy.faults(), notes, course, film })
 }

@@ -123,18 +123,32 @@ impl<'a> Page<'a> {
         ((self.margin(offer.item) - given) * lift, stolen, given * lift)
     }
 
-    /// Returns the page's greedy calendar.
-    pub fn greedy(&self) -> Vec<PageOffer> {
-        let items = 0..self.list.items.len();
-        let all = items.flat_map(|item| {
+    /// Iterates over every offer that the page could make, with its value by the page's formula and the money that it
+    /// gives away, item by item and period by period.
+    pub fn offers(&self) -> impl Iterator<Item = (PageOffer, f64, f64)> + '_ {
+        let all = (0..self.list.items.len()).flat_map(move |item| {
             let offers = move |period| self.terms.depths.iter().map(move |&depth| PageOffer { item, period, depth });
             (0..self.periods).flat_map(offers)
         });
-        let worth = |offer: PageOffer| {
+        all.map(|offer| {
             let (gained, stolen, given) = self.parts(offer);
             (offer, gained - stolen, given)
-        };
-        let mut scored: Vec<_> = all.map(worth).filter(|&(_, value, given)| value > 0.0 && given > 0.0).collect();
+        })
+    }
+
+    /// Returns what the page asks for.
+    pub fn terms(&self) -> &PageTerms {
+        self.terms
+    }
+
+    /// Returns the number of periods.
+    pub fn periods(&self) -> usize {
+        self.periods
+    }
+
+    /// Returns the page's greedy calendar.
+    pub fn greedy(&self) -> Vec<PageOffer> {
+        let mut scored: Vec<_> = self.offers().filter(|&(_, value, given)| value > 0.0 && given > 0.0).collect();
         scored.sort_by(|a, b| (b.1 / b.2).total_cmp(&(a.1 / a.2)));
         let mut calendar: Vec<PageOffer> = Vec::new();
         let mut left = self.terms.budget;

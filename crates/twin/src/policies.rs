@@ -53,7 +53,10 @@ pub fn shipped<'a>(
         PolicyChoice::Process { name, command, seconds } => {
             Box::new(move || Box::new(ProcessPolicy::new(name, command, folder, *seconds, spec)))
         }
-        PolicyChoice::None { .. } | PolicyChoice::Rotation { .. } | PolicyChoice::Calendar { .. } => return None,
+        PolicyChoice::None { .. }
+        | PolicyChoice::Rotation { .. }
+        | PolicyChoice::Calendar { .. }
+        | PolicyChoice::Sizes { .. } => return None,
     })
 }
 

@@ -17,6 +17,12 @@ pub(crate) struct Stock {
 impl Stock {
     /// Puts the opening stock on the shelves, its ages spread evenly over the shelf life.
     pub(crate) fn opening(cells: &[CellSpec], start: Period) -> Self {
+        let on_hand: Vec<i64> = cells.iter().map(|cell| cell.on_hand).collect();
+        Self::spread_anew(cells, &on_hand, start)
+    }
+
+    /// Puts these pieces on the shelves as an opening stock.
+    pub(crate) fn spread_anew(cells: &[CellSpec], on_hand: &[i64], start: Period) -> Self {
         let life: Vec<usize> = cells.iter().map(|cell| cell.shelf_life.unwrap_or(0)).collect();
         let mut first = Vec::with_capacity(cells.len());
         let mut lots = 0;
@@ -25,8 +31,8 @@ impl Stock {
             lots += life;
         }
         let mut stock = Self { on_hand: vec![0; cells.len()], lots: vec![0; lots], first, life };
-        for (cell, spec) in cells.iter().enumerate() {
-            stock.spread(cell, spec.on_hand, start);
+        for (cell, &pieces) in on_hand.iter().enumerate() {
+            stock.spread(cell, pieces, start);
         }
         stock
     }

@@ -96,6 +96,27 @@ impl<'a> World<'a> {
         Fate::draw([word, word << 32], self.terms, &self.spec.terms().logistics)
     }
 
+    /// Spreads the opening stock anew, before the first period.
+    ///
+    /// # Errors
+    /// [`TwinError::Setting`] where pieces of an item would appear or vanish, or are fewer than none.
+    pub fn allot(&mut self, on_hand: &[i64]) -> Result<(), TwinError> {
+        let index = &self.spec.index;
+        let sum = |cells: std::ops::Range<usize>, of: &dyn Fn(usize) -> i64| cells.map(of).sum::<i64>();
+        let kept = |(_, cells): &(_, std::ops::Range<usize>)| {
+            sum(cells.clone(), &|cell| on_hand[cell]) == sum(cells.clone(), &|cell| self.stock.on_hand(cell))
+        };
+        let whole = on_hand.len() == self.books.len() && on_hand.iter().all(|&pieces| pieces >= 0);
+        if !whole || !index.skus.iter().all(kept) || self.period != self.spec.span().start {
+            let (field, found) = ("first allocation".to_owned(), "another number of pieces".to_owned());
+            let expected =
+                "for every cell 0 or more pieces, as many of every item as were bought, before the world begins";
+            return Err(TwinError::Setting { field, found, expected });
+        }
+        self.stock = Stock::spread_anew(self.spec.cells(), on_hand, self.period);
+        Ok(())
+    }
+
     /// Returns the period that is about to begin.
     pub fn period(&self) -> Period {
         self.period
@@ -348,6 +369,11 @@ impl<'a> World<'a> {
         }
         self.ledger.end_period(self.asked.offered.len() as i64);
         self.period = self.period.plus(1);
+    }
+
+    /// Iterates over the depth that was on the shelf of every cell in the last period.
+    pub(crate) fn discounts(&self) -> impl Iterator<Item = f64> + '_ {
+        self.asked.tags.iter().map(|tag| if tag.promoted { 1.0 - tag.ratio } else { 0.0 })
     }
 
     /// Returns what has come of it so far, under the name of the policy that acted.

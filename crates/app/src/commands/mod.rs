@@ -15,6 +15,7 @@ pub mod explain;
 pub mod fit;
 pub mod forecast;
 pub mod ground;
+pub mod halt;
 pub mod ingest;
 pub mod init;
 pub mod lever;

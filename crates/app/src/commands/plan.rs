@@ -6,7 +6,7 @@ use crate::project::{Finished, Made, Run, read_scenario};
 use anyhow::Context;
 use endcap_adapters::facts::Store;
 use endcap_agent::run::Ended;
-use endcap_model::{Currency, Event, Money};
+use endcap_model::{Currency, Event, Halt, Money};
 use serde::Serialize;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -126,15 +126,26 @@ fn show(finished: Finished, console: &Console) -> anyhow::Result<Ending> {
     let (status, reasons) = match finished.ended {
         Ended::Done => ("published", vec![]),
         Ended::Asks { reasons } => ("needs a person", reasons),
+        Ended::Withheld => ("withheld in shadow", vec!["`endcap resume` lets approved plans go out again".to_owned()]),
+        Ended::Halted { halt } => ("halted", halted(&halt)),
         Ended::Stopped { reason } => ("refused", vec![reason]),
     };
-    let refused = status == "refused";
+    let refused = status == "refused" || status == "halted";
     match finished.made {
         Some(made) => console.result(&summary(made, status, reasons), for_people)?,
         None => console
             .result(&Unplanned { status, reasons }, |none| format!("{}: {}", none.status, none.reasons.join("; ")))?,
     }
     Ok(if refused { Ending::Refused } else { Ending::Done })
+}
+
+/// Why nothing was planned, and what people go on with.
+fn halted(halt: &Halt) -> Vec<String> {
+    let plan =
+        halt.plan.as_ref().map(|plan| format!("plan {plan} stays in force; manual/ holds it for changes by hand"));
+    let why = format!("halted by {}: {}", halt.by, halt.reason);
+    let next = "`endcap resume FOLDER --shadow --by NAME --reason TEXT` lets it run again".to_owned();
+    [Some(why), plan, Some(next)].into_iter().flatten().collect()
 }
 
 fn summary(made: Made, status: &'static str, reasons: Vec<String>) -> Summary {

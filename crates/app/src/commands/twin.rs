@@ -3,13 +3,16 @@
 use crate::columns;
 use crate::commands::twin_panel;
 use crate::console::{Console, Ending, Steps, table};
+use crate::report::{self, TrialPage};
 use anyhow::Context;
 use endcap_adapters::tables::{self, Column};
-use endcap_agent::policies::{CalendarPolicy, Ordering, Replenishment, believed_forecast, cell_terms, rotation};
+use endcap_agent::policies::{
+    CalendarPolicy, Ordering, Replenishment, SizePolicy, believed_forecast, cell_terms, rotation, solve_page,
+};
 use endcap_model::{Calendar, Currency, Depth, Mechanic, Offer, Outcome, Panel, Span, Support, Value};
 use endcap_twin::{
-    Adjustment, Fault, Kpi, Measure, OrderingChoice, PageKpis, PolicyChoice, PolicyMaker, Summary, TwinScenario,
-    WorldChoice, WorldSpec, adjustments, kpis, shipped, try_all,
+    Adjustment, Fault, Kpi, Measure, Note, OrderingChoice, PageKpis, PolicyChoice, PolicyMaker, Summary, Told, Trials,
+    TwinScenario, WorldChoice, WorldSpec, adjustments, kpis, shipped, told, try_all,
 };
 use serde::Serialize;
 use std::path::{Path, PathBuf};
@@ -35,7 +38,7 @@ pub struct Args {
     /// policy takes to adjust is then measured too.
     #[arg(long, value_name = "NAME")]
     shock: Vec<String>,
-    /// Folder for kpis.csv and outcomes.csv.
+    /// Folder for kpis.csv, outcomes.csv, notes.csv and report.html.
     #[arg(long)]
     out: Option<PathBuf>,
     /// Try no policy: write what a retailer could have observed in the first world as a panel, and the answer key to
@@ -60,14 +63,17 @@ struct Tried {
     faults: Vec<Fault>,
     /// How policies took the shocks that were switched on.
     adjustments: Vec<Adjustment>,
-    /// The figures of the Promo Planner page, greedy and rotation.
-    page: Option<[PageKpis; 2]>,
+    /// What policies told, by policy and kind.
+    told: Vec<Told>,
+    /// The figures of the Promo Planner page: greedy, rotation, and the best calendar by the page's own formula.
+    page: Option<Vec<PageKpis>>,
 }
 
 /// A policy of a scenario: one that needs nothing else, or a calendar with Endcap's ordering.
 enum Chosen<'a> {
     Shipped(Box<PolicyMaker<'a>>),
     Calendar(Box<CalendarPolicy>),
+    Sizes(Box<SizePolicy<'a>>),
 }
 
 /// Runs the command.
@@ -81,9 +87,12 @@ pub fn run(args: &Args, console: &Console) -> anyhow::Result<Ending> {
     let policies = scenario
         .policies
         .iter()
-        .map(|choice| match shipped(choice, &scenario, &spec, folder) {
-            Some(maker) => Ok(Chosen::Shipped(maker)),
-            None => make_policy(choice, &scenario, &spec, folder).map(|policy| Chosen::Calendar(Box::new(policy))),
+        .map(|choice| match (shipped(choice, &scenario, &spec, folder), choice) {
+            (Some(maker), _) => Ok(Chosen::Shipped(maker)),
+            (None, PolicyChoice::Sizes { name, terms }) => {
+                Ok(Chosen::Sizes(Box::new(SizePolicy::new(name, &spec, *terms))))
+            }
+            (None, _) => make_policy(choice, &scenario, &spec, folder).map(|policy| Chosen::Calendar(Box::new(policy))),
         })
         .collect::<anyhow::Result<Vec<_>>>()?;
     #[allow(clippy::redundant_closure, reason = "the closure shortens the lifetime of what is made")]
@@ -92,6 +101,7 @@ pub fn run(args: &Args, console: &Console) -> anyhow::Result<Ending> {
         .map(|policy| match policy {
             Chosen::Shipped(maker) => Box::new(|| maker()) as Box<PolicyMaker>,
             Chosen::Calendar(policy) => Box::new(|| policy.start()),
+            Chosen::Sizes(policy) => Box::new(|| policy.start()),
         })
         .collect();
     let makers: Vec<&PolicyMaker> = makers.iter().map(Box::as_ref).collect();
@@ -104,7 +114,10 @@ pub fn run(args: &Args, console: &Console) -> anyhow::Result<Ending> {
     } else {
         adjustments(&spec, &calm, &scenario.response, &makers).with_context(|| in_file(&args.scenario))?
     };
-    let page = scenario.page()?.map(|page| [page.greedy(), page.uniform()].map(|calendar| page.kpis(&calendar)));
+    let page = scenario.page()?.map(|page| {
+        let best = solve_page(&page).map(|solved| solved.calendar);
+        [Some(page.greedy()), Some(page.uniform()), best].iter().flatten().map(|calendar| page.kpis(calendar)).collect()
+    });
     let tried = Tried {
         reference: scenario.reference().to_owned(),
         currency: scenario.currency,
@@ -113,14 +126,17 @@ pub fn run(args: &Args, console: &Console) -> anyhow::Result<Ending> {
         cells: spec.cells().len(),
         periods: spec.span().len(),
         kpis: kpis(&trials.outcomes, scenario.reference()),
-        outcomes: trials.outcomes,
-        faults: trials.faults,
+        outcomes: trials.outcomes.clone(),
+        faults: trials.faults.clone(),
+        told: told(&trials.notes),
         adjustments: adjusted,
         page,
         scenario: scenario.name.clone(),
     };
     if let Some(out) = &args.out {
-        write(&tried, out)?;
+        write(&tried, &trials, out)?;
+        let page = report::trial(&TrialPage { scenario: &scenario, spec: &spec, trials: &trials, told: &tried.told })?;
+        tables::write_atomic(&out.join("report.html"), page.as_bytes())?;
     }
     console.result(&tried, for_people)?;
     Ok(Ending::Done)
@@ -205,9 +221,19 @@ fn read_calendar(path: &Path, spec: &WorldSpec) -> anyhow::Result<Vec<Offer>> {
     Ok(offers)
 }
 
-fn write(tried: &Tried, folder: &Path) -> anyhow::Result<()> {
+fn write(tried: &Tried, trials: &Trials, folder: &Path) -> anyhow::Result<()> {
     std::fs::create_dir_all(folder).with_context(|| format!("{} cannot be made", folder.display()))?;
     tables::write_csv(&folder.join("outcomes.csv"), &columns::outcomes(&tried.outcomes))?;
+    let notes = &trials.notes;
+    let text = |of: fn(&Note) -> &str| Column::Text(notes.iter().map(|note| of(note).to_owned()).collect());
+    let columns = [
+        ("policy", text(|note| &note.policy)),
+        ("seed", Column::Whole(notes.iter().map(|note| note.seed as i64).collect())),
+        ("period", text(|note| &note.period)),
+        ("kind", text(|note| note.kind)),
+        ("text", text(|note| &note.text)),
+    ];
+    tables::write_csv(&folder.join("notes.csv"), &columns)?;
     let kpis = &tried.kpis;
     let number =
         |of: &dyn Fn(&Kpi) -> Option<f64>| Column::Number(kpis.iter().map(|kpi| of(kpi).unwrap_or(f64::NAN)).collect());
@@ -247,7 +273,13 @@ fn for_people(tried: &Tried) -> String {
         }
     }
     let Tried { scenario, cells, periods, worlds, seed, reference, .. } = tried;
-    let more = [faults_for_people(tried), adjustments_for_people(tried, &policies), page_for_people(tried)].concat();
+    let more = [
+        faults_for_people(tried),
+        told_for_people(tried),
+        adjustments_for_people(tried, &policies),
+        page_for_people(tried),
+    ]
+    .concat();
     format!(
         "{scenario}\n{cells} item-places, {periods} periods, {worlds} worlds from seed {seed}\n{rows}\nSecond line: difference \
          to '{reference}' in the same world, with the 95 % interval of its mean. Third line: one world in twenty is \
@@ -260,6 +292,15 @@ fn faults_for_people(tried: &Tried) -> String {
         format!("\n'{}', world {}, before {}: {}", fault.policy, fault.seed, fault.period, fault.reason)
     };
     tried.faults.iter().map(line).collect()
+}
+
+/// What policies told: how often, and the first of each kind.
+fn told_for_people(tried: &Tried) -> String {
+    let line = |told: &Told| {
+        let Told { times, first } = told;
+        format!("\n'{}', {}, {times} times; first before {}: {}", first.policy, first.kind, first.period, first.text)
+    };
+    tried.told.iter().map(line).collect()
 }
 
 /// Mean periods until each policy acted on the shocks, and until service was back.
@@ -298,7 +339,7 @@ fn page_for_people(tried: &Tried) -> String {
             kpis.cannibalised_share * 100.0
         )
     };
-    ["greedy", "rotation"].into_iter().zip(figures).map(line).collect()
+    ["greedy", "rotation", "optimised"].into_iter().zip(figures).map(line).collect()
 }
 
 /// The level, and below it the difference with its interval and tail.

@@ -15,6 +15,8 @@ pub(super) const TRADE_OFF: Page = Page { template: include_str!("trade_off.html
 
 /// What past promotions earned.
 pub(super) const ANALYSIS: Page = Page { template: include_str!("analysis.html"), script: ANALYSIS_SCRIPT };
+/// Policies that were tried in simulated worlds.
+pub(super) const TRIAL: Page = Page { template: include_str!("trial.html"), script: TRIAL_SCRIPT };
 /// What a model knows and how far to trust it.
 pub(super) const CARD: Page = Page { template: include_str!("card.html"), script: CARD_SCRIPT };
 
@@ -65,6 +67,16 @@ const CARD_SCRIPT: &str = concat!(
     include_str!("js/judgement.js"),
     include_str!("js/contents.js"),
     include_str!("js/card.js"),
+);
+
+const TRIAL_SCRIPT: &str = concat!(
+    include_str!("js/start.js"),
+    include_str!("js/format.js"),
+    include_str!("js/dom.js"),
+    include_str!("js/charts.js"),
+    include_str!("js/forest.js"),
+    include_str!("js/contents.js"),
+    include_str!("js/trial.js"),
 );
 
 impl Page {
@@ -162,7 +174,7 @@ mod tests {
 
     #[test]
     fn scripts_cannot_close_their_own_element() {
-        for script in [CHARTS, SCRIPT, TRADE_OFF_SCRIPT, ANALYSIS_SCRIPT, CARD_SCRIPT] {
+        for script in [CHARTS, SCRIPT, TRADE_OFF_SCRIPT, ANALYSIS_SCRIPT, CARD_SCRIPT, TRIAL_SCRIPT] {
             assert!(!script.to_ascii_lowercase().contains("</script"));
             assert!(!script.contains("<!--"));
         }

@@ -14,6 +14,7 @@ mod forecast;
 mod judgement;
 mod known_truth;
 mod replan;
+mod twin;
 mod update;
 
 use assert_cmd::Command;
