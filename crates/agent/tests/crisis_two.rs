@@ -179,9 +179,8 @@ fn f_without_sizes_in_the_feed_it_says_that_it_is_blind_to_them() {
     assert!(mean(trials, BLIND, Measure::SellThrough) < mean(trials, OURS, Measure::SellThrough) - 0.05);
 }
 
-/// 200 stores, 168,000 item-places, 26 weeks.
+/// 200 stores, 168,000 item-places, 26 weeks: about 7 CPU seconds.
 #[test]
-#[ignore = "full size: about a CPU minute; `cargo test -p endcap-agent --test crisis_two -- --ignored`"]
 fn the_full_size_season_passes_and_moves_a_hundred_thousand_pairs() {
     let trials = tried(&scenario("pittarosso-season.toml", 1, &[]), &[BEFORE, PRICED, OURS, ALLOTTED]);
     for policy in [BEFORE, PRICED, OURS, ALLOTTED] {
