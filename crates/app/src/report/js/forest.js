@@ -2,13 +2,13 @@
 
 /**
  * Forest plot: [{label, mean, lo, hi, tone, mark}], `tone` a colour of the palette, `mark` a second figure to compare with.
- * `show` writes a figure, `short` one on the axis; `marks` names the second figure.
+ * `wrap` breaks long labels in two lines. `show` writes a figure, `short` one on the axis; `marks` names the second figure.
  */
-function forest(description, rows, { axis, show, short = show, meanName, marks = null, from = null, to = null }) {
+function forest(description, rows, { axis, show, short = show, meanName, marks = null, from = null, to = null, wrap = false }) {
   const line = 26;
   return chart(description, 84 + line * rows.length, (colours, narrow) => {
     const clip = (value) => Math.min(to ?? Infinity, Math.max(from ?? -Infinity, value));
-    const label = (row) => (narrow && row.label.length > 22 ? `${row.label.slice(0, 21)}…` : row.label);
+    const label = (row) => (narrow && !wrap && row.label.length > 22 ? `${row.label.slice(0, 21)}…` : row.label);
     return {
       grid: { left: narrow ? 138 : 310, right: 20, top: marks ? 32 : 10, bottom: 46 },
       legend: marks ? { top: 0, right: 0, textStyle: { color: colours.text }, data: [meanName, marks] } : undefined,
@@ -25,7 +25,7 @@ function forest(description, rows, { axis, show, short = show, meanName, marks =
       },
       yAxis: {
         type: "category", inverse: true, data: rows.map(label), ...axisStyle(colours), axisTick: { show: false }, splitLine: { show: false },
-        axisLine: { show: false }, axisLabel: { color: colours.text, fontSize: narrow ? 11 : 12, width: narrow ? 128 : 300, overflow: "truncate", interval: 0 },
+        axisLine: { show: false }, axisLabel: { color: colours.text, fontSize: narrow ? 11 : 12, width: narrow ? 128 : 300, lineHeight: 13, overflow: wrap ? "break" : "truncate", interval: 0 },
       },
       series: [
         {

@@ -21,8 +21,12 @@ function shownShort(key, value) {
   return new Intl.NumberFormat("en-US", { notation: "compact", maximumFractionDigits: 1 }).format(value).replace("-", "−");
 }
 
+/** What a policy does, neither good nor bad in itself. */
+const effort = ["moved", "discount", "sold_promoted"];
+
 /** Whether a difference is told apart from none, and in which direction. */
 function toneOf(key, difference) {
+  if (effort.includes(key)) return "second";
   if (!difference || difference.lo95 === null || (difference.lo95 <= 0 && difference.hi95 >= 0)) return "muted";
   return (difference.mean > 0) === (measure(key).better === "higher") ? "good" : "bad";
 }
@@ -50,14 +54,14 @@ function showSummary() {
   const ranked = data.policies.map((label, at) => ({ label, at, kpi: figureOf(data.reference, at, lead) }))
     .sort((a, b) => b.kpi.level.mean - a.kpi.level.mean);
   const best = ranked[0];
-  const second = ["sell_through", "stockout_rate_promoted", "revenue", "margin"].filter((key) => usable.includes(key)).slice(0, 3);
+  const second = ["sell_through", "stockout_rate_promoted", "revenue", "margin"].filter((key) => usable.includes(key)).slice(0, 2);
   const reference = data.policies[data.reference];
   const over = (key) => {
     const difference = figureOf(data.reference, best.at, key).difference;
     return difference ? `${shown(key, difference.mean, true)} to “${reference}”` : "the reference itself";
   };
   add(section("summary"),
-    el("dl", { class: "cards" },
+    el("dl", { class: "cards three" },
       card(`${labelOf(lead)}: ${best.label}`, shown(lead, best.kpi.level.mean), { id: "best-profit", exact: best.kpi.level.mean, tone: "lead", under: over(lead) }),
       second.map((key) => card(labelOf(key), shown(key, figureOf(data.reference, best.at, key).level.mean), { under: over(key), tone: { good: "good", bad: "bad" }[toneOf(key, figureOf(data.reference, best.at, key).difference)] }))),
     note(`“${best.label}” has the highest ${labelOf(lead).toLowerCase()} of all that were tried. Every policy met the same shoppers and suppliers in each world; nothing here is a promise about a real one.`),
@@ -65,7 +69,8 @@ function showSummary() {
 }
 
 function levelsTable() {
-  const keys = ["profit", "margin", "revenue", "sell_through", "stockout_rate", "stockout_rate_promoted", "discount", "moved", "core_coverage", "fragmentation", "forecast_error_item"].filter((key) => usable.includes(key));
+  const wanted = ["profit", "revenue", "margin", "sell_through", "stockout_rate_promoted", "stockout_rate", "moved", "write_down", "discount", "forecast_error_item"];
+  const keys = wanted.filter((key) => usable.includes(key)).slice(0, 6);
   return table(`Mean over ${worldsText}`, [
     { label: "Policy", cell: ({ label, at }) => [name(label), at === data.reference ? el("span", { class: "under" }, "reference") : null] },
     ...keys.map((key) => ({ label: labelOf(key), numeric: true, cell: ({ at }) => shown(key, figureOf(data.reference, at, key).level.mean) })),
@@ -78,7 +83,7 @@ function showDifferences() {
   const keys = ["profit", "margin", "revenue", "sell_through", "stockout_rate_promoted", "stockout_rate", "lost", "write_down", "discount", "moved", "core_coverage", "fragmentation"].filter((key) => usable.includes(key));
   const show = (reference) => place.replaceChildren(...keys.map((key) => differenceOf(key, reference)));
   add(section("differences"),
-    note("Each dot is the mean difference to the reference in the same world, the line its ", term("interval"), ". Green is better than the reference, red is worse, grey cannot be told from it."),
+    note("Each dot is the mean difference to the reference in the same world, the line its ", term("interval"), ". Green is better than the reference, red is worse, grey cannot be told from it, blue is what a policy does."),
     picker("Reference", data.policies.map((label, value) => ({ label, value })).sort((a, b) => (b.value === data.reference) - (a.value === data.reference)), show), place);
   show(data.reference);
 }
@@ -88,7 +93,7 @@ function differenceOf(key, reference) {
     .map(({ label, difference }) => ({ label, mean: difference.mean, lo: difference.lo95 ?? difference.mean, hi: difference.hi95 ?? difference.mean, tone: toneOf(key, difference) }));
   const unit = { money: data.currency.code, share: "points", number: "" }[measure(key).unit];
   const drawing = forest(`${labelOf(key)}: difference to ${data.policies[reference]}`, rows, {
-    axis: unit, meanName: "Difference", show: (value) => shown(key, value, true), short: (value) => shownShort(key, value),
+    axis: unit, meanName: "Difference", wrap: true, show: (value) => shown(key, value, true), short: (value) => shownShort(key, value),
   });
   requestAnimationFrame(drawing.redraw);
   return el("figure", { class: "pair" }, el("figcaption", {}, labelOf(key)), drawing.host);
@@ -96,7 +101,7 @@ function differenceOf(key, reference) {
 
 function policyPicker(show) {
   const options = data.policies.map((label, value) => ({ label, value }));
-  const first = options.length - 1 >= 0 ? bestPolicy() : 0;
+  const first = bestPolicy();
   options.sort((a, b) => (b.value === first) - (a.value === first));
   show(first);
   return picker("Policy", options, show);
@@ -115,9 +120,15 @@ function showStock() {
   add(section("stock"), note("Pieces on all shelves at the end of each ", periodWord, ` over ${worldsText}: median and 5 % to 95 % band. Below: how much is on offer, and the share of what shoppers wanted that was not there.`), policyPicker(show), place);
 }
 
+/** The end of an axis: two digits and zeros, so that all policies share one scale. */
+function roundUp(value) {
+  const step = 10 ** Math.floor(Math.log10(value)) / 2;
+  return Math.ceil(value / step) * step;
+}
+
 function fanOption(fan, colours, narrow) {
   const left = narrow ? 48 : 64;
-  const most = Math.max(...data.fans.flatMap((other) => other.on_hand.map(([, , high]) => high)));
+  const most = roundUp(Math.max(1, ...data.fans.flatMap((other) => other.on_hand.map(([, , high]) => high))));
   const axis = (grid, last) => ({
     type: "category", gridIndex: grid, data: data.periods.labels, ...axisStyle(colours), splitLine: { show: false },
     axisLabel: { show: last, color: colours.muted, formatter: dayShort, hideOverlap: true },
@@ -152,20 +163,22 @@ function fanOption(fan, colours, narrow) {
 
 /** Pairs per style and store by period, one line per policy. */
 function runsChart() {
-  const tones = ["accent", "bad", "second", "warn", "muted", "good", "text"];
+  const tones = ["bad", "second", "warn", "muted", "text", "good"];
+  const best = bestPolicy();
+  const toneAt = (at) => (at === best ? "accent" : tones[(at > best ? at - 1 : at) % tones.length]);
   const drawing = chart("Pieces per style and store by period, for every policy", 300, (colours, narrow) => ({
-    grid: { left: narrow ? 40 : 48, right: 14, top: narrow ? 100 : 60, bottom: 34 },
+    grid: { left: narrow ? 40 : 48, right: 14, top: 26 + 24 * Math.ceil(data.fans.length / (narrow ? 1.6 : 3.5)), bottom: 34 },
     legend: { top: 0, left: 0, textStyle: { color: colours.text }, itemGap: 10 },
     tooltip: tooltip(colours, "axis", (lines) => [periodDay(lines[0].dataIndex), ...lines.map(({ seriesName, value }) => [seriesName, number(value, 1)])]),
     xAxis: { type: "category", data: data.periods.labels, ...axisStyle(colours), splitLine: { show: false }, axisLabel: { color: colours.muted, formatter: dayShort, hideOverlap: true } },
     yAxis: { type: "value", min: 0, name: "pieces per style and store", ...axisStyle(colours), axisLabel: { color: colours.muted }, nameTextStyle: { color: colours.muted, align: "left", padding: [0, 0, 0, -32] } },
     series: data.fans.map((fan, at) => ({
       name: fan.policy, type: "line", symbol: "none", data: fan.pieces_per_run,
-      itemStyle: { color: colours[tones[at % tones.length]] }, lineStyle: { color: colours[tones[at % tones.length]], width: 2, type: at % 2 ? "dashed" : "solid" },
+      itemStyle: { color: colours[toneAt(at)] }, lineStyle: { color: colours[toneAt(at)], width: at === best ? 3 : 2, type: at % 2 ? "dashed" : "solid" }, z: at === best ? 3 : 2,
     })),
   }));
   requestAnimationFrame(drawing.redraw);
-  return el("div", {}, el("h3", {}, "Pieces per style and store"), drawing.host);
+  return el("div", {}, el("h3", {}, "Pieces per style and store, all policies"), drawing.host);
 }
 
 const shadeOf = (depth) => Math.min(5, Math.max(1, Math.ceil(depth * 10)));
