@@ -7,9 +7,7 @@
 
 use endcap_agent::policies::SizePolicy;
 use endcap_model::Outcome;
-use endcap_twin::{
-    Measure, Note, PolicyChoice, PolicyMaker, Trials, TwinScenario, World, WorldSpec, shipped, try_all,
-};
+use endcap_twin::{Measure, Note, PolicyChoice, PolicyMaker, Trials, TwinScenario, World, WorldSpec, shipped, try_all};
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::OnceLock;

@@ -7,6 +7,9 @@ use endcap_model::{Place, Sku};
 use serde::Serialize;
 use std::collections::{BTreeMap, BTreeSet};
 
+/// Periods on either side of the middle that the size map is taken over: what is under way in one is there in another.
+const AROUND: usize = 2;
+
 /// One run, period by period.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
 pub struct Course {
@@ -37,16 +40,18 @@ pub struct Film {
     pub depth: Vec<Vec<f32>>,
     /// By item and period: share of the pieces wanted that were not there.
     pub missed: Vec<Vec<f32>>,
-    /// Core sizes at the middle of the horizon; nothing where nothing has sizes.
+    /// Core sizes in the middle of the horizon; nothing where nothing has sizes.
     pub coverage: Option<Coverage>,
     item_of: Vec<usize>,
 }
 
-/// Share of the core sizes that every store has of every style.
+/// Share of the core sizes that every store has of every style at the end of a period, mean over some periods.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Coverage {
-    /// The period at whose end it is.
-    pub period: String,
+    /// The first of the periods, as the calendar writes it.
+    pub from: String,
+    /// The last.
+    pub until: String,
     /// The stores, those with most demand first.
     pub places: Vec<Place>,
     /// By style, in the order of the items, and store.
@@ -121,6 +126,16 @@ pub fn told(notes: &[Note]) -> Vec<Told> {
     by_kind.into_values().collect()
 }
 
+impl Coverage {
+    /// Takes one period more into the mean; it is the `periods`-th.
+    fn and(mut self, now: Self, periods: usize) -> Self {
+        for (mean, now) in self.share.iter_mut().flatten().zip(now.share.into_iter().flatten()) {
+            *mean += (now - *mean) / periods as f32;
+        }
+        Self { until: now.until, ..self }
+    }
+}
+
 impl Course {
     pub(crate) fn new(policy: &str, seed: u64) -> Self {
         Self { policy: policy.to_owned(), seed, ..Self::default() }
@@ -162,8 +177,15 @@ impl Film {
             self.depth[item].push(depth as f32);
             self.missed[item].push(if wanted > 0 { missed as f32 / wanted as f32 } else { 0.0 });
         }
-        if self.depth[0].len() == world.spec.span().len().div_ceil(2) && world.spec.size_runs().any() {
-            self.coverage = Some(self.cover(world));
+        let middle = world.spec.span().len().div_ceil(2);
+        let counted = middle.saturating_sub(AROUND)..middle + AROUND;
+        if counted.contains(&(self.depth[0].len() - 1)) && world.spec.size_runs().any() {
+            let now = self.cover(world);
+            let periods = self.depth[0].len() - counted.start;
+            self.coverage = Some(match self.coverage.take() {
+                None => now,
+                Some(before) => before.and(now, periods),
+            });
         }
     }
 
@@ -186,7 +208,8 @@ impl Film {
             _ => 0.0,
         };
         Coverage {
-            period: spec.calendar().format(world.period().plus(-1)),
+            from: spec.calendar().format(world.period().plus(-1)),
+            until: spec.calendar().format(world.period().plus(-1)),
             share: (0..self.items.len())
                 .map(|item| places.iter().map(|&(place, _)| share(item, place)).collect())
                 .collect(),

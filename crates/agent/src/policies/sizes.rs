@@ -280,7 +280,7 @@ impl Policy for Run<'_> {
         // Pieces on their way are not seen: until they are there nothing is counted or moved again.
         let way = spec.terms().logistics.transfer_periods;
         let every = rules.every.max(way + 1);
-        if rules.sees_sizes && (at < every || at % every == 0 || at % every > way) {
+        if rules.sees_sizes && (at < every || at.is_multiple_of(every) || at % every > way) {
             self.alert(seen, before);
         }
         let reviews = at > 0 && at.is_multiple_of(every) && !self.halted;

@@ -94,7 +94,8 @@ fn map(film: &Film, coverage: &Coverage) -> Value {
     };
     let (styles, places) = (spread(film.items.len()), spread(coverage.places.len()));
     json!({
-        "period": coverage.period,
+        "from": coverage.from,
+        "until": coverage.until,
         "styles": styles.iter().map(|&style| &film.items[style]).collect::<Vec<_>>(),
         "places": places.iter().map(|&place| &coverage.places[place]).collect::<Vec<_>>(),
         "share": styles

@@ -26,10 +26,15 @@ margin_rate = 0.4
 [supply]
 lead_time_periods = 1
 opening_stock = { cover_periods = 2.0 }
+holding_rate = 0.004
 [response]
 worlds = 2
 seed = 1
 elasticity_mean = -2.0
+elasticity_sd = 0.3
+pull_forward_share = 0.1
+substitution_share = 0.1
+shock_sd = 0.1
 [[policy]]
 name = "usual"
 kind = "spreadsheet"

@@ -222,7 +222,7 @@ impl<'a> ProcessPolicy<'a> {
         let _ = line.to.send(question);
         match line.from.recv_timeout(self.limit) {
             Ok(answer) => serde_json::from_str(&answer).map_err(|error| {
-                let start: String = answer.chars().take(60).collect();
+                let start: String = answer.trim_end().chars().take(60).collect();
                 format!("its answer is not what was expected ({error}): \"{start}\"")
             }),
             Err(RecvTimeoutError::Timeout) => Err(format!("no answer within {} seconds", self.limit.as_secs_f64())),

@@ -49,6 +49,16 @@ struct Earlier<'a> {
     sizes: BTreeMap<(&'a Place, &'a str), f64>,
 }
 
+/// What makes two styles alike before they have sold anything.
+#[derive(PartialEq, Eq, PartialOrd, Ord)]
+struct Alike<'a> {
+    /// By size.
+    bought: Vec<i64>,
+    places: Vec<&'a Place>,
+    /// The bits of the size shares.
+    shares: Vec<u64>,
+}
+
 /// Sums pieces over the cells of a size.
 pub(super) fn pieces(cells: &[usize], of: impl Fn(usize) -> i64) -> i64 {
     cells.iter().map(|&cell| of(cell)).sum()
@@ -90,7 +100,7 @@ impl Known {
     /// Styles that were bought alike are spread alike.
     pub fn first_allocation(&self, spec: &WorldSpec, rules: &SizeRules, taste_shape: f64) -> Vec<i64> {
         let mut on_hand: Vec<i64> = spec.cells().iter().map(|cell| cell.on_hand).collect();
-        let mut alike: BTreeMap<(Vec<i64>, Vec<&Place>, Vec<u64>), Vec<Vec<i64>>> = BTreeMap::new();
+        let mut alike: BTreeMap<Alike, Vec<Vec<i64>>> = BTreeMap::new();
         for style in &self.styles {
             let bought =
                 |size: usize| style.stores.iter().map(|store| pieces(&store.cells[size], |cell| on_hand[cell])).sum();
@@ -98,7 +108,7 @@ impl Known {
             let places = style.stores.iter().map(|store| &store.place).collect();
             let shares = style.shares.iter().map(|share| share.to_bits()).collect();
             let spread = alike
-                .entry((bought.clone(), places, shares))
+                .entry(Alike { bought: bought.clone(), places, shares })
                 .or_insert_with(|| style.spread(&bought, rules, taste_shape));
             for (store, pieces) in style.stores.iter().zip(spread.iter()) {
                 for (cells, &pieces) in store.cells.iter().zip(pieces) {

@@ -60,7 +60,9 @@ pub struct StyleReview {
 
 /// Reviews a style. A piece moves for `transfer_cost`, whatever the way.
 pub fn review(seen: &StyleSeen, curve: &SizeCurve, transfer_cost: f64, rules: &SizeRules) -> StyleReview {
-    let cause = slow_cause(seen.sold, seen.expected, seen.covered);
+    // Blind to sizes, it cannot tell that they are the cause.
+    let covered = if rules.sees_sizes { seen.covered } else { 1.0 };
+    let cause = slow_cause(seen.sold, seen.expected, covered);
     let behind = seen.through < seen.path - BEHIND;
     let deeper = (seen.depth + rules.step).min(rules.depth_max);
     let markdown = match cause {

@@ -32,7 +32,7 @@ function toneOf(key, difference) {
 }
 
 const labels = {
-  profit: "Profit", margin: "Margin", revenue: "Revenue", sell_through: "Sell-through", stockout_rate_promoted: "Stock-outs of promoted items",
+  profit: "Profit", margin: "Margin", revenue: "Revenue", sell_through: "Sell-through", stockout_rate_promoted: "Stock-outs on offer",
   stockout_rate: "Stock-outs", lost: "Pieces not there when wanted", write_down: "Write-down", discount: "Discount given", moved: "Pieces moved between stores",
   core_coverage: "Core sizes in the stores", fragmentation: "Pieces in broken size runs", waste: "Pieces thrown away", gmroi: "Margin per money in stock",
   forecast_error_item: "Forecast error by item", forecast_error_place: "Forecast error by item and store", fill_rate: "Fill rate",
@@ -54,7 +54,7 @@ function showSummary() {
   const ranked = data.policies.map((label, at) => ({ label, at, kpi: figureOf(data.reference, at, lead) }))
     .sort((a, b) => b.kpi.level.mean - a.kpi.level.mean);
   const best = ranked[0];
-  const second = ["sell_through", "stockout_rate_promoted", "revenue", "margin"].filter((key) => usable.includes(key)).slice(0, 2);
+  const second = (hasSizes ? ["sell_through", "revenue"] : ["stockout_rate_promoted", "revenue", "stockout_rate"]).filter((key) => usable.includes(key)).slice(0, 2);
   const reference = data.policies[data.reference];
   const over = (key) => {
     const difference = figureOf(data.reference, best.at, key).difference;
@@ -69,7 +69,7 @@ function showSummary() {
 }
 
 function levelsTable() {
-  const wanted = ["profit", "revenue", "margin", "sell_through", "stockout_rate_promoted", "stockout_rate", "moved", "write_down", "discount", "forecast_error_item"];
+  const wanted = hasSizes ? ["profit", "revenue", "margin", "sell_through", "moved", "discount"] : ["profit", "revenue", "margin", "sell_through", "stockout_rate_promoted", "stockout_rate", "moved", "write_down", "discount", "forecast_error_item"];
   const keys = wanted.filter((key) => usable.includes(key)).slice(0, 6);
   return table(`Mean over ${worldsText}`, [
     { label: "Policy", cell: ({ label, at }) => [name(label), at === data.reference ? el("span", { class: "under" }, "reference") : null] },
@@ -120,9 +120,9 @@ function showStock() {
   add(section("stock"), note("Pieces on all shelves at the end of each ", periodWord, ` over ${worldsText}: median and 5 % to 95 % band. Below: how much is on offer, and the share of what shoppers wanted that was not there.`), policyPicker(show), place);
 }
 
-/** The end of an axis: two digits and zeros, so that all policies share one scale. */
+/** The end of an axis: one digit and zeros, so that all policies share one scale. */
 function roundUp(value) {
-  const step = 10 ** Math.floor(Math.log10(value)) / 2;
+  const step = 10 ** Math.floor(Math.log10(value));
   return Math.ceil(value / step) * step;
 }
 
@@ -181,7 +181,7 @@ function runsChart() {
   return el("div", {}, el("h3", {}, "Pieces per style and store, all policies"), drawing.host);
 }
 
-const shadeOf = (depth) => Math.min(5, Math.max(1, Math.ceil(depth * 10)));
+const shadeOf = (depth) => Math.min(5, Math.max(1, Math.round(depth * 10)));
 
 function showCalendar() {
   const place = el("div", {});
@@ -196,7 +196,7 @@ function showCalendar() {
   };
   add(section("calendar"),
     note(`The first world (seed ${data.seed}), item by item: the colour is the depth of an offer, the red foot the share of what was wanted that was not there.`),
-    el("p", { class: "legend" }, "Depth up to ", [0.1, 0.2, 0.3, 0.4, 0.5].map((depth) => el("span", { class: `swatch shade-${shadeOf(depth)}` }, percent(depth, 0))), el("span", { class: "swatch missed full" }, "none was there")),
+    el("p", { class: "legend" }, "Depth ", [0.1, 0.2, 0.3, 0.4, 0.5].map((depth) => el("span", { class: `swatch shade-${shadeOf(depth)}` }, percent(depth, 0))), el("span", { class: "swatch missed full" }, "none was there")),
     policyPicker(show), place);
 }
 
@@ -219,7 +219,7 @@ function showSizes() {
   };
   const [styles, stores] = coverage.all;
   add(section("sizes"),
-    note(`Share of its core sizes that each store has of each style at the end of ${day(coverage.period)}, half-way, in the first world; large stores on the left. ${coverage.styles.length} of ${plural(styles, "style")} and ${coverage.places.length} of ${plural(stores, "store")} are shown.`),
+    note(`Share of its core sizes that each store has of each style in the middle of the time, mean of ${day(coverage.from)} to ${day(coverage.until)}, in the first world; large stores on the left. ${coverage.styles.length} of ${plural(styles, "style")} and ${coverage.places.length} of ${plural(stores, "store")} are shown.`),
     el("p", { class: "legend" }, "Core sizes there ", [0, 0.25, 0.5, 0.75, 1].map((share) => el("span", { class: `swatch ${sizeClass(share)}` }, percent(share, 0)))),
     policyPicker(show), place);
 }
