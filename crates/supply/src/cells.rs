@@ -69,8 +69,8 @@ impl<'a> Cells<'a> {
         let terms = by_cell(terms, "terms", |terms| (&terms.sku, &terms.place))?;
         let states = by_cell(states, "stock", |state| (&state.sku, &state.place))?;
         let mut rows: BTreeMap<Key, Vec<&ForecastRow>> = BTreeMap::new();
-        for row in &forecast.rows {
-            rows.entry((&row.sku, &row.place)).or_default().push(row);
+        for cell in forecast.rows.chunk_by(|a, b| a.sku == b.sku && a.place == b.place) {
+            rows.entry((&cell[0].sku, &cell[0].place)).or_default().extend(cell);
         }
         known(rows.keys(), &terms, ("forecast", "terms"))?;
         known(states.keys(), &terms, ("stock", "terms"))?;

@@ -41,9 +41,9 @@ impl Ranks {
         Self { by_period: (0..periods).map(ranked).collect() }
     }
 
-    /// The rank of a path in a period, from 0.
-    pub fn of(&self, period: usize, path: usize) -> usize {
-        self.by_period[period][path] as usize
+    /// The ranks of the paths in a period, from 0.
+    pub fn of_period(&self, period: usize) -> &[u32] {
+        &self.by_period[period]
     }
 }
 
@@ -124,7 +124,8 @@ mod tests {
     fn deviations_of_a_path_persist_as_asked() {
         let ranks = Ranks::new(&mut shared_generator(4), 2, 4000, 0.6);
         let middle = 1999.5;
-        let product = |path| (ranks.of(0, path) as f64 - middle) * (ranks.of(1, path) as f64 - middle);
+        let off = |period, path: usize| f64::from(ranks.of_period(period)[path]) - middle;
+        let product = |path| off(0, path) * off(1, path);
         let correlation = (0..4000).map(product).sum::<f64>() / 4000.0 / (4000.0 * 4000.0 / 12.0);
         // Ranks of normal deviates with correlation r have 6/π asin(r/2) (Pearson 1907).
         let expected = 6.0 / std::f64::consts::PI * 0.3f64.asin();

@@ -9,7 +9,7 @@
 //! The rows of a cell do not depend on the other cells or the thread count (`draw`).
 
 use crate::SupplySettings;
-use crate::cells::{Cell, period_of};
+use crate::cells::period_of;
 use crate::draw::{Ranks, counts, generator, offset, shared_generator};
 use crate::outlook::Outlook;
 use crate::reliability::Reliability;
@@ -20,6 +20,8 @@ use std::collections::VecDeque;
 
 /// Sets of ranks that cells take in turn: what chance makes of one evens out over the cells.
 const SETS: usize = 32;
+/// Values that differ by less than this are counted rather than sorted.
+const CLOSE: i64 = 256;
 
 /// What is random on the paths of all cells.
 pub(crate) struct Paths {
@@ -34,12 +36,11 @@ struct Set {
     cut: Ranks,
 }
 
-/// How the deliveries of one cell come on a path.
+/// How the deliveries of one cell come.
 #[derive(Clone, Copy)]
 struct Deliveries<'a> {
     reliability: &'a Reliability,
     set: &'a Set,
-    path: usize,
     paths: usize,
     offsets: (f64, f64),
 }
@@ -63,33 +64,23 @@ impl Paths {
 }
 
 impl Deliveries<'_> {
-    /// What comes of a delivery and how late; `event` is its number among those of the path.
-    fn of(&self, pieces: i64, event: usize) -> (usize, i64) {
-        if self.reliability.is_perfect() {
-            return (0, pieces);
-        }
-        let level = |ranks: &Ranks, offset: f64| (ranks.of(event, self.path) as f64 + offset) / self.paths as f64;
+    /// What comes of a delivery on a path and how late; `event` is its number among those of the path.
+    fn of(&self, pieces: i64, event: usize, path: usize) -> (usize, i64) {
+        let level = |ranks: &Ranks, offset: f64| (f64::from(ranks.of_period(event)[path]) + offset) / self.paths as f64;
         let (late, cut) = (level(&self.set.late, self.offsets.0), level(&self.set.cut, self.offsets.1));
         self.reliability.at(pieces, late, cut)
     }
 }
 
-/// Stock of one path.
-struct Path {
-    stock: i64,
-    /// Pieces by the last period in which they can be sold; empty where they keep.
-    ages: VecDeque<(usize, i64)>,
-    arrivals: Vec<i64>,
-}
-
-/// What one period did to the stock of a path.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Passed {
-    arrivals: i64,
-    sales: i64,
-    lost: i64,
-    waste: i64,
-    closing: i64,
+/// Stock of one cell on all paths, period by period.
+struct Stocks<'a> {
+    outlook: &'a Outlook<'a>,
+    settings: &'a SupplySettings,
+    on_hand: Vec<i64>,
+    /// By path, pieces by the last period in which they can be sold; empty where they keep.
+    ages: Vec<VecDeque<(usize, i64)>>,
+    /// Pieces that arrive, by period and path.
+    arrivals: Vec<Vec<i64>>,
 }
 
 /// Sums over paths of one period; whole, so that no order of adding changes them.
@@ -100,7 +91,6 @@ struct Tally {
     lost: i64,
     waste: i64,
     short: i64,
-    closing: Vec<i64>,
 }
 
 /// Projects one cell: one row per period of the horizon.
@@ -108,150 +98,159 @@ pub(crate) fn project(outlook: &Outlook, span: Span, settings: &SupplySettings, 
     let cell = outlook.cell;
     let mut random = generator(settings.seed, &cell.terms.sku, &cell.terms.place);
     let set = paths.set(&mut random);
-    let mut demand = vec![0; cell.demand.len() * paths.paths];
-    for (&expected, by_rank) in cell.demand.iter().zip(demand.chunks_exact_mut(paths.paths)) {
-        counts(expected, offset(&mut random), by_rank);
-    }
-    let offsets = (offset(&mut random), offset(&mut random));
-    let mut tallies: Vec<Tally> = cell.demand.iter().map(|_| Tally::new(paths.paths)).collect();
-    let mut stock = Path::new(outlook);
-    for path in 0..paths.paths {
-        let deliveries = Deliveries { reliability: outlook.reliability, set, path, paths: paths.paths, offsets };
-        stock.begin(cell, deliveries);
-        for (period, tally) in tallies.iter_mut().enumerate() {
-            stock.order(outlook, period, settings, deliveries);
-            tally.add(stock.pass(cell, period, demand[period * paths.paths + set.demand.of(period, path)]));
-        }
-    }
-    tallies.into_iter().enumerate().map(|(period, tally)| tally.row(cell, span, period)).collect()
+    let offsets: Vec<f64> = cell.demand.iter().map(|_| offset(&mut random)).collect();
+    let of_deliveries = (offset(&mut random), offset(&mut random));
+    let deliveries = Deliveries { reliability: outlook.reliability, set, paths: paths.paths, offsets: of_deliveries };
+    let mut stocks = Stocks::new(outlook, settings, deliveries);
+    let mut by_rank = vec![0; paths.paths];
+    let row = |(period, offset): (usize, f64)| {
+        stocks.order(period, deliveries);
+        counts(cell.demand[period], offset, &mut by_rank);
+        let tally = stocks.pass(period, set.demand.of_period(period).iter().map(|&rank| by_rank[rank as usize]));
+        stocks.row(span, period, tally)
+    };
+    offsets.into_iter().enumerate().map(row).collect()
 }
 
-impl Path {
-    fn new(outlook: &Outlook) -> Self {
-        let cell = outlook.cell;
-        Self { stock: cell.on_hand, ages: VecDeque::new(), arrivals: cell.arrivals.clone() }
-    }
-
-    /// Begins a path with what is on hand and under way.
-    fn begin(&mut self, cell: &Cell, deliveries: Deliveries) {
-        self.stock = cell.on_hand;
-        self.ages.clear();
-        if let Some(life) = cell.terms.shelf_life {
-            self.ages.extend(cell.opening(life).into_iter().enumerate());
-        }
-        self.arrivals.fill(0);
+impl<'a> Stocks<'a> {
+    /// Begins with what is on hand and under way.
+    fn new(outlook: &'a Outlook<'a>, settings: &'a SupplySettings, deliveries: Deliveries) -> Self {
+        let (cell, paths) = (outlook.cell, deliveries.paths);
+        let ages = cell.terms.shelf_life.map(|life| cell.opening(life).into_iter().enumerate().collect());
+        let mut stocks = Self {
+            outlook,
+            settings,
+            on_hand: vec![cell.on_hand; paths],
+            ages: ages.map_or(Vec::new(), |ages| vec![ages; paths]),
+            arrivals: vec![vec![0; paths]; cell.demand.len()],
+        };
         for (period, &pieces) in cell.arrivals.iter().enumerate().filter(|&(_, &pieces)| pieces > 0) {
-            let (late, comes) = deliveries.of(pieces, period);
-            self.deliver(period + late, comes);
+            stocks.deliver(period, period, deliveries, std::iter::repeat_n(pieces, paths));
         }
+        stocks
     }
 
-    fn deliver(&mut self, period: usize, pieces: i64) {
-        if let Some(arrivals) = self.arrivals.get_mut(period) {
-            *arrivals += pieces;
+    /// Delivers pieces by path, due in a period; `event` is their number among the deliveries of a path.
+    fn deliver(&mut self, due: usize, event: usize, deliveries: Deliveries, pieces: impl Iterator<Item = i64>) {
+        if deliveries.reliability.is_perfect() {
+            let Some(arrivals) = self.arrivals.get_mut(due) else { return };
+            return arrivals.iter_mut().zip(pieces).for_each(|(arrivals, pieces)| *arrivals += pieces);
+        }
+        for (path, pieces) in pieces.enumerate() {
+            let (late, comes) = deliveries.of(pieces, event, path);
+            if let Some(arrivals) = self.arrivals.get_mut(due + late) {
+                arrivals[path] += comes;
+            }
         }
     }
 
     /// Orders at the end of the period before `period`.
-    fn order(&mut self, outlook: &Outlook, period: usize, settings: &SupplySettings, deliveries: Deliveries) {
-        let Some(rule) = &outlook.rules[period] else { return };
-        let arrives = period + settings.lead_time_periods - 1;
-        let quantity = if period == 0 {
-            outlook.orders[0]
-        } else {
-            let life = outlook.cell.terms.shelf_life.unwrap_or(usize::MAX);
-            let end = (arrives + settings.review_periods.min(life)).min(self.arrivals.len());
-            rule.order((self.stock + self.arrivals[period..end].iter().sum::<i64>()) as f64)
-        };
-        if quantity > 0 {
-            let (late, comes) = deliveries.of(quantity, self.arrivals.len() + arrives);
-            self.deliver(arrives + late, comes);
+    fn order(&mut self, period: usize, deliveries: Deliveries) {
+        let Some(rule) = &self.outlook.rules[period] else { return };
+        let (horizon, arrives) = (self.arrivals.len(), period + self.settings.lead_time_periods - 1);
+        if period == 0 {
+            let now = std::iter::repeat_n(self.outlook.orders[0], deliveries.paths);
+            return self.deliver(arrives, horizon + arrives, deliveries, now);
         }
+        let life = self.outlook.cell.terms.shelf_life.unwrap_or(usize::MAX);
+        let end = (arrives + self.settings.review_periods.min(life)).min(horizon);
+        let mut position = self.on_hand.clone();
+        for arrivals in &self.arrivals[period..end] {
+            position.iter_mut().zip(arrivals).for_each(|(position, arrivals)| *position += arrivals);
+        }
+        let orders = position.into_iter().map(|position| rule.order(position as f64));
+        self.deliver(arrives, horizon + arrives, deliveries, orders);
     }
 
-    fn pass(&mut self, cell: &Cell, period: usize, demand: i64) -> Passed {
-        let arrivals = self.arrivals[period];
-        let there = self.stock + arrivals;
-        let sales = demand.min(there);
-        let waste = match cell.terms.shelf_life {
-            None => 0,
-            Some(life) => {
-                self.ages.push_back((period + life - 1, arrivals));
-                self.sell_oldest_first(sales);
-                self.spoil(period)
+    /// Lets a period pass with its demand by path.
+    fn pass(&mut self, period: usize, demand: impl Iterator<Item = i64>) -> Tally {
+        let mut tally = Tally::default();
+        for ((on_hand, &arrivals), demand) in self.on_hand.iter_mut().zip(&self.arrivals[period]).zip(demand) {
+            let there = *on_hand + arrivals;
+            let sales = demand.min(there);
+            *on_hand = there - sales;
+            tally.arrivals += arrivals;
+            tally.sales += sales;
+            tally.lost += demand - sales;
+            tally.short += i64::from(demand > sales);
+        }
+        if let Some(life) = self.outlook.cell.terms.shelf_life {
+            tally.waste = self.spoil(period, period + life - 1);
+        }
+        tally
+    }
+
+    /// Throws away, after the sales of a period, what was last to be sold in it; its arrivals live to the end of `last`.
+    fn spoil(&mut self, period: usize, last: usize) -> i64 {
+        let mut waste = 0;
+        for ((ages, on_hand), &arrivals) in self.ages.iter_mut().zip(&mut self.on_hand).zip(&self.arrivals[period]) {
+            ages.push_back((last, arrivals));
+            let there: i64 = ages.iter().map(|(_, pieces)| pieces).sum();
+            sell_oldest_first(ages, there - *on_hand);
+            while ages.front().is_some_and(|&(last, _)| last <= period) {
+                let spoiled = ages.pop_front().map_or(0, |(_, pieces)| pieces);
+                *on_hand -= spoiled;
+                waste += spoiled;
             }
-        };
-        self.stock = there - sales - waste;
-        Passed { arrivals, sales, lost: demand - sales, waste, closing: self.stock }
-    }
-
-    fn sell_oldest_first(&mut self, mut sold: i64) {
-        while let Some((_, pieces)) = self.ages.front_mut() {
-            if *pieces > sold {
-                *pieces -= sold;
-                return;
-            }
-            sold -= *pieces;
-            self.ages.pop_front();
         }
+        waste
     }
 
-    fn spoil(&mut self, period: usize) -> i64 {
-        let mut spoiled = 0;
-        while self.ages.front().is_some_and(|&(last, _)| last <= period) {
-            spoiled += self.ages.pop_front().map_or(0, |(_, pieces)| pieces);
-        }
-        spoiled
-    }
-}
-
-impl Tally {
-    fn new(paths: usize) -> Self {
-        Self { closing: Vec::with_capacity(paths), ..Self::default() }
-    }
-
-    fn add(&mut self, passed: Passed) {
-        self.arrivals += passed.arrivals;
-        self.sales += passed.sales;
-        self.lost += passed.lost;
-        self.waste += passed.waste;
-        self.short += i64::from(passed.lost > 0);
-        self.closing.push(passed.closing);
-    }
-
-    fn row(mut self, cell: &Cell, span: Span, period: usize) -> ProjectionRow {
-        let paths = self.closing.len() as f64;
-        let [q05, q50, q95] = quantiles(&mut self.closing);
+    fn row(&self, span: Span, period: usize, tally: Tally) -> ProjectionRow {
+        let (terms, paths) = (self.outlook.cell.terms, self.on_hand.len() as f64);
+        let [q05, q50, q95] = quantiles(&self.on_hand);
         ProjectionRow {
-            sku: cell.terms.sku.clone(),
-            place: cell.terms.place.clone(),
+            sku: terms.sku.clone(),
+            place: terms.place.clone(),
             period: period_of(span, period),
             stock_q05: q05,
             stock_q50: q50,
             stock_q95: q95,
-            stockout_probability: self.short as f64 / paths,
-            sales: self.sales as f64 / paths,
-            lost: self.lost as f64 / paths,
-            waste: self.waste as f64 / paths,
-            arrivals: self.arrivals as f64 / paths,
+            stockout_probability: tally.short as f64 / paths,
+            sales: tally.sales as f64 / paths,
+            lost: tally.lost as f64 / paths,
+            waste: tally.waste as f64 / paths,
+            arrivals: tally.arrivals as f64 / paths,
         }
     }
 }
 
-/// The 5 %, 50 % and 95 % quantiles.
-fn quantiles(values: &mut [i64]) -> [f64; 3] {
-    let paths = values.len();
-    let at = |level: f64| ((level * paths as f64).ceil() as usize).clamp(1, paths) - 1;
-    let (low, middle, high) = (at(0.05), at(0.5), at(0.95));
-    let (below, &mut median, above) = values.select_nth_unstable(middle);
-    let low = if low < middle { *below.select_nth_unstable(low).1 } else { median };
-    let high = if high > middle { *above.select_nth_unstable(high - middle - 1).1 } else { median };
-    [low, median, high].map(|pieces| pieces as f64)
+fn sell_oldest_first(ages: &mut VecDeque<(usize, i64)>, mut sold: i64) {
+    while let Some((_, pieces)) = ages.front_mut() {
+        if *pieces > sold {
+            *pieces -= sold;
+            return;
+        }
+        sold -= *pieces;
+        ages.pop_front();
+    }
+}
+
+/// The 5 %, 50 % and 95 % quantiles: counted where the values lie close together, else selected.
+fn quantiles(values: &[i64]) -> [f64; 3] {
+    let (low, high) = values.iter().fold((i64::MAX, i64::MIN), |(low, high), &value| (low.min(value), high.max(value)));
+    let rank = |level: f64| ((level * values.len() as f64).ceil() as usize).clamp(1, values.len()) - 1;
+    let ranks = [0.05, 0.5, 0.95].map(rank);
+    if high - low >= CLOSE {
+        let mut sorted = values.to_vec();
+        return ranks.map(|rank| *sorted.select_nth_unstable(rank).1 as f64);
+    }
+    let mut counted = [0u32; CLOSE as usize];
+    values.iter().for_each(|value| counted[(value - low) as usize] += 1);
+    let (mut value, mut below) = (low, counted[0] as usize);
+    ranks.map(|rank| {
+        while below <= rank {
+            value += 1;
+            below += counted[(value - low) as usize] as usize;
+        }
+        value as f64
+    })
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::cells::Cell;
     use crate::{CellTerms, Demand};
     use proptest::prelude::*;
 
@@ -276,20 +275,20 @@ mod tests {
         Cell { terms, demand: vec![demand; arrivals.len()], later: demand, on_hand, arrivals: arrivals.to_vec() }
     }
 
-    fn begun(cell: &Cell, settings: &SupplySettings) -> Path {
-        let paths = Paths::new(cell.demand.len(), settings);
-        let mut path = Path::new(&Outlook::new(cell, settings));
-        path.begin(
-            cell,
-            Deliveries {
-                reliability: &settings.reliability,
-                set: &paths.sets[0],
-                path: 0,
-                paths: 1,
-                offsets: (0.5, 0.5),
-            },
-        );
-        path
+    /// Stock of a single path with a perfect supplier.
+    fn begun<'a>(outlook: &'a Outlook<'a>, settings: &'a SupplySettings) -> Stocks<'a> {
+        let paths = Paths::new(outlook.cell.demand.len(), &SupplySettings { paths: 1, ..settings.clone() });
+        let reliability = &settings.reliability;
+        Stocks::new(outlook, settings, Deliveries { reliability, set: &paths.sets[0], paths: 1, offsets: (0.5, 0.5) })
+    }
+
+    #[test]
+    fn quantiles_are_those_of_the_sorted_values() {
+        for step in [1, 2, 700] {
+            let values: Vec<i64> = (0..100).map(|n| (n * 37 % 100) * step - 9).collect();
+            assert_eq!(quantiles(&values), [4, 49, 94].map(|rank| (rank * step - 9) as f64), "step {step}");
+        }
+        assert_eq!(quantiles(&[5]), [5.0; 3]);
     }
 
     #[test]
@@ -297,13 +296,16 @@ mod tests {
         let terms = terms(Some(2));
         let cell = cell(&terms, 10, &[4, 0, 0]);
         let settings = SupplySettings::default();
-        let mut path = begun(&cell, &settings);
+        let outlook = Outlook::new(&cell, &settings);
+        let mut stocks = begun(&outlook, &settings);
         // Five of the ten on hand can be sold in period 0 only, five until period 1.
-        let passed: Vec<Passed> =
-            [3, 6, 9].into_iter().enumerate().map(|(t, demand)| path.pass(&cell, t, demand)).collect();
-        assert_eq!(passed[0], Passed { arrivals: 4, sales: 3, lost: 0, waste: 2, closing: 9 });
-        assert_eq!(passed[1], Passed { arrivals: 0, sales: 6, lost: 0, waste: 3, closing: 0 });
-        assert_eq!(passed[2], Passed { arrivals: 0, sales: 0, lost: 9, waste: 0, closing: 0 });
+        for (period, (demand, sales, waste, closing)) in
+            [(3, 3, 2, 9), (6, 6, 3, 0), (9, 0, 0, 0)].into_iter().enumerate()
+        {
+            let tally = stocks.pass(period, std::iter::once(demand));
+            assert_eq!((tally.sales, tally.lost, tally.waste), (sales, demand - sales, waste), "period {period}");
+            assert_eq!(stocks.on_hand, [closing]);
+        }
     }
 
     proptest! {
@@ -315,17 +317,19 @@ mod tests {
             let terms = terms(life);
             let cell = cell(&terms, on_hand, &arrivals);
             let settings = SupplySettings::default();
-            let mut path = begun(&cell, &settings);
+            let outlook = Outlook::new(&cell, &settings);
+            let mut stocks = begun(&outlook, &settings);
             let mut opening = on_hand;
             for (period, &demand) in demand.iter().enumerate().take(arrivals.len()) {
-                let passed = path.pass(&cell, period, demand);
-                prop_assert_eq!(opening + passed.arrivals, passed.sales + passed.waste + passed.closing);
-                prop_assert_eq!(passed.sales + passed.lost, demand);
-                prop_assert!(passed.closing >= 0 && passed.waste >= 0);
+                let tally = stocks.pass(period, std::iter::once(demand));
+                let closing = stocks.on_hand[0];
+                prop_assert_eq!(opening + tally.arrivals, tally.sales + tally.waste + closing);
+                prop_assert_eq!(tally.sales + tally.lost, demand);
+                prop_assert!(closing >= 0 && tally.waste >= 0);
                 if life.is_some() {
-                    prop_assert_eq!(path.ages.iter().map(|(_, pieces)| pieces).sum::<i64>(), passed.closing);
+                    prop_assert_eq!(stocks.ages[0].iter().map(|(_, pieces)| pieces).sum::<i64>(), closing);
                 }
-                opening = passed.closing;
+                opening = closing;
             }
         }
     }

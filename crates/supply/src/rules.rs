@@ -98,8 +98,8 @@ impl OrderRule {
         if position >= self.reorder_point - HALF_A_PIECE || self.reorder_point == f64::NEG_INFINITY {
             return 0;
         }
-        let missing = (self.order_up_to - HALF_A_PIECE - position) / self.delivered;
-        let cases = missing / self.case_pack as f64;
+        let missing = self.order_up_to - HALF_A_PIECE - position;
+        let cases = missing / (self.delivered * self.case_pack as f64);
         let wanted = self.batch.max((cases as i64 + i64::from(cases > (cases as i64) as f64)) * self.case_pack);
         match self.most {
             Some(most) if most < wanted => self.whole_cases(most),

@@ -159,18 +159,19 @@ pub fn supply(
         span,
         settings,
     };
-    let alerts = alerts((0..cells.len()).map(looked));
+    let alerts = alerts((0..cells.len()).into_par_iter().map(looked));
     orders.extend(expedited);
     orders.sort_by(|a, b| {
         (a.order_period, &a.sku, &a.place, a.arrives).cmp(&(b.order_period, &b.sku, &b.place, b.arrives))
     });
     let advice = advice.into_iter().flatten().collect();
-    let projection = Projection { calendar, rows: rows.into_iter().flatten().collect() };
+    let mut projection = Projection { calendar, rows: Vec::with_capacity(cells.len() * span.len()) };
+    rows.into_iter().for_each(|rows| projection.rows.extend(rows));
     Ok(SupplyPlan { orders, transfers, transfer_gain: gain, limit_prices, advice, projection, alerts })
 }
 
-fn alerts<'a>(looked: impl Iterator<Item = Looked<'a>>) -> Vec<Alert> {
-    let mut alerts: Vec<Alert> = looked.flat_map(alerts_of).collect();
+fn alerts<'a>(looked: impl ParallelIterator<Item = Looked<'a>>) -> Vec<Alert> {
+    let mut alerts: Vec<Alert> = looked.flat_map_iter(alerts_of).collect();
     alerts.sort_by(|a, b| {
         b.value.total_cmp(&a.value).then_with(|| (&a.sku, &a.place, a.kind).cmp(&(&b.sku, &b.place, b.kind)))
     });
