@@ -1,10 +1,11 @@
 //! Times the supply plan of many cells: orders and projection of 100,000 item-places over 13 weeks unless told otherwise.
 //!
 //! `cargo run --release -p endcap-supply --example supply_timing -- [CELLS] [PERIODS] [PATHS]` prints JSON with the
-//! seconds of the clock and a sum that must not change with the thread count (`RAYON_NUM_THREADS`).
+//! seconds of the clock and of the processor, and a hash of orders and projection that must not change with the thread
+//! count (`RAYON_NUM_THREADS`).
 
-use endcap_model::{Calendar, Forecast, ForecastRow, Period, Pieces, Place, Sku, StockState};
-use endcap_supply::{CellTerms, SupplySettings, supply};
+use endcap_model::{Calendar, Forecast, ForecastRow, Hasher, Period, Pieces, Place, Sku, StockState};
+use endcap_supply::{CellTerms, SupplyPlan, SupplySettings, supply};
 use std::time::Instant;
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -32,17 +33,41 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         terms.push(item_terms(sku, place));
     }
     let forecast = Forecast { calendar: Calendar::Week, levels: Vec::new(), rows };
-    let begun = Instant::now();
+    let (begun, cpu_before) = (Instant::now(), cpu_seconds());
     let plan = supply(&forecast, &states, &terms, &settings, &|_, _| ())?;
-    let seconds = begun.elapsed().as_secs_f64();
+    let (wall, cpu) = (begun.elapsed().as_secs_f64(), cpu_seconds() - cpu_before);
     let ordered: i64 = plan.orders.iter().map(|order| order.quantity.0).sum();
     let lost: f64 = plan.projection.rows.iter().map(|row| row.lost).sum();
     println!(
-        "{{\"cells\":{cells},\"periods\":{periods},\"paths\":{},\"seconds\":{seconds:.3},\"ordered\":{ordered},\"lost\":{lost:.3},\"alerts\":{}}}",
+        "{{\"cells\":{cells},\"periods\":{periods},\"paths\":{},\"wall_s\":{wall:.3},\"cpu_s\":{cpu:.3},\"ordered\":{ordered},\"lost\":{lost:.3},\"alerts\":{},\"hash\":\"{}\"}}",
         settings.paths,
-        plan.alerts.len()
+        plan.alerts.len(),
+        hash(&plan)
     );
     Ok(())
+}
+
+/// Hash over every number of the orders and the projection.
+fn hash(plan: &SupplyPlan) -> String {
+    let mut hasher = Hasher::default();
+    for order in &plan.orders {
+        hasher.add(order.order_period.0.to_be_bytes()).add(order.quantity.0.to_be_bytes());
+    }
+    for row in &plan.projection.rows {
+        for number in [row.stock_q05, row.stock_q50, row.stock_q95, row.stockout_probability, row.sales, row.lost] {
+            hasher.add(number.to_bits().to_be_bytes());
+        }
+    }
+    hasher.finish().as_str().to_owned()
+}
+
+/// CPU seconds of all threads so far.
+fn cpu_seconds() -> f64 {
+    const TICKS_PER_SECOND: f64 = 100.0;
+    let stat = std::fs::read_to_string("/proc/self/stat").unwrap_or_default();
+    let fields: Vec<&str> = stat.rsplit(')').next().unwrap_or_default().split_whitespace().collect();
+    let ticks = |at: usize| fields.get(at).and_then(|field| field.parse::<f64>().ok()).unwrap_or(f64::NAN);
+    (ticks(11) + ticks(12)) / TICKS_PER_SECOND
 }
 
 fn item_terms(sku: Sku, place: Place) -> CellTerms {
@@ -52,6 +77,9 @@ fn item_terms(sku: Sku, place: Place) -> CellTerms {
         case_pack: 1,
         minimum_order: 0,
         shelf_life: None,
+        maximum_stock: None,
+        volume: 1.0,
+        feed: None,
         supplier: None,
         unit_margin: 1.0,
         unit_cost: 2.0,

@@ -113,12 +113,14 @@ fn play(mut world: World, origin: Period, player: Player) -> Result<Cost, AnyErr
 /// What `endcap supply` would order at the end of the week before `now`.
 fn endcap_orders(world: &World, now: Period) -> Result<Orders, AnyError> {
     let stock = world.shelves.iter().map(|((sku, place), shelf)| StockRow {
+        row: 0,
         place: place.clone(),
         sku: sku.clone(),
         on_hand: shelf.on_hand,
     });
     let deliveries = world.shelves.iter().flat_map(|((sku, place), shelf)| {
         shelf.arriving.iter().map(|&(arrives, quantity)| DeliveryRow {
+            row: 0,
             place: place.clone(),
             sku: sku.clone(),
             arrives,
@@ -130,6 +132,7 @@ fn endcap_orders(world: &World, now: Period) -> Result<Orders, AnyError> {
         stock: stock.collect(),
         deliveries: deliveries.collect(),
         items: world.items.clone(),
+        feeds: Vec::new(),
         forecast: None,
     };
     let config: SupplyConfig = toml::from_str(&format!(
@@ -240,16 +243,7 @@ impl Game {
 }
 
 fn item(sku: &Sku, group: &Group) -> ItemRow {
-    ItemRow {
-        sku: sku.clone(),
-        case_pack: None,
-        minimum_order: None,
-        shelf_life: None,
-        supplier: None,
-        group: Some(group.clone()),
-        unit_cost: None,
-        unit_margin: None,
-    }
+    ItemRow { group: Some(group.clone()), ..ItemRow::new(sku.clone()) }
 }
 
 /// Reads columns of a CSV file by name.

@@ -8,6 +8,7 @@
 
 use crate::cells::{Cell, period_of};
 use crate::limited::stockout_probability;
+use crate::odd::remedy;
 use crate::{OrderAdvice, SupplySettings};
 use endcap_model::{Period, Place, ProjectionRow, Sku, Span};
 use serde::Serialize;
@@ -37,6 +38,12 @@ pub enum AlertKind {
     Overstock,
     /// Pieces are expected to pass their shelf life: reprice or move them.
     Expiry,
+    /// The last period sold far more than was to be expected.
+    SalesAboveForecast,
+    /// The last period sold far less than was to be expected.
+    SalesBelowForecast,
+    /// It stopped selling although the books say that it is there.
+    PhantomStock,
 }
 
 /// How soon something must be done.
@@ -67,6 +74,10 @@ pub enum Action {
     SellOrMove,
     /// Lower its price or move it before it spoils.
     RepriceOrMove,
+    /// Find out why before orders answer to it.
+    CheckCause,
+    /// Count the shelf and correct the books.
+    CountStock,
 }
 
 /// Who has to look.
@@ -174,11 +185,16 @@ impl Looked<'_> {
             AlertKind::Overstock => (Action::SellOrMove, unless_much),
             AlertKind::Expiry if urgency == Urgency::Now => (Action::RepriceOrMove, Handling::Exception),
             AlertKind::Expiry => (Action::RepriceOrMove, Handling::Review),
+            AlertKind::SalesAboveForecast | AlertKind::SalesBelowForecast | AlertKind::PhantomStock => remedy(kind),
         }
     }
 
     fn cover(&self) -> usize {
-        (self.settings.lead_time_periods + self.settings.review_periods - 1).min(self.cell.demand.len())
+        (self.lead_time() + self.settings.review_periods - 1).min(self.cell.demand.len())
+    }
+
+    fn lead_time(&self) -> usize {
+        self.cell.lead_time
     }
 
     fn lost(&self) -> f64 {
@@ -189,7 +205,7 @@ impl Looked<'_> {
     fn run_out(&self) -> Option<Alert> {
         let probability = self.probabilities();
         let at = probability.iter().position(|&probability| probability >= LIKELY)?;
-        let kind = if at + 1 < self.settings.lead_time_periods {
+        let kind = if at + 1 < self.lead_time() {
             AlertKind::RunsOutBeforeAnyOrder
         } else {
             AlertKind::RunsOutWithoutThisOrder
@@ -258,6 +274,9 @@ impl std::fmt::Display for AlertKind {
             Self::SupplierRisk => "runs out if the supplier is late or short",
             Self::Overstock => "more than the horizon sells",
             Self::Expiry => "will pass its shelf life",
+            Self::SalesAboveForecast => "sold far more than expected",
+            Self::SalesBelowForecast => "sold far less than expected",
+            Self::PhantomStock => "sells nothing though in stock by the books",
         })
     }
 }

@@ -11,6 +11,8 @@ use std::collections::BTreeMap;
 #[derive(Clone, Debug)]
 pub(crate) struct Cell<'a> {
     pub terms: &'a CellTerms,
+    /// An order placed at the end of period t is there at the start of t + this.
+    pub lead_time: usize,
     /// Demand per period of the horizon.
     pub demand: Vec<Demand>,
     /// Demand of a period after the horizon: the mean baseline of its last season.
@@ -63,7 +65,12 @@ impl Cell<'_> {
 
 impl<'a> Cells<'a> {
     /// Joins forecast, stock and terms; the terms say which cells there are.
-    pub fn join(forecast: &'a Forecast, states: &'a [StockState], terms: &'a [CellTerms]) -> Result<Self, SupplyError> {
+    pub fn join(
+        forecast: &'a Forecast,
+        states: &'a [StockState],
+        terms: &'a [CellTerms],
+        lead_time: usize,
+    ) -> Result<Self, SupplyError> {
         let span = span_of(forecast)?;
         let calendar = forecast.calendar;
         let terms = by_cell(terms, "terms", |terms| (&terms.sku, &terms.place))?;
@@ -79,7 +86,9 @@ impl<'a> Cells<'a> {
         let mut cells = Vec::with_capacity(terms.len());
         for (key, terms) in terms {
             terms.check()?;
-            cells.push(cell(terms, states[&key], &rows[&key], span, calendar)?);
+            let cell = cell(terms, states[&key], &rows[&key], span, calendar)?;
+            cells
+                .push(Cell { lead_time: terms.feed.as_ref().map_or(lead_time, |feed| feed.lead_time_periods), ..cell });
         }
         Ok(Self { calendar, span, cells })
     }
@@ -152,7 +161,7 @@ fn cell<'a>(
     if state.on_hand.0 < 0 {
         return Err(negative(state, "stock on hand", state.on_hand.0));
     }
-    Ok(Cell { terms, demand, later, on_hand: state.on_hand.0, arrivals })
+    Ok(Cell { terms, lead_time: 1, demand, later, on_hand: state.on_hand.0, arrivals })
 }
 
 fn demand_of(row: &ForecastRow, calendar: Calendar) -> Result<Demand, SupplyError> {

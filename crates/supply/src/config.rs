@@ -1,6 +1,6 @@
 //! What `supply.toml` says. Amounts of money are in any one unit: only their ratios decide.
 
-use crate::{Expedite, ItemRow, Reliability, SupplySettings, critical_ratio};
+use crate::{Expedite, ItemRow, Reliability, SupplySettings, Truck, critical_ratio};
 use endcap_model::{Calendar, Place, Supplier};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -63,6 +63,15 @@ pub struct SupplyConfig {
     /// How a supplier delivers, by name.
     #[serde(default)]
     pub suppliers: BTreeMap<Supplier, Reliability>,
+    /// Share of its sales that a style loses where a core size is missing, beyond the missing size. Default 0.
+    #[serde(default)]
+    pub broken_loss: f64,
+    /// Trucks of a supplier, by its name.
+    #[serde(default)]
+    pub trucks: BTreeMap<Supplier, Truck>,
+    /// Most pieces of an item that shelf and back room of a place hold, where the items state none. Default: no limit.
+    #[serde(default)]
+    pub maximum_stock: Option<i64>,
     /// Most money, at unit cost, that the orders of one period may bind. Default: no limit.
     #[serde(default)]
     pub budget: Option<f64>,
@@ -100,6 +109,13 @@ pub struct TransferConfig {
 }
 
 impl TransferConfig {
+    /// Cost of moving a piece between two places; nothing where they lie in different regions.
+    pub(crate) fn way(&self, from: &Place, to: &Place) -> Option<f64> {
+        let regions = (self.regions.get(from)?, self.regions.get(to)?);
+        let stated = self.between.get(from).and_then(|to_places| to_places.get(to));
+        (regions.0 == regions.1).then(|| stated.copied().unwrap_or(self.cost))
+    }
+
     fn cost_between(&self) -> BTreeMap<(Place, Place), f64> {
         let from = |(from, to): (&Place, &BTreeMap<Place, f64>)| {
             to.iter().map(|(to, &cost)| ((from.clone(), to.clone()), cost)).collect::<Vec<_>>()
@@ -141,6 +157,7 @@ impl SupplyConfig {
             transfer_cost_between: self.transfers.as_ref().map(TransferConfig::cost_between).unwrap_or_default(),
             reliability: self.reliability.clone(),
             reliability_by_supplier: self.suppliers.clone(),
+            trucks: self.trucks.clone(),
             budget: self.budget,
             expedite: self.expedite.clone(),
             review_value: self.review_value,
@@ -148,7 +165,7 @@ impl SupplyConfig {
     }
 
     /// Returns the probability with which the costs ask an order to cover demand, at the mean margin of the items.
-    pub(crate) fn service_level(&self, items: &[ItemRow]) -> f64 {
+    pub(crate) fn service_level(&self, items: &[&ItemRow]) -> f64 {
         let margins = || items.iter().filter_map(|item| item.unit_margin);
         let margin = margins().sum::<f64>() / margins().count().max(1) as f64;
         critical_ratio(self.shortage_cost + margin, self.holding_cost * self.review_periods as f64)

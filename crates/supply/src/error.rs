@@ -70,6 +70,76 @@ pub enum SupplyError {
         /// Terms, stock or forecast.
         table: &'static str,
     },
+    /// The same item twice.
+    #[error("item {sku} is twice in the items: the first row is used; drop one")]
+    TwiceItem {
+        /// The item.
+        sku: Sku,
+    },
+    /// A place with two warehouses.
+    #[error("place {place} is fed twice: the first row is used; drop one")]
+    FedTwice {
+        /// The place.
+        place: Place,
+    },
+    /// A feed without a usable lead time.
+    #[error(
+        "place {place}: the lead time from its warehouse is {found} periods: expected 1 to 1000; the place is not planned"
+    )]
+    FeedLeadTime {
+        /// The place.
+        place: Place,
+        /// What it holds.
+        found: i64,
+    },
+    /// A feed whose pack has no pieces.
+    #[error(
+        "place {place}: its warehouse ships packs of {found} pieces: expected 1 or more, or nothing; the place is not planned"
+    )]
+    FeedPack {
+        /// The place.
+        place: Place,
+        /// What it holds.
+        found: i64,
+    },
+    /// Places that feed each other.
+    #[error("places feed each other in a circle ({way}): let one of them be fed by suppliers; none of them is planned")]
+    FeedCycle {
+        /// The places, each fed from the next.
+        way: String,
+    },
+    /// A warehouse that is fed by a warehouse.
+    #[error(
+        "place {place} is fed over two warehouses ({way}): plan the upper warehouse by itself and drop its row here; the \
+         place is not planned"
+    )]
+    ThirdEchelon {
+        /// The place.
+        place: Place,
+        /// The places, each fed from the next.
+        way: String,
+    },
+    /// A place that cannot be planned because of its feed.
+    #[error("place {place} is not planned, because row {row} of the feeds cannot be used: correct it there")]
+    Feed {
+        /// The place.
+        place: Place,
+        /// Row of the feeds.
+        row: usize,
+    },
+    /// An item whose warehouse does not list it.
+    #[error(
+        "item {sku} at place {place} comes from {warehouse}, whose stock of it is not in the stock table: add it there, 0 if \
+         there is none"
+    )]
+    NoSource {
+        /// The item.
+        sku: Sku,
+        /// The place.
+        place: Place,
+        /// The warehouse.
+        warehouse: Place,
+    },
     /// An item at a place that one table knows and another does not.
     #[error("item {sku} at place {place} is in the {table} but not in the {missing}: add it there or drop it here")]
     Unknown {

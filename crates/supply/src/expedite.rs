@@ -31,7 +31,7 @@ pub(crate) fn expedite(cells: &mut [Cell], span: Span, settings: &SupplySettings
 }
 
 fn quantity(cell: &Cell, terms: &Expedite, settings: &SupplySettings) -> i64 {
-    let (arrives, ordinary) = (terms.lead_time_periods - 1, settings.lead_time_periods - 1);
+    let (arrives, ordinary) = (terms.lead_time_periods - 1, cell.lead_time - 1);
     let underage = cell.terms.underage_cost();
     let costs = terms.cost + cell.terms.holding_cost;
     if arrives >= ordinary || underage <= costs {

@@ -51,6 +51,11 @@ pub(crate) struct Series {
     pub seen: Vec<Seen>,
 }
 
+/// Whether units can have been sold.
+pub(crate) fn is_count(units: f64) -> bool {
+    (0.0..=UNITS_MAX).contains(&units)
+}
+
 /// Returns whether days are weeks written as dates: at least two of them, all on one weekday.
 pub fn are_weeks(days: &[Period]) -> bool {
     let weekday = |day: &Period| day.0.rem_euclid(7);
@@ -63,7 +68,7 @@ impl SalesHistory {
     pub(crate) fn series(&self, now: Period) -> Result<Vec<Series>, SupplyError> {
         let mut cells: BTreeMap<(&Sku, &Place), BTreeMap<Period, Seen>> = BTreeMap::new();
         for row in self.rows.iter().filter(|row| row.period < now) {
-            if !(0.0..=UNITS_MAX).contains(&row.units) {
+            if !is_count(row.units) {
                 let (sku, place, period) = (row.sku.clone(), row.place.clone(), self.calendar.format(row.period));
                 return Err(SupplyError::Sales { sku, place, period, found: row.units });
             }

@@ -16,6 +16,9 @@ use crate::{Demand, SupplySettings};
 use std::collections::VecDeque;
 use std::ops::Range;
 
+/// Sums of expected pieces that are whole but for rounding are whole.
+const HALF_ROUNDING: f64 = 1e-6;
+
 /// Expected stock at the end of a period.
 #[derive(Clone, Debug, Default)]
 struct Shelf {
@@ -49,7 +52,8 @@ pub(crate) struct Wish {
     pub cost: CoverCost,
     /// Demand that the order has to cover.
     pub cover: Demand,
-    shift: f64,
+    /// Position less stock.
+    pub shift: f64,
 }
 
 impl<'a> Outlook<'a> {
@@ -88,7 +92,7 @@ impl<'a> Outlook<'a> {
 
     /// What to order at the end of the period before `period`; nothing where no sale is worth an order.
     pub fn wish(&self, period: usize, settings: &SupplySettings) -> Option<Wish> {
-        let arrives = period + settings.lead_time_periods - 1;
+        let arrives = period + self.cell.lead_time - 1;
         let mut shelf = Shelf { variance: 0.0, ..self.shelf.clone() };
         for before in period..arrives {
             self.pass(&mut shelf, before, settings.persistence);
@@ -113,12 +117,29 @@ impl<'a> Outlook<'a> {
         Some(Wish { quantity: rule.order(stock), stock, rule, cost, cover: uncertain, shift: position - stock })
     }
 
-    /// Takes the order as granted: all that was wished, or less.
-    pub fn grant(&mut self, period: usize, wish: Wish, quantity: i64, settings: &SupplySettings) {
+    /// Takes the order as granted: all that was wished, less, or more where a truck had room.
+    pub fn grant(&mut self, period: usize, wish: Wish, quantity: i64) {
         let most = (quantity < wish.quantity).then_some(quantity);
-        self.rules[period] = Some(OrderRule { most, ..wish.rule.shifted(wish.shift) });
+        let more = (quantity - wish.quantity).max(0) as f64;
+        self.rules[period] = Some(OrderRule { most, ..wish.rule.shifted(wish.shift + more) });
+        self.order(period, quantity);
+    }
+
+    /// Orders pieces at the end of the period before `period`.
+    pub fn order(&mut self, period: usize, quantity: i64) {
         self.orders[period] = quantity;
-        self.expect(period + settings.lead_time_periods - 1, quantity as f64);
+        self.expect(period + self.cell.lead_time - 1, quantity as f64);
+    }
+
+    /// Whole pieces that are expected to be there at the end of the period before the next.
+    pub fn there(&self) -> i64 {
+        (self.shelf.mean + HALF_ROUNDING).floor() as i64
+    }
+
+    /// Ships pieces to other places.
+    pub fn ship(&mut self, pieces: i64) {
+        self.shelf.mean = (self.shelf.mean - pieces as f64).max(0.0);
+        sell_oldest_first(&mut self.shelf.ages, pieces as f64);
     }
 
     /// Lets a period pass. Later orders answer to what was sold, so that only the demand since the last order that
@@ -126,7 +147,7 @@ impl<'a> Outlook<'a> {
     pub fn advance(&mut self, period: usize, settings: &SupplySettings) {
         let mut shelf = std::mem::take(&mut self.shelf);
         self.pass(&mut shelf, period, settings.persistence);
-        let since = settings.lead_time_periods + settings.review_periods - 1;
+        let since = self.cell.lead_time + settings.review_periods - 1;
         let open = (period + 1).saturating_sub(since)..period + 1;
         shelf.variance = shelf.variance.min(self.cell.demand_over(open, settings.persistence).deviation().powi(2));
         self.shelf = shelf;

@@ -93,23 +93,93 @@ struct Tally {
     short: i64,
 }
 
-/// Projects one cell: one row per period of the horizon.
-pub(crate) fn project(outlook: &Outlook, span: Span, settings: &SupplySettings, paths: &Paths) -> Vec<ProjectionRow> {
-    let cell = outlook.cell;
-    let mut random = generator(settings.seed, &cell.terms.sku, &cell.terms.place);
-    let set = paths.set(&mut random);
-    let offsets: Vec<f64> = cell.demand.iter().map(|_| offset(&mut random)).collect();
-    let of_deliveries = (offset(&mut random), offset(&mut random));
-    let deliveries = Deliveries { reliability: outlook.reliability, set, paths: paths.paths, offsets: of_deliveries };
-    let mut stocks = Stocks::new(outlook, settings, deliveries);
-    let mut by_rank = vec![0; paths.paths];
-    let row = |(period, offset): (usize, f64)| {
-        stocks.order(period, deliveries);
-        counts(cell.demand[period], offset, &mut by_rank);
-        let tally = stocks.pass(period, set.demand.of_period(period).iter().map(|&rank| by_rank[rank as usize]));
-        stocks.row(span, period, tally)
-    };
-    offsets.into_iter().enumerate().map(row).collect()
+/// Projects cells that hang together: a cell alone, or a warehouse and then the places that it feeds. One row per cell
+/// and period of the horizon.
+pub(crate) fn project(
+    group: &[&Outlook],
+    span: Span,
+    settings: &SupplySettings,
+    paths: &Paths,
+) -> Vec<Vec<ProjectionRow>> {
+    let mut members: Vec<Member> = group.iter().map(|outlook| Member::new(outlook, settings, paths)).collect();
+    let mut rows: Vec<Vec<ProjectionRow>> = group.iter().map(|_| Vec::with_capacity(span.len())).collect();
+    for period in 0..span.len() {
+        match members.as_mut_slice() {
+            [alone] => alone.order(period),
+            [warehouse, places @ ..] => supply_places(warehouse, places, period),
+            [] => {}
+        }
+        for (member, rows) in members.iter_mut().zip(&mut rows) {
+            rows.push(member.pass(span, period));
+        }
+    }
+    rows
+}
+
+/// The paths of one cell with what is random on them.
+struct Member<'a> {
+    stocks: Stocks<'a>,
+    deliveries: Deliveries<'a>,
+    /// Where the n-ths of each period's demand begin.
+    offsets: Vec<f64>,
+    by_rank: Vec<i64>,
+}
+
+impl<'a> Member<'a> {
+    fn new(outlook: &'a Outlook<'a>, settings: &'a SupplySettings, paths: &'a Paths) -> Self {
+        let cell = outlook.cell;
+        let mut random = generator(settings.seed, &cell.terms.sku, &cell.terms.place);
+        let set = paths.set(&mut random);
+        let offsets = cell.demand.iter().map(|_| offset(&mut random)).collect();
+        let of_deliveries = (offset(&mut random), offset(&mut random));
+        let (reliability, paths) = (outlook.reliability, paths.paths);
+        let deliveries = Deliveries { reliability, set, paths, offsets: of_deliveries };
+        Self { stocks: Stocks::new(outlook, settings, deliveries), deliveries, offsets, by_rank: vec![0; paths] }
+    }
+
+    fn order(&mut self, period: usize) {
+        if let Some(orders) = self.stocks.wished(period, &self.stocks.position(period)) {
+            self.stocks.ordered(period, orders, self.deliveries);
+        }
+    }
+
+    fn pass(&mut self, span: Span, period: usize) -> ProjectionRow {
+        counts(self.stocks.outlook.cell.demand[period], self.offsets[period], &mut self.by_rank);
+        let by_path = self.deliveries.set.demand.of_period(period).iter().map(|&rank| self.by_rank[rank as usize]);
+        let tally = self.stocks.pass(period, by_path);
+        self.stocks.row(span, period, tally)
+    }
+}
+
+/// A warehouse ships what its places wish, in proportion where it has less, and orders for what it and they have.
+fn supply_places(warehouse: &mut Member, places: &mut [Member], period: usize) {
+    let mut position = warehouse.stocks.position(period);
+    let mut wished: Vec<Option<Vec<i64>>> = Vec::with_capacity(places.len());
+    for place in places.iter() {
+        let of_place = place.stocks.position(period);
+        position.iter_mut().zip(&of_place).for_each(|(sum, pieces)| *sum += pieces);
+        wished.push(place.stocks.wished(period, &of_place));
+    }
+    for path in 0..position.len() {
+        let there = warehouse.stocks.on_hand[path];
+        let wanted: i64 = wished.iter().flatten().map(|wished| wished[path]).sum();
+        if wanted > there {
+            for (place, wished) in places.iter().zip(&mut wished) {
+                let pack = place.stocks.outlook.cell.terms.case_pack;
+                let share = |pieces: i64| (i128::from(pieces) * i128::from(there) / i128::from(wanted)) as i64;
+                wished.iter_mut().for_each(|wished| wished[path] = share(wished[path]) / pack * pack);
+            }
+        }
+        warehouse.stocks.ship(path, wished.iter().flatten().map(|wished| wished[path]).sum());
+    }
+    for (place, wished) in places.iter_mut().zip(wished) {
+        if let Some(wished) = wished {
+            place.stocks.ordered(period, wished, place.deliveries);
+        }
+    }
+    if let Some(orders) = warehouse.stocks.wished(period, &position) {
+        warehouse.stocks.ordered(period, orders, warehouse.deliveries);
+    }
 }
 
 impl<'a> Stocks<'a> {
@@ -144,22 +214,42 @@ impl<'a> Stocks<'a> {
         }
     }
 
-    /// Orders at the end of the period before `period`.
-    fn order(&mut self, period: usize, deliveries: Deliveries) {
-        let Some(rule) = &self.outlook.rules[period] else { return };
-        let (horizon, arrives) = (self.arrivals.len(), period + self.settings.lead_time_periods - 1);
-        if period == 0 {
-            let now = std::iter::repeat_n(self.outlook.orders[0], deliveries.paths);
-            return self.deliver(arrives, horizon + arrives, deliveries, now);
-        }
-        let life = self.outlook.cell.terms.shelf_life.unwrap_or(usize::MAX);
-        let end = (arrives + self.settings.review_periods.min(life)).min(horizon);
+    /// Pieces by path that are there and under way at the end of the period before `period`, up to the end of the cover.
+    fn position(&self, period: usize) -> Vec<i64> {
         let mut position = self.on_hand.clone();
-        for arrivals in &self.arrivals[period..end] {
+        if self.outlook.rules[period].is_none() || period == 0 {
+            return position;
+        }
+        let cell = self.outlook.cell;
+        let life = cell.terms.shelf_life.unwrap_or(usize::MAX);
+        let end = period + cell.lead_time - 1 + self.settings.review_periods.min(life);
+        for arrivals in &self.arrivals[period..end.min(self.arrivals.len())] {
             position.iter_mut().zip(arrivals).for_each(|(position, arrivals)| *position += arrivals);
         }
-        let orders = position.into_iter().map(|position| rule.order(position as f64));
-        self.deliver(arrives, horizon + arrives, deliveries, orders);
+        position
+    }
+
+    /// What is ordered on each path at the end of the period before `period`: the same on all of them now, later as the
+    /// rule says; nothing where there is no rule.
+    fn wished(&self, period: usize, position: &[i64]) -> Option<Vec<i64>> {
+        let rule = self.outlook.rules[period].as_ref()?;
+        Some(match period {
+            0 => vec![self.outlook.orders[0]; position.len()],
+            _ => position.iter().map(|&position| rule.order(position as f64)).collect(),
+        })
+    }
+
+    fn ordered(&mut self, period: usize, orders: Vec<i64>, deliveries: Deliveries) {
+        let arrives = period + self.outlook.cell.lead_time - 1;
+        self.deliver(arrives, self.arrivals.len() + arrives, deliveries, orders.into_iter());
+    }
+
+    /// Ships pieces of a path to another place, the oldest first.
+    fn ship(&mut self, path: usize, pieces: i64) {
+        self.on_hand[path] -= pieces;
+        if let Some(ages) = self.ages.get_mut(path) {
+            sell_oldest_first(ages, pieces);
+        }
     }
 
     /// Lets a period pass with its demand by path.
@@ -261,6 +351,9 @@ mod tests {
             case_pack: 1,
             minimum_order: 0,
             shelf_life,
+            maximum_stock: None,
+            volume: 1.0,
+            feed: None,
             supplier: None,
             unit_margin: 1.0,
             unit_cost: 1.0,
@@ -272,7 +365,14 @@ mod tests {
 
     fn cell<'a>(terms: &'a CellTerms, on_hand: i64, arrivals: &[i64]) -> Cell<'a> {
         let demand = Demand { mean: 5.0, dispersion: 2.0 };
-        Cell { terms, demand: vec![demand; arrivals.len()], later: demand, on_hand, arrivals: arrivals.to_vec() }
+        Cell {
+            terms,
+            lead_time: 1,
+            demand: vec![demand; arrivals.len()],
+            later: demand,
+            on_hand,
+            arrivals: arrivals.to_vec(),
+        }
     }
 
     /// Stock of a single path with a perfect supplier.

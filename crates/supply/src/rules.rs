@@ -90,7 +90,17 @@ impl OrderRule {
         let order_up_to = cost.level(case_pack);
         let by_cost = if batch == case_pack { order_up_to } else { cost.level(batch) };
         let reorder_point = if by_cost < 1.0 && cost.empty_shelf_costs_more(batch) { 1.0 } else { by_cost };
-        Self { reorder_point, order_up_to, ..never }
+        let rule = Self { reorder_point, order_up_to, ..never };
+        terms.maximum_stock.map_or(rule, |most| rule.within(most as f64))
+    }
+
+    /// Lowers the levels so that no order lifts the position above what there is room for.
+    fn within(self, most: f64) -> Self {
+        Self {
+            reorder_point: self.reorder_point.min(most - self.batch as f64 + 1.0),
+            order_up_to: self.order_up_to.min(most - self.case_pack as f64 + 1.0),
+            ..self
+        }
     }
 
     /// Pieces to order at a stock position.
@@ -99,7 +109,9 @@ impl OrderRule {
             return 0;
         }
         let missing = self.order_up_to - HALF_A_PIECE - position;
-        let cases = missing / (self.delivered * self.case_pack as f64);
+        let case = self.delivered * self.case_pack as f64;
+        // Dividing is what costs most on a projected path, and most items come in single pieces.
+        let cases = if case == 1.0 { missing } else { missing / case };
         let wanted = self.batch.max((cases as i64 + i64::from(cases > (cases as i64) as f64)) * self.case_pack);
         match self.most {
             Some(most) if most < wanted => self.whole_cases(most),
@@ -179,6 +191,9 @@ mod tests {
             case_pack,
             minimum_order,
             shelf_life: None,
+            maximum_stock: None,
+            volume: 1.0,
+            feed: None,
             supplier: None,
             unit_margin: margin,
             unit_cost: 6.0,
@@ -254,6 +269,15 @@ mod tests {
     }
 
     proptest! {
+        #[test]
+        fn no_order_lifts_the_stock_above_its_room(
+            mean in 0.1f64..200.0, position in 0i64..300, case_pack in 1i64..30, minimum in 0i64..60, room in 0i64..250,
+        ) {
+            let terms = CellTerms { maximum_stock: Some(room), ..terms(5.0, 0.1, case_pack, minimum) };
+            let quantity = order_quantity(Demand { mean, dispersion: 2.0 }, position as f64, &terms, &EVERY_PERIOD).0;
+            prop_assert!(quantity == 0 || position + quantity <= room, "{quantity}");
+        }
+
         #[test]
         fn orders_are_whole_cases_and_at_least_the_minimum(
             mean in 0.0f64..200.0, phi in 1.0f64..8.0, position in 0.0f64..300.0, margin in 0.0f64..9.0,

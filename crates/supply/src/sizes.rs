@@ -9,6 +9,7 @@
 use crate::flow::Exchange;
 use crate::{Demand, expected_sales};
 use endcap_model::Place;
+use serde::Serialize;
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
 
@@ -53,7 +54,8 @@ pub struct SizeHealth {
 }
 
 /// Why a style sells slowly.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
 pub enum SlowCause {
     /// It does not.
     NotSlow,
@@ -101,6 +103,16 @@ pub struct Rebuilt {
     pub moves: Vec<SizeMove>,
     /// Expected margin gained after the cost of moving.
     pub gain: f64,
+}
+
+impl std::fmt::Display for SlowCause {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.pad(match self {
+            Self::NotSlow => "not_slow",
+            Self::Sizes => "sizes",
+            Self::Price => "price",
+        })
+    }
 }
 
 impl SlowCause {

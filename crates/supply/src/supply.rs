@@ -1,11 +1,13 @@
 //! The supply plan: transfers, expedited orders, then orders period by period under the limits, then the projection.
 
 use crate::alerts::{Alert, Looked, alerts_of};
-use crate::capacity::{LimitPrices, Room, split};
+use crate::capacity::LimitPrices;
 use crate::cells::{Cell, Cells, period_of};
+use crate::echelon::{Pool, pools};
 use crate::error::SupplyError;
 use crate::expedite::expedite;
-use crate::outlook::{Outlook, Wish};
+use crate::network::{Network, Ordered};
+use crate::outlook::Outlook;
 use crate::projection::{Paths, project};
 use crate::transfers::{Moves, transfer};
 use crate::{CellTerms, SupplySettings};
@@ -23,9 +25,9 @@ pub struct SupplyPlan {
     /// Orders over the horizon, sorted by order period, SKU and place. Those of the period before the first are to be
     /// placed now; later ones are what is expected to be ordered then, from the stock expected then.
     pub orders: Vec<SupplyOrder>,
-    /// Pieces to move now, sorted by SKU and places.
+    /// Pieces to move now, those that warehouses ship too, sorted by SKU and places.
     pub transfers: Vec<Transfer>,
-    /// What the transfers are expected to gain after their cost, in minor units.
+    /// What transfers between places are expected to gain after their cost, in minor units.
     pub transfer_gain: f64,
     /// What a little more of each limit would have saved now.
     pub limit_prices: LimitPrices,
@@ -89,6 +91,12 @@ impl SupplyPlan {
         self.orders.iter().filter(move |order| order.order_period == period)
     }
 
+    /// Adds alerts that do not come from the plan.
+    pub(crate) fn add_alerts(&mut self, alerts: Vec<Alert>) {
+        self.alerts.extend(alerts);
+        sort(&mut self.alerts);
+    }
+
     /// Adds up the orders of `now`, the transfers and the projection.
     pub fn totals(&self, now: Period) -> SupplyTotals {
         let rows = &self.projection.rows;
@@ -123,37 +131,39 @@ pub fn supply(
     progress: &(dyn Fn(usize, usize) + Sync),
 ) -> Result<SupplyPlan, SupplyError> {
     settings.check()?;
-    let Cells { calendar, span, mut cells } = Cells::join(forecast, states, terms)?;
-    let lead_time = settings.lead_time_periods;
+    let Cells { calendar, span, mut cells } = Cells::join(forecast, states, terms, settings.lead_time_periods)?;
+    let lead_time = cells.iter().map(|cell| cell.lead_time).max().unwrap_or(1);
     if span.len() < lead_time {
         return Err(SupplyError::Short { horizon: span.len(), lead_time });
     }
-    let Moves { transfers, gain } = transfer(&mut cells, span, settings);
+    let Moves { mut transfers, gain } = transfer(&mut cells, span, settings);
     let expedited = expedite(&mut cells, span, settings);
-    let mut outlooks: Vec<Outlook> = cells.iter().map(|cell| Outlook::new(cell, settings)).collect();
-    let Ordered { advice, prices: limit_prices } = order(&mut outlooks, 0, settings);
+    let pools = pools(&cells);
+    let whole_terms: Vec<CellTerms> = pools.iter().map(|pool| pool.terms(&cells)).collect();
+    let wholes: Vec<Cell> =
+        pools.iter().zip(&whole_terms).map(|(pool, terms)| pool.cell(&cells, terms, settings)).collect();
+    let mut network = Network::new(&cells, &pools, &wholes, settings);
+    let Ordered { advice, prices: limit_prices } = network.order(0);
     for period in 0..span.len() {
         if period > 0 {
-            order(&mut outlooks, period, settings);
+            network.order(period);
         }
-        outlooks.par_iter_mut().for_each(|outlook| outlook.advance(period, settings));
+        network.advance(period);
     }
-    let (done, paths) = (AtomicUsize::new(0), Paths::new(span.len(), settings));
-    let rows: Vec<Vec<ProjectionRow>> = outlooks
-        .par_iter()
-        .map(|outlook| {
-            let rows = project(outlook, span, settings, &paths);
-            progress(done.fetch_add(1, Ordering::Relaxed) + 1, outlooks.len());
-            rows
-        })
-        .collect();
-    let mut orders = orders(&outlooks, span, lead_time);
+    let outlooks = network.outlooks;
+    let rows = projected(&outlooks, &pools, span, settings, progress);
+    transfers.extend(shipments(&outlooks, span));
+    transfers.sort();
+    let mut orders = orders(&outlooks, span);
     let helped: BTreeSet<(&Sku, &Place)> = (transfers.iter().map(|moved| (&moved.sku, &moved.to)))
         .chain(expedited.iter().map(|order| (&order.sku, &order.place)))
         .collect();
+    let whole_rows: BTreeMap<usize, (&Cell, Vec<ProjectionRow>)> =
+        pools.iter().zip(&wholes).map(|(pool, cell)| (pool.warehouse, (cell, pool.rows(&rows)))).collect();
     let looked = |at: usize| Looked {
-        cell: &cells[at],
-        rows: &rows[at],
+        // A warehouse is short, or has too much, together with its places.
+        cell: whole_rows.get(&at).map_or(&cells[at], |(cell, _)| cell),
+        rows: whole_rows.get(&at).map_or(&rows[at], |(_, rows)| rows),
         advice: advice.get(at).and_then(Option::as_ref),
         helped: helped.contains(&(&cells[at].terms.sku, &cells[at].terms.place)),
         span,
@@ -172,83 +182,65 @@ pub fn supply(
 
 fn alerts<'a>(looked: impl ParallelIterator<Item = Looked<'a>>) -> Vec<Alert> {
     let mut alerts: Vec<Alert> = looked.flat_map_iter(alerts_of).collect();
-    alerts.sort_by(|a, b| {
-        b.value.total_cmp(&a.value).then_with(|| (&a.sku, &a.place, a.kind).cmp(&(&b.sku, &b.place, b.kind)))
-    });
+    sort(&mut alerts);
     alerts
 }
 
-/// What was decided for one period.
-#[derive(Default)]
-struct Ordered {
-    /// By cell; nothing where no sale is worth an order.
-    advice: Vec<Option<OrderAdvice>>,
-    prices: LimitPrices,
+/// Sorts alerts, the costliest first.
+fn sort(alerts: &mut [Alert]) {
+    alerts.sort_by(|a, b| {
+        b.value.total_cmp(&a.value).then_with(|| (&a.sku, &a.place, a.kind).cmp(&(&b.sku, &b.place, b.kind)))
+    });
 }
 
-/// Decides the orders of all cells that are placed at the end of the period before `period`.
-fn order(outlooks: &mut [Outlook], period: usize, settings: &SupplySettings) -> Ordered {
-    let arrives = period + settings.lead_time_periods - 1;
-    let reviewed = period.is_multiple_of(settings.review_periods);
-    if !reviewed || outlooks.first().is_none_or(|outlook| arrives >= outlook.cell.demand.len()) {
-        return Ordered::default();
-    }
-    let wishes: Vec<Option<Wish>> = outlooks.par_iter().map(|outlook| outlook.wish(period, settings)).collect();
-    let terms: Vec<&CellTerms> = outlooks.iter().map(|outlook| outlook.cell.terms).collect();
-    let room = room(outlooks.iter().map(|outlook| outlook.cell), arrives, settings);
-    let granted = split(&wishes, &terms, room);
-    let mut advice = Vec::new();
-    for ((outlook, wish), quantity) in outlooks.iter_mut().zip(wishes).zip(granted.pieces) {
-        if period == 0 {
-            advice.push(wish.map(|wish| OrderAdvice::of(outlook.cell.terms, &wish, quantity)));
-        }
-        if let Some(wish) = wish {
-            outlook.grant(period, wish, quantity, settings);
-        }
-    }
-    Ordered { advice, prices: granted.prices }
-}
-
-impl OrderAdvice {
-    fn of(terms: &CellTerms, wish: &Wish, quantity: i64) -> Self {
-        Self {
-            sku: terms.sku.clone(),
-            place: terms.place.clone(),
-            position: wish.stock,
-            safety_stock: wish.rule.order_up_to - wish.cover.mean,
-            reorder_point: wish.rule.reorder_point,
-            order_up_to: wish.rule.order_up_to,
-            wished: Pieces(wish.quantity),
-            quantity: Pieces(quantity),
-            saves: wish.cost.of(wish.stock) - wish.cost.of(wish.stock + quantity as f64),
-        }
-    }
-}
-
-/// What can arrive in a period beside what is already under way.
-fn room<'a, 'b: 'a>(
-    cells: impl Iterator<Item = &'a Cell<'b>>,
-    period: usize,
-    settings: &'a SupplySettings,
-) -> Room<'a> {
-    let mut room = Room {
-        all: settings.capacity,
-        by_place: settings.capacity_by_place.iter().map(|(place, &pieces)| (place, pieces)).collect::<BTreeMap<_, _>>(),
-        money: settings.budget,
+/// Projects every cell, a warehouse together with its places; rows by cell.
+fn projected(
+    outlooks: &[Outlook],
+    pools: &[Pool],
+    span: Span,
+    settings: &SupplySettings,
+    progress: &(dyn Fn(usize, usize) + Sync),
+) -> Vec<Vec<ProjectionRow>> {
+    let together: BTreeSet<usize> = pools.iter().flat_map(Pool::members).collect();
+    let alone = (0..outlooks.len()).filter(|at| !together.contains(at)).map(|at| vec![at]);
+    let groups: Vec<Vec<usize>> = alone.chain(pools.iter().map(|pool| pool.members().collect())).collect();
+    let (done, paths) = (AtomicUsize::new(0), Paths::new(span.len(), settings));
+    let of_group = |group: &Vec<usize>| {
+        let members: Vec<&Outlook> = group.iter().map(|&at| &outlooks[at]).collect();
+        let rows = project(&members, span, settings, &paths);
+        progress(done.fetch_add(group.len(), Ordering::Relaxed) + group.len(), outlooks.len());
+        rows
     };
-    for cell in cells {
-        room.all = room.all.map(|pieces| pieces - cell.arrivals[period]);
-        if let Some(pieces) = room.by_place.get_mut(&cell.terms.place) {
-            *pieces -= cell.arrivals[period];
-        }
+    let projected: Vec<Vec<Vec<ProjectionRow>>> = groups.par_iter().map(of_group).collect();
+    let mut rows = vec![Vec::new(); outlooks.len()];
+    for (group, of_group) in groups.iter().zip(projected) {
+        group.iter().zip(of_group).for_each(|(&at, found)| rows[at] = found);
     }
-    room
+    rows
 }
 
-fn orders(outlooks: &[Outlook], span: Span, lead_time: usize) -> Vec<SupplyOrder> {
+/// What warehouses ship now.
+fn shipments(outlooks: &[Outlook], span: Span) -> Vec<Transfer> {
+    let shipped = |outlook: &Outlook| {
+        let terms = outlook.cell.terms;
+        let quantity = outlook.orders.first().copied().filter(|&pieces| pieces > 0)?;
+        Some(Transfer {
+            sku: terms.sku.clone(),
+            from: terms.feed.as_ref()?.source.clone(),
+            to: terms.place.clone(),
+            period: period_of(span, 0).plus(-1),
+            quantity: Pieces(quantity),
+        })
+    };
+    outlooks.iter().filter_map(shipped).collect()
+}
+
+/// The orders from suppliers.
+fn orders(outlooks: &[Outlook], span: Span) -> Vec<SupplyOrder> {
     let mut orders = Vec::new();
     for period in 0..span.len() {
-        for outlook in outlooks.iter().filter(|outlook| outlook.orders[period] > 0) {
+        let supplied = outlooks.iter().filter(|outlook| outlook.cell.terms.feed.is_none());
+        for outlook in supplied.filter(|outlook| outlook.orders[period] > 0) {
             let terms = outlook.cell.terms;
             let order_period = period_of(span, period).plus(-1);
             orders.push(SupplyOrder {
@@ -256,7 +248,7 @@ fn orders(outlooks: &[Outlook], span: Span, lead_time: usize) -> Vec<SupplyOrder
                 sku: terms.sku.clone(),
                 supplier: terms.supplier.clone(),
                 order_period,
-                arrives: order_period.plus(lead_time as i32),
+                arrives: order_period.plus(outlook.cell.lead_time as i32),
                 quantity: Pieces(outlook.orders[period]),
             });
         }

@@ -22,8 +22,14 @@ pub struct CellTerms {
     pub minimum_order: i64,
     /// Periods in which a piece can be sold, counted from the one at whose start it arrives; nothing for ever.
     pub shelf_life: Option<usize>,
+    /// Most pieces that shelf and back room hold; nothing for no limit.
+    pub maximum_stock: Option<i64>,
+    /// What a piece takes of a truck, in the unit of the truck's size.
+    pub volume: f64,
     /// Who delivers it.
     pub supplier: Option<Supplier>,
+    /// Warehouse that it comes from; nothing where the supplier delivers.
+    pub feed: Option<Feed>,
     /// Earned on a piece sold.
     pub unit_margin: f64,
     /// Paid for a piece: lost, besides the waste cost, when it is thrown away.
@@ -34,6 +40,28 @@ pub struct CellTerms {
     pub shortage_cost: f64,
     /// Cost of throwing a piece away beyond its unit cost.
     pub waste_cost: f64,
+}
+
+/// Where a place gets its pieces from, other than from a supplier.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Feed {
+    /// The warehouse.
+    pub source: Place,
+    /// What leaves at the end of period t is there at the start of t + this; 1 or more.
+    pub lead_time_periods: usize,
+}
+
+/// Trucks of a supplier.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Truck {
+    /// What a truck holds, in the unit of the items' volume.
+    pub size: f64,
+    /// Cost of a truck, full or not.
+    pub cost: f64,
+    /// Whether it comes full or not at all. Default: no.
+    #[serde(default)]
+    pub only_full: bool,
 }
 
 /// How supply is planned.
@@ -66,6 +94,8 @@ pub struct SupplySettings {
     pub reliability: Reliability,
     /// How a supplier delivers.
     pub reliability_by_supplier: BTreeMap<Supplier, Reliability>,
+    /// Trucks by supplier; none where a supplier is not listed.
+    pub trucks: BTreeMap<Supplier, Truck>,
     /// Most money, at the unit cost of the pieces, that the orders of one period may bind; nothing for no limit.
     pub budget: Option<f64>,
     /// A faster way to order; nothing where there is none.
@@ -105,6 +135,7 @@ impl Default for SupplySettings {
             regions: BTreeMap::new(),
             reliability: Reliability::default(),
             reliability_by_supplier: BTreeMap::new(),
+            trucks: BTreeMap::new(),
             budget: None,
             expedite: None,
             review_value: None,
@@ -135,6 +166,10 @@ impl SupplySettings {
         for reliability in self.reliability_by_supplier.values().chain([&self.reliability]) {
             reliability.check()?;
         }
+        for truck in self.trucks.values() {
+            in_range("trucks.size", truck.size, 1e-9, 1e12, "more than 0")?;
+            in_range("trucks.cost", truck.cost, 0.0, 1e12, "an amount of 0 or more")?;
+        }
         let Some(expedite) = &self.expedite else { return Ok(()) };
         let (found, longest) = (expedite.lead_time_periods as f64, self.lead_time_periods as f64 - 1.0);
         in_range(
@@ -147,8 +182,12 @@ impl SupplySettings {
         in_range("expedite.cost", expedite.cost, 0.0, 1e12, "an amount of 0 or more")
     }
 
-    /// How the supplier of a cell delivers.
+    /// How the supplier of a cell delivers; a warehouse of ours delivers what it has, on time.
     pub fn reliability_of(&self, terms: &CellTerms) -> &Reliability {
+        static OWN: Reliability = Reliability { late: Vec::new(), cut_probability: 0.0, cut_share: 0.0 };
+        if terms.feed.is_some() {
+            return &OWN;
+        }
         let named = terms.supplier.as_ref().and_then(|supplier| self.reliability_by_supplier.get(supplier));
         named.unwrap_or(&self.reliability)
     }
@@ -173,8 +212,13 @@ impl CellTerms {
     /// Checks every term's range.
     pub(crate) fn check(&self) -> Result<(), SupplyError> {
         let amount = (0.0, 1e12, "an amount of 0 or more");
+        const LEAD: &str = "1 to 1000 periods: what leaves at the end of a period is there at the start of a later one";
         let life = self.shelf_life.map_or(1.0, |life| life as f64);
+        let lead_time = self.feed.as_ref().map_or(1.0, |feed| feed.lead_time_periods as f64);
         let ranges = [
+            ("lead_time_periods", lead_time, (1.0, PERIODS_MAX as f64, LEAD)),
+            ("maximum_stock", self.maximum_stock.unwrap_or(0) as f64, (0.0, 1e12, "0 or more pieces, or nothing")),
+            ("volume", self.volume, (0.0, 1e12, "0 or more")),
             ("case_pack", self.case_pack as f64, (1.0, 1e9, "1 or more pieces")),
             ("minimum_order", self.minimum_order as f64, (0.0, 1e9, "0 or more pieces")),
             ("shelf_life", life, (1.0, PERIODS_MAX as f64, "1 to 1000 periods, or nothing for goods that keep")),

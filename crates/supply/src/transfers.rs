@@ -38,9 +38,6 @@ struct Side {
 pub(crate) fn transfer(cells: &mut [Cell], span: Span, settings: &SupplySettings) -> Moves {
     let mut moves = Moves::default();
     let Some(cost) = settings.transfer_cost else { return moves };
-    if settings.lead_time_periods < 2 {
-        return moves;
-    }
     let groups: Vec<Vec<usize>> = groups(cells, settings).into_values().filter(|group| group.len() > 1).collect();
     let flows: Vec<(Vec<Side>, Flow)> = groups
         .par_iter()
@@ -99,7 +96,7 @@ fn exchange(sides: &[Side], settings: &SupplySettings, cost: f64) -> Flow {
 
 impl Side {
     fn new(at: usize, cell: &Cell, settings: &SupplySettings) -> Self {
-        let exposed = settings.lead_time_periods - 1;
+        let exposed = cell.lead_time - 1;
         let covered = exposed + settings.review_periods;
         let stand = |periods: usize| {
             let arriving: i64 = cell.arrivals[..periods.min(cell.arrivals.len())].iter().sum();

@@ -49,6 +49,9 @@ impl Shop {
             case_pack: 1,
             minimum_order: 0,
             shelf_life: None,
+            maximum_stock: None,
+            volume: 1.0,
+            feed: None,
             supplier: None,
             unit_margin: 300.0,
             unit_cost: 700.0,
@@ -363,27 +366,19 @@ mod requests {
                 in_stock: true,
             })
         });
-        let stock = |sku: &str, on_hand| StockRow { place: "north".into(), sku: sku.into(), on_hand };
+        let stock = |sku: &str, on_hand| StockRow { row: 1, place: "north".into(), sku: sku.into(), on_hand };
         SupplyRequest {
             sales: SalesHistory { calendar: Calendar::Day, rows: sales.collect() },
             stock: vec![stock("bread", 4), stock("milk", 4)],
             deliveries: vec![],
             items: vec![],
+            feeds: vec![],
             forecast: None,
         }
     }
 
     fn item(sku: &str, case_pack: i64) -> ItemRow {
-        ItemRow {
-            sku: sku.into(),
-            case_pack: Some(case_pack),
-            minimum_order: None,
-            shelf_life: None,
-            supplier: None,
-            group: None,
-            unit_cost: None,
-            unit_margin: None,
-        }
+        ItemRow { case_pack: Some(case_pack), ..ItemRow::new(sku.into()) }
     }
 
     fn answered(request: &SupplyRequest, config: &str) -> SupplyAnswer {
@@ -410,7 +405,7 @@ mod requests {
             (
                 |request| {
                     let (place, sku) = ("north".into(), "bread".into());
-                    request.deliveries.push(DeliveryRow { place, sku, arrives: Period(59), quantity: 5 });
+                    request.deliveries.push(DeliveryRow { row: 1, place, sku, arrives: Period(59), quantity: 5 });
                 },
                 "before the first period to plan",
                 true,
@@ -418,7 +413,7 @@ mod requests {
             (
                 |request| {
                     let (place, sku) = ("south".into(), "bread".into());
-                    request.deliveries.push(DeliveryRow { place, sku, arrives: Period(61), quantity: 5 });
+                    request.deliveries.push(DeliveryRow { row: 1, place, sku, arrives: Period(61), quantity: 5 });
                 },
                 "item bread at place south is in the pipeline but not in the stock",
                 true,
@@ -428,7 +423,7 @@ mod requests {
             let mut request = request();
             change(&mut request);
             let answer = answered(&request, CONFIG);
-            let reasons: Vec<String> = answer.set_aside.iter().map(ToString::to_string).collect();
+            let reasons: Vec<String> = answer.set_aside.iter().map(|aside| aside.reason.to_string()).collect();
             assert!(reasons.iter().any(|reason| reason.contains(expected)), "{reasons:?} lack '{expected}'");
             let ordered = |sku: &str| answer.plan.advice.iter().any(|advice| advice.sku == sku.into());
             assert!(ordered("milk"), "{expected}");
@@ -442,7 +437,7 @@ mod requests {
         request.items = vec![item("milk", 1), item("bread", 50)];
         let config = format!("{CONFIG}\n[capacities.places]\nnorth = 20\n[suppliers.dairy]\nlate = [0.2]");
         let answer = answered(&request, &config);
-        let reasons: Vec<String> = answer.set_aside.iter().map(ToString::to_string).collect();
+        let reasons: Vec<String> = answer.set_aside.iter().map(|aside| aside.reason.to_string()).collect();
         assert!(reasons[0].contains("smallest order is 50 pieces, but only 20 fit"), "{reasons:?}");
         assert!(reasons[1].contains("item milk has no supplier"), "{reasons:?}");
         assert!(answer.plan.orders.iter().all(|order| order.sku == "milk".into()));

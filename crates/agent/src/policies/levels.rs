@@ -202,7 +202,7 @@ mod tests {
         ) {
             let terms = CellTerms {
                 sku: "a".into(), place: "x".into(), case_pack, minimum_order,
-                shelf_life: life.map(|life| life as usize), supplier: None, unit_margin: margin, unit_cost: 120.0,
+                shelf_life: life.map(|life| life as usize), maximum_stock: None, volume: 1.0, supplier: None, feed: None, unit_margin: margin, unit_cost: 120.0,
                 holding_cost: 0.3, shortage_cost: 5.0, waste_cost: 10.0,
             };
             let replenishment = Replenishment { lead_time_periods: 1, review_periods: 1, persistence: 0.0, service_level_min: None };

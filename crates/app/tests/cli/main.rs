@@ -15,6 +15,7 @@ mod judgement;
 mod known_truth;
 mod replan;
 mod twin;
+mod supply_input;
 mod update;
 
 use assert_cmd::Command;
