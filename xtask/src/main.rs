@@ -1,4 +1,4 @@
-//! Chores of the repository: `cargo xtask test`, and `cargo xtask bench` with its parts `plan` and `demand`.
+//! Chores of the repository: `cargo xtask test`, and `cargo xtask bench` with its parts `plan`, `demand` and `supply`.
 
 mod bench;
 mod demand;
@@ -7,6 +7,7 @@ mod measure;
 mod page;
 mod plan;
 mod store;
+mod supply;
 
 use anyhow::{Context, bail};
 use clap::{Parser, Subcommand};
@@ -32,6 +33,8 @@ enum Part {
     Plan(plan::Options),
     /// Measure effects and forecasts on worlds with known truth and on real panels, beside other models.
     Demand(demand::Options),
+    /// Measure orders on a published inventory game, and the speed of projection and orders.
+    Supply(supply::Options),
 }
 
 fn main() -> anyhow::Result<ExitCode> {
@@ -40,6 +43,7 @@ fn main() -> anyhow::Result<ExitCode> {
         Chore::Bench { part: None } => bench::run()?,
         Chore::Bench { part: Some(Part::Plan(options)) } => return plan::run(options),
         Chore::Bench { part: Some(Part::Demand(options)) } => return demand::run(options),
+        Chore::Bench { part: Some(Part::Supply(options)) } => return supply::run(options),
     }
     Ok(ExitCode::SUCCESS)
 }

@@ -3,7 +3,7 @@
 use anyhow::Context;
 use std::fs;
 
-const HEAD: &str = "# Benchmarks\n\nWritten by `cargo xtask bench`, `bench plan` and `bench demand`. Compare figures of one machine only, and CPU\n\
+const HEAD: &str = "# Benchmarks\n\nWritten by `cargo xtask bench`, `bench plan`, `bench demand` and `bench supply`. Compare figures of one machine only, and CPU\n\
                     seconds rather than wall time where it is shared.\n";
 
 /// Replaces one section of the page and keeps the others.

@@ -6,6 +6,7 @@
 use crate::demand::Row as DemandRow;
 use crate::helper::answer;
 use crate::plan::{PromotionRow, PublicRow, ReplanRow, ThreadsRow};
+use crate::supply::Row as SupplyRow;
 use anyhow::Context;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
@@ -111,6 +112,8 @@ pub struct Results {
     pub public: Vec<Stored<PublicRow>>,
     #[serde(default)]
     pub demand: Vec<Stored<DemandRow>>,
+    #[serde(default)]
+    pub supply: Vec<Stored<SupplyRow>>,
     #[serde(skip)]
     shelf: Shelf,
 }
@@ -136,6 +139,7 @@ impl Results {
             ("replan", lines(&self.replan)?),
             ("public", lines(&self.public)?),
             ("demand", lines(&self.demand)?),
+            ("supply", lines(&self.supply)?),
         ];
         let parts = parts.map(|(name, lines)| format!("\"{name}\": [\n{lines}\n]"));
         fs::write(&path, format!("{{\n{head},\n{}\n}}\n", parts.join(",\n")))
@@ -173,6 +177,7 @@ impl Results {
         sort(&mut newest.replan, &names);
         sort(&mut newest.public, &names);
         sort(&mut newest.demand, &crate::demand::names());
+        sort(&mut newest.supply, &crate::supply::names());
         Ok(newest)
     }
 
@@ -182,6 +187,7 @@ impl Results {
         take(&mut self.replan, &other.replan, &other.commit);
         take(&mut self.public, &other.public, &other.commit);
         take(&mut self.demand, &other.demand, &other.commit);
+        take(&mut self.supply, &other.supply, &other.commit);
     }
 }
 

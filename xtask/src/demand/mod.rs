@@ -9,7 +9,7 @@
 mod cells;
 mod elasticities;
 mod engine;
-mod figure;
+pub mod figure;
 mod peers;
 mod program;
 mod table;
