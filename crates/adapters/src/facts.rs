@@ -4,7 +4,8 @@ use crate::panel;
 use crate::query::{Tables, text, whole};
 use crate::{AdapterError, snapshot, sql};
 use endcap_model::{
-    AsOf, FactKind, Item, Money, Panel, Period, Pieces, Place, PlaceFact, Sku, SnapshotId, StockState, Supplier,
+    AsOf, FactKind, Item, ItemSize, Money, Panel, Period, Pieces, Place, PlaceFact, Sku, SnapshotId, StockState,
+    Supplier,
 };
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -149,11 +150,14 @@ impl Store {
 fn items(tables: &Tables, snapshot: &Snapshot) -> Result<Vec<Item>, AdapterError> {
     let mut items = vec![];
     tables.each(sql::ITEMS, &mut |answer| {
-        let texts = ["sku", "name", "group", "tier", "category", "supplier"].map(|name| answer.text(name));
-        let wholes = ["list_price", "unit_cost", "case_pack", "minimum_order", "shelf_life"].map(|n| answer.wholes(n));
+        let texts =
+            ["sku", "name", "group", "tier", "category", "supplier", "style", "size"].map(|name| answer.text(name));
+        let names = ["list_price", "unit_cost", "case_pack", "minimum_order", "shelf_life", "core"];
+        let wholes = names.map(|name| answer.wholes(name));
         for row in 0..answer.len() {
-            let [sku, name, group, tier, category, supplier] = texts.each_ref().map(|texts| text(texts, row));
-            let [list_price, unit_cost, case_pack, minimum_order, shelf_life] =
+            let [sku, name, group, tier, category, supplier, style, size] =
+                texts.each_ref().map(|texts| text(texts, row));
+            let [list_price, unit_cost, case_pack, minimum_order, shelf_life, core] =
                 wholes.each_ref().map(|wholes| whole(wholes, row));
             let money = |minor: Option<i64>| minor.map(|minor| Money::new(minor, snapshot.currency));
             items.push(Item {
@@ -168,6 +172,7 @@ fn items(tables: &Tables, snapshot: &Snapshot) -> Result<Vec<Item>, AdapterError
                 minimum_order,
                 shelf_life: shelf_life.map(|periods| periods as usize),
                 supplier: supplier.map(Supplier::new),
+                size: style.zip(size).map(|(style, size)| ItemSize { style, size, core: core == Some(1) }),
             });
         }
         Ok(())

@@ -47,7 +47,7 @@ pub(crate) const CONTROLS: &str = "SELECT DISTINCT name FROM events ORDER BY nam
 
 /// Items in order.
 pub(crate) const ITEMS: &str = "SELECT sku, name, \"group\", tier, category, brand, list_price, unit_cost, case_pack, \
-                                minimum_order, shelf_life, supplier FROM items ORDER BY sku";
+                                minimum_order, shelf_life, supplier, style, size, CAST(core AS BIGINT) AS core FROM items ORDER BY sku";
 
 /// Places in order.
 pub(crate) const PLACES: &str = "SELECT place, name, region FROM places ORDER BY place";

@@ -12,5 +12,6 @@ pub mod ports;
 pub mod revise;
 pub mod run;
 pub mod sense;
+pub mod sizes;
 pub mod step;
 pub mod stress;

@@ -2,6 +2,7 @@
 
 use crate::jobs::JobError;
 use crate::sense::Facts;
+use crate::sizes::broken;
 use endcap_demand::Fitted;
 use endcap_model::{
     AsOf, ContentHash, Forecast, LiftModel, Offer, Pieces, Place, Plan, PlanId, Scenario, Sku, SnapshotId, Span,
@@ -80,21 +81,22 @@ pub fn draft(
 ) -> Result<Result<Proposal, Vec<String>>, JobError> {
     let items = facts.economics(scenario);
     let states = opening_stock(facts, baseline, scenario);
-    let input = input(facts, lift, baseline, scenario, &items, &states);
+    let broken = broken(facts, baseline);
+    let input = input(facts, lift, baseline, scenario, &items, (&states, &broken));
     Ok(match endcap_plan::propose(&input, settings)? {
         Proposed::Plan(proposal) => Ok(proposal),
         Proposed::Infeasible { conflict } => Err(conflict),
     })
 }
 
-/// Assembles what the planner reads.
+/// Assembles what the planner reads; `broken` is what [`broken`] finds.
 pub fn input<'a>(
     facts: &'a Facts,
     lift: &'a LiftModel,
     baseline: &'a Forecast,
     scenario: &'a Scenario,
     items: &'a BTreeMap<Sku, endcap_plan::ItemEconomics>,
-    states: &'a [StockState],
+    (states, broken): (&'a [StockState], &'a BTreeMap<(Sku, Place), f64>),
 ) -> PlanInput<'a> {
     PlanInput {
         scenario,
@@ -105,6 +107,7 @@ pub fn input<'a>(
         regions: &facts.regions,
         items,
         states,
+        broken,
         published: &[],
     }
 }

@@ -5,6 +5,7 @@
 use crate::jobs::JobError;
 use crate::plan;
 use crate::sense::Facts;
+use crate::sizes::broken;
 use endcap_demand::Fitted;
 use endcap_demand::overrides::{Overridden, override_alike};
 use endcap_model::{Forecast, Offer, Period, Pieces, Place, Plan, PlanId, Projection, Scenario, Sku, Span, StockState};
@@ -47,7 +48,9 @@ impl Season<'_> {
         baseline.rows.retain(|row| self.rest.contains(row.period));
         let items = self.facts.economics(&scenario);
         let states = self.stock()?;
-        let input = plan::input(self.facts, &self.fitted.lift, &baseline, &scenario, &items, &states);
+        let broken = broken(self.facts, &baseline);
+        let stock = (states.as_slice(), &broken);
+        let input = plan::input(self.facts, &self.fitted.lift, &baseline, &scenario, &items, stock);
         let input = PlanInput { span: self.rest, ..input };
         Ok(match replan(&input, self.in_force, settings, interrupt)? {
             Replanned::Revision(revision) => Ok(revision),

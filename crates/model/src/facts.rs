@@ -100,6 +100,9 @@ const ITEMS: &[FactField] = &[
     optional("minimum_order", Is::Pieces, "fewest pieces in an order"),
     optional("shelf_life", Is::Pieces, "periods until a piece can no longer be sold"),
     optional("supplier", Is::Text, "who delivers it"),
+    optional("style", Is::Text, "style that it is a size of"),
+    optional("size", Is::Text, "size within its style"),
+    optional("core", Is::Flag, "whether a place must have this size to show the style"),
 ];
 
 const PLACES: &[FactField] = &[

@@ -28,6 +28,19 @@ pub struct Item {
     pub shelf_life: Option<usize>,
     /// Who delivers it.
     pub supplier: Option<Supplier>,
+    /// What it is a size of.
+    pub size: Option<ItemSize>,
+}
+
+/// A size of a style.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ItemSize {
+    /// The style.
+    pub style: String,
+    /// The size.
+    pub size: String,
+    /// Whether a place must have it to show the style.
+    pub core: bool,
 }
 
 /// A place that sells.

@@ -35,7 +35,7 @@ pub use goal::{Goal, Outcomes, Preset, Weights};
 pub use hash::{ContentHash, Hasher, canonical_json, hash_bytes, hash_json};
 pub use ids::{Channel, Group, Place, PlanId, Sku, SnapshotId, Supplier};
 pub use inputs::{CLUSTER, COMPETITOR_PRICE, Input, MECHANIC};
-pub use item::{Item, PlaceFact};
+pub use item::{Item, ItemSize, PlaceFact};
 pub use lift::{
     CurveForm, DepthCurve, EffectKind, EffectStatus, Estimate, LiftModel, PartnerEffect, Response, Sensitivity,
     UnseenDemand,

@@ -118,6 +118,11 @@ pub enum Because {
         /// What would earn more than nothing instead.
         instead: Option<Instead>,
     },
+    /// Missing sizes, not the price, make the style slow there: move stock and rebuild sizes instead.
+    SizesMissing {
+        /// Share of the style's demand in the region whose size is there.
+        covered: f64,
+    },
     /// A rule forbids it: floor, blackout or a lock.
     Forbidden {
         /// The rule.

@@ -25,6 +25,8 @@ pub(crate) struct Choice {
     pub kept: i64,
     /// The rule that forbids it.
     pub forbidden: Option<String>,
+    /// Share of the style's demand whose size is there, where missing sizes forbid it.
+    pub sizes_missing: Option<f64>,
 }
 
 /// All choices of one kind for one item in one region, by period, depth and funding.
@@ -152,7 +154,8 @@ fn promotions(shop: &Shop, at: usize, locks: &Locks) -> Result<LineChoices, Plan
                 Some(_) => below_floor(input, line, depth),
                 None => below_floor(input, line, depth).or_else(|| beyond_history(line, depth)),
             };
-            offer(&mut list, &valuer, period, depth, blackout.clone().or(forbidden));
+            let broken = broken(input, line).filter(|_| lock.is_none());
+            offer(&mut list, &valuer, (period, depth), blackout.clone().or(forbidden), broken);
         }
     }
     if line.run_out.is_none() {
@@ -190,7 +193,8 @@ fn markdowns(shop: &Shop, at: usize, locks: &Locks) -> Vec<LineChoices> {
         let mut list = list(shop, at, OfferKind::Markdown, for_good(periods));
         for period in 0..periods {
             let locked = locks.of(line, period).map(|depth| format!("a lock fixes the depth at {depth}"));
-            offer(&mut list, &valuer, period, depth, locked.or_else(|| beyond_history(line, depth)));
+            let forbidden = locked.or_else(|| beyond_history(line, depth));
+            offer(&mut list, &valuer, (period, depth), forbidden, broken(&shop.input, line));
         }
         list
     });
@@ -223,7 +227,13 @@ fn arrivals(excess: &[f64]) -> Vec<Arrival> {
 }
 
 /// Adds an offer: with its vendor's money and, where that is capped, also without.
-fn offer(list: &mut LineChoices, valuer: &Valuer, period: usize, depth: Depth, forbidden: Option<String>) {
+fn offer(
+    list: &mut LineChoices,
+    valuer: &Valuer,
+    (period, depth): (usize, Depth),
+    forbidden: Option<String>,
+    sizes_missing: Option<f64>,
+) {
     let capped = valuer.line.funding.most.is_some();
     for funded in [true, false].into_iter().take(if capped { 2 } else { 1 }) {
         let cut = Cut { period, depth, kind: list.kind, funded };
@@ -235,8 +245,10 @@ fn offer(list: &mut LineChoices, valuer: &Valuer, period: usize, depth: Depth, f
                 format!("stock-outs: {found:.1} % of the stores are expected to run out, at most {most:.1} % may")
             })
         };
-        let forbidden = forbidden.clone().or_else(runs_out);
-        list.choices.push(Choice { period, depth, funded, worth, kept: 0, forbidden });
+        let sizes =
+            || sizes_missing.map(|_| "missing sizes, not the price, make it slow: rebuild sizes instead".to_owned());
+        let forbidden = forbidden.clone().or_else(runs_out).or_else(sizes);
+        list.choices.push(Choice { period, depth, funded, worth, kept: 0, forbidden, sizes_missing });
     }
 }
 
@@ -272,6 +284,11 @@ fn units(shop: &Shop, lists: &[LineChoices]) -> Result<Vec<Vec<usize>>, PlanErro
         units.push(unit);
     }
     Ok(units)
+}
+
+/// Share of the demand of the line's style whose size is there, where missing sizes make it slow.
+fn broken(input: &PlanInput, line: &Line) -> Option<f64> {
+    input.broken.get(&(line.sku.clone(), line.region.clone())).copied()
 }
 
 fn below_floor(input: &PlanInput, line: &Line, depth: Depth) -> Option<String> {

@@ -184,6 +184,9 @@ impl Reporter<'_> {
         let value = self.value(choice);
         let of = &self.choices.lists[list];
         let periods = self.choices.input().span.len();
+        if let Some(covered) = choice.sizes_missing {
+            return Because::SizesMissing { covered };
+        }
         if let Some(rule) = &choice.forbidden {
             return Because::Forbidden { rule: rule.clone() };
         }

@@ -45,6 +45,9 @@ pub struct PlanInput<'a> {
     pub items: &'a BTreeMap<Sku, ItemEconomics>,
     /// Stock when the plan begins; cells without one have none.
     pub states: &'a [StockState],
+    /// Items in regions where missing sizes, not the price, make their style slow, with the share of its demand whose size
+    /// is there: no price is lowered there, unless a person locks it.
+    pub broken: &'a BTreeMap<(Sku, Place), f64>,
     /// Offers by region that ran or were promised before the span; calendar rules count them.
     pub published: &'a [Offer],
 }

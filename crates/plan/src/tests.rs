@@ -4,6 +4,7 @@ mod extensions;
 mod goals;
 mod random;
 mod replanned;
+mod sizes;
 mod small;
 mod supplied;
 
@@ -21,6 +22,7 @@ struct Shop {
     regions: BTreeMap<Place, Place>,
     items: BTreeMap<Sku, ItemEconomics>,
     states: Vec<StockState>,
+    broken: BTreeMap<(Sku, Place), f64>,
     span: Span,
     published: Vec<Offer>,
 }
@@ -36,6 +38,7 @@ impl Shop {
             regions: &self.regions,
             items: &self.items,
             states: &self.states,
+            broken: &self.broken,
             published: &self.published,
         }
     }
@@ -133,6 +136,7 @@ fn shop() -> Shop {
         regions: stores.iter().map(|store| (Place::new(store), Place::new(&store[..1]))).collect(),
         items: (0..6).map(|at| (skus[at].clone(), item(at))).collect(),
         states: states.collect(),
+        broken: BTreeMap::new(),
         span: SPAN,
         published: vec![],
     }

@@ -218,6 +218,11 @@ fn cause(because: &Because, calendar: Calendar) -> String {
                 format!("stock cannot cover it in time: it would pay with {pieces} pieces moved from {from}")
             }
         },
+        Because::SizesMissing { covered } => format!(
+            "missing sizes, not the price, make it slow ({:.0} % of its demand finds its size): move stock and rebuild sizes \
+             instead",
+            100.0 * covered
+        ),
         Because::Forbidden { rule } => rule.clone(),
     }
 }

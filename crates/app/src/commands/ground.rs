@@ -13,10 +13,11 @@ use endcap_agent::jobs::{Bench, Settings};
 use endcap_agent::ports::Journal;
 use endcap_agent::run::until_offers_are_chosen;
 use endcap_agent::sense::Facts;
+use endcap_agent::sizes::broken;
 use endcap_agent::{plan, step};
 use endcap_demand::Fitted;
 use endcap_demand::overrides::Overridden;
-use endcap_model::{AsOf, ContentHash, Event, Forecast, Policy, Scenario, Sku, SnapshotId, StockState};
+use endcap_model::{AsOf, ContentHash, Event, Forecast, Place, Policy, Scenario, Sku, SnapshotId, StockState};
 use endcap_plan::{ItemEconomics, PlanInput, solve};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -63,6 +64,7 @@ pub struct Ground {
     pub overrides: Vec<Overridden>,
     items: BTreeMap<Sku, ItemEconomics>,
     states: Vec<StockState>,
+    broken: BTreeMap<(Sku, Place), f64>,
 }
 
 impl Terms {
@@ -115,14 +117,16 @@ impl Terms {
         let as_of = store.snapshot(&snapshot)?.as_of;
         let items = facts.economics(&scenario);
         let states = plan::opening_stock(&facts, &baseline, &scenario);
-        Ok(Ok(Ground { scenario, snapshot, as_of, model, facts, fitted, baseline, overrides, items, states }))
+        let broken = broken(&facts, &baseline);
+        Ok(Ok(Ground { scenario, snapshot, as_of, model, facts, fitted, baseline, overrides, items, states, broken }))
     }
 }
 
 impl Ground {
     /// What the planner reads.
     pub fn input(&self) -> PlanInput<'_> {
-        plan::input(&self.facts, &self.fitted.lift, &self.baseline, &self.scenario, &self.items, &self.states)
+        let stock = (self.states.as_slice(), &self.broken);
+        plan::input(&self.facts, &self.fitted.lift, &self.baseline, &self.scenario, &self.items, stock)
     }
 }
 

@@ -23,6 +23,11 @@ pub(super) fn sentence(because: &Because, calendar: Calendar) -> String {
                 format!("Stock cannot cover it in time: it would pay with {pieces} pieces moved from {from}.")
             }
         },
+        Because::SizesMissing { covered } => format!(
+            "Missing sizes, not the price, make it slow ({:.0} % of its demand finds its size): move stock and rebuild sizes \
+             instead.",
+            100.0 * covered
+        ),
         Because::Forbidden { rule } => format!("A rule forbids it: {rule}."),
     }
 }
