@@ -14,8 +14,8 @@ mod forecast;
 mod judgement;
 mod known_truth;
 mod replan;
-mod twin;
 mod supply_input;
+mod twin;
 mod update;
 
 use assert_cmd::Command;
