@@ -11,7 +11,7 @@ use endcap_demand::overrides::{self, Log, Overridden, OverrideRefusal, override_
 use endcap_demand::{Backtest, BacktestSettings, DemandError, FitSettings, Fitted};
 use endcap_ingest::{Readiness, ReadinessVerdict};
 use endcap_model::{
-    ContentHash, Event, Forecast, ForecastRow, LiftModel, PanelError, Plan, PlanId, Policy, Projection, Scenario,
+    AsOf, ContentHash, Event, Forecast, ForecastRow, LiftModel, PanelError, Plan, PlanId, Policy, Projection, Scenario,
     SnapshotId, canonical_json, hash_bytes, hash_json,
 };
 use endcap_plan::PlanError;
@@ -193,6 +193,14 @@ impl<'a> Bench<'a> {
         let facts = Arc::new(Facts { regions, items, stock: self.facts_port.stock(snapshot)?, panel });
         self.facts = Some((snapshot.clone(), facts.clone()));
         Ok(facts)
+    }
+
+    /// Returns when the facts of a snapshot were known.
+    ///
+    /// # Errors
+    /// [`JobError`] when they cannot be read.
+    pub fn as_of(&self, snapshot: &SnapshotId) -> Result<AsOf, JobError> {
+        Ok(self.facts_port.as_of(snapshot)?)
     }
 
     /// Returns the readiness of each category, as judged for a snapshot.

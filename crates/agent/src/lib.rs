@@ -3,7 +3,9 @@
 
 pub mod act;
 pub mod approve;
+pub mod board;
 pub mod digest;
+pub mod ground;
 pub mod halt;
 pub mod jobs;
 pub mod plan;

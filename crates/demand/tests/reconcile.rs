@@ -22,7 +22,7 @@ fn world(items: usize, seed: u64) -> Panel {
         let weeks: Vec<(f64, f64)> = (0..WEEKS)
             .map(|week| {
                 drift = 0.97 * drift + 0.12 * normal.sample(&mut g);
-                (if (week as usize + 3 * sku) % 8 == 0 { 1.5 } else { 2.0 }, drift)
+                (if (week as usize + 3 * sku).is_multiple_of(8) { 1.5 } else { 2.0 }, drift)
             })
             .collect();
         for place in 0..PLACES {

@@ -118,7 +118,7 @@ pub struct Limits {
     #[serde(default)]
     pub fixed_cost: f64,
     /// Extra pieces that the supply to a region can carry per period, as a share of its mean baseline.
-    #[serde(default = "no_limit")]
+    #[serde(default = "no_limit", skip_serializing_if = "is_no_limit")]
     pub capacity_share: f64,
     /// Decisions that people made: the offer must run (depth over 0) or must not (depth 0).
     #[serde(default)]
@@ -146,6 +146,12 @@ fn certain() -> f64 {
 
 fn no_limit() -> f64 {
     f64::INFINITY
+}
+
+/// JSON has no infinity: no limit is written as none.
+#[allow(clippy::trivially_copy_pass_by_ref, reason = "serde hands a reference")]
+fn is_no_limit(share: &f64) -> bool {
+    *share == f64::INFINITY
 }
 
 /// A decision of a person that the plan must keep.

@@ -7,7 +7,8 @@ use crate::shelf::ShelfTerms;
 use crate::shop::Shop;
 use crate::solve::{Arrival, Rules};
 use crate::terms::{PlanError, PlanInput};
-use crate::worth::{Cut, Valuer, Worth};
+use crate::worth::{Cut, Worth};
+use crate::worths::{Appraiser, LineWorths, Worths};
 use endcap_model::{Depth, OfferKind, Place, Sku};
 use rayon::prelude::*;
 use std::collections::BTreeSet;
@@ -91,11 +92,29 @@ impl<'a> Choices<'a> {
     /// [`PlanError`] for input that cannot be planned.
     pub fn new(input: &PlanInput<'a>) -> Result<Self, PlanError> {
         let shop = Shop::new(input)?;
-        let locks = Locks::read(input, &shop.lines)?;
-        let numbers = 0..shop.lines.len();
-        let promoted: Result<Vec<_>, _> = numbers.into_par_iter().map(|at| promotions(&shop, at, &locks)).collect();
-        let mut lists = promoted?;
-        lists.par_extend((0..shop.lines.len()).into_par_iter().flat_map_iter(|at| markdowns(&shop, at, &locks)));
+        let nothing = shop.lines.iter().map(|_| None).collect();
+        Self::of(shop, nothing)
+    }
+
+    /// As [`Self::new`], taking the worths that are known and keeping those that are new.
+    ///
+    /// # Errors
+    /// As [`Self::new`].
+    pub fn keeping(input: &PlanInput<'a>, worths: &mut Worths) -> Result<Self, PlanError> {
+        let shop = Shop::new(input)?;
+        let kept = worths.under(input.scenario, shop.lines.len()).iter_mut().map(Some).collect();
+        Self::of(shop, kept)
+    }
+
+    fn of(shop: Shop<'a>, kept: Vec<Option<&mut LineWorths>>) -> Result<Self, PlanError> {
+        let locks = Locks::read(&shop.input, &shop.lines)?;
+        let of_line = |(at, kept)| {
+            let mut appraiser = Appraiser::new(&shop, at, kept);
+            Ok((promotions(&mut appraiser, &locks)?, markdowns(&mut appraiser, &locks)))
+        };
+        let of_lines: Result<Vec<_>, PlanError> = kept.into_par_iter().enumerate().map(of_line).collect();
+        let (mut lists, marked): (Vec<_>, Vec<_>) = of_lines?.into_iter().unzip();
+        lists.extend(marked.into_iter().flatten());
         let regions: BTreeSet<Place> = shop.lines.iter().map(|line| line.region.clone()).collect();
         let units = units(&shop, &lists)?;
         Ok(Self { shop, lists, units, regions: regions.into_iter().collect() })
@@ -134,11 +153,10 @@ impl<'a> Choices<'a> {
     }
 }
 
-fn promotions(shop: &Shop, at: usize, locks: &Locks) -> Result<LineChoices, PlanError> {
-    let (input, line) = (&shop.input, &shop.lines[at]);
-    let valuer = shop.valuer(at);
+fn promotions(appraiser: &mut Appraiser, locks: &Locks) -> Result<LineChoices, PlanError> {
+    let (input, line) = (&appraiser.shop.input, appraiser.line());
     let dark = blackouts(input, line)?;
-    let mut list = list(shop, at, OfferKind::Promotion, rules_of(input, line));
+    let mut list = list(appraiser, OfferKind::Promotion, rules_of(input, line));
     for period in 0..input.span.len() {
         let lock = locks.of(line, period);
         let mut depths: BTreeSet<Depth> = input.scenario.depths.iter().copied().filter(|&d| d > Depth::ZERO).collect();
@@ -154,8 +172,8 @@ fn promotions(shop: &Shop, at: usize, locks: &Locks) -> Result<LineChoices, Plan
                 Some(_) => below_floor(input, line, depth),
                 None => below_floor(input, line, depth).or_else(|| beyond_history(line, depth)),
             };
-            let broken = broken(input, line).filter(|_| lock.is_none());
-            offer(&mut list, &valuer, (period, depth), blackout.clone().or(forbidden), broken);
+            let sizes_missing = broken(input, line).filter(|_| lock.is_none());
+            offer(&mut list, appraiser, (period, depth), blackout.clone().or(forbidden), sizes_missing);
         }
     }
     if line.run_out.is_none() {
@@ -181,31 +199,31 @@ fn share_first_stock(list: &mut LineChoices, line: &Line, first_arrival: usize) 
 
 /// A list for each depth to which the price may go down for good. The margin floor does not hold them: what is left
 /// brings less.
-fn markdowns(shop: &Shop, at: usize, locks: &Locks) -> Vec<LineChoices> {
-    let line = &shop.lines[at];
-    let periods = shop.input.span.len();
+fn markdowns(appraiser: &mut Appraiser, locks: &Locks) -> Vec<LineChoices> {
+    let line = appraiser.line();
+    let periods = appraiser.shop.input.span.len();
     let depths: BTreeSet<Depth> = line.run_out.iter().flat_map(|terms| terms.markdowns.iter().copied()).collect();
     if depths.is_empty() {
         return Vec::new();
     }
-    let valuer = shop.valuer(at);
+    let sizes_missing = broken(&appraiser.shop.input, line);
     let marked = depths.into_iter().filter(|&depth| depth > Depth::ZERO).map(|depth| {
-        let mut list = list(shop, at, OfferKind::Markdown, for_good(periods));
+        let mut list = list(appraiser, OfferKind::Markdown, for_good(periods));
         for period in 0..periods {
             let locked = locks.of(line, period).map(|depth| format!("a lock fixes the depth at {depth}"));
             let forbidden = locked.or_else(|| beyond_history(line, depth));
-            offer(&mut list, &valuer, (period, depth), forbidden, broken(&shop.input, line));
+            offer(&mut list, appraiser, (period, depth), forbidden, sizes_missing);
         }
         list
     });
     marked.collect()
 }
 
-fn list(shop: &Shop, at: usize, kind: OfferKind, rules: Rules) -> LineChoices {
-    let line = &shop.lines[at];
-    let stock = line.run_out.map(|_| arrivals(&line.excess(shop.input.span.len())));
+fn list(appraiser: &Appraiser, kind: OfferKind, rules: Rules) -> LineChoices {
+    let line = appraiser.line();
+    let stock = line.run_out.map(|_| arrivals(&line.excess(appraiser.shop.input.span.len())));
     LineChoices {
-        line: at,
+        line: appraiser.at,
         sku: line.sku.clone(),
         region: line.region.clone(),
         kind,
@@ -229,16 +247,16 @@ fn arrivals(excess: &[f64]) -> Vec<Arrival> {
 /// Adds an offer: with its vendor's money and, where that is capped, also without.
 fn offer(
     list: &mut LineChoices,
-    valuer: &Valuer,
+    appraiser: &mut Appraiser,
     (period, depth): (usize, Depth),
     forbidden: Option<String>,
     sizes_missing: Option<f64>,
 ) {
-    let capped = valuer.line.funding.most.is_some();
+    let capped = appraiser.line().funding.most.is_some();
+    let most = appraiser.shop.input.scenario.limits.stockout_probability_max;
     for funded in [true, false].into_iter().take(if capped { 2 } else { 1 }) {
         let cut = Cut { period, depth, kind: list.kind, funded };
-        let worth = valuer.worth(cut, -valuer.scenario.caution);
-        let most = valuer.scenario.limits.stockout_probability_max;
+        let worth = appraiser.worth(cut);
         let runs_out = || {
             (worth.stockout > most).then(|| {
                 let (found, most) = (100.0 * worth.stockout, 100.0 * most);
@@ -291,7 +309,8 @@ fn broken(input: &PlanInput, line: &Line) -> Option<f64> {
     input.broken.get(&(line.sku.clone(), line.region.clone())).copied()
 }
 
-fn below_floor(input: &PlanInput, line: &Line, depth: Depth) -> Option<String> {
+/// Says how a depth breaks the least margin.
+pub(crate) fn below_floor(input: &PlanInput, line: &Line, depth: Depth) -> Option<String> {
     let paid = line.item.list_price as f64 * depth.price_ratio();
     let rate = (paid - line.item.unit_cost as f64) / paid;
     let floor = input.scenario.limits.margin_rate_min;

@@ -1,6 +1,6 @@
 //! What changed from one plan to another, and what each change is worth.
 
-use endcap_model::{Depth, Offer, Period, Place, Plan, Sku, SupplyOrder};
+use endcap_model::{Depth, Offer, Period, Place, Plan, PlanReport, Sku, SupplyOrder};
 use serde::Serialize;
 use std::collections::BTreeMap;
 
@@ -87,23 +87,36 @@ pub fn diff(before: &Plan, after: &Plan) -> PlanDiff {
     PlanDiff {
         value_before: before.report.value,
         value_after: after.report.value,
-        offers: offer_changes(before, after),
+        offers: changes(&cells(before), &cells(after)),
         orders: order_changes(before, after),
     }
 }
 
 type Cell = (Sku, Place, endcap_model::Span);
 
-fn cells(plan: &Plan) -> BTreeMap<Cell, (&Offer, i64)> {
+type Cells<'a> = BTreeMap<Cell, (&'a Offer, i64)>;
+
+fn cell(offer: &Offer) -> Cell {
+    (offer.sku.clone(), offer.place.clone(), offer.span)
+}
+
+fn cells(plan: &Plan) -> Cells<'_> {
     let values: BTreeMap<&Offer, i64> = plan.report.offers.iter().map(|e| (&e.offer, e.value)).collect();
-    let cell = |offer: &Offer| (offer.sku.clone(), offer.place.clone(), offer.span);
     plan.offers.iter().map(|offer| (cell(offer), (offer, values.get(offer).copied().unwrap_or(0)))).collect()
 }
 
-fn offer_changes(before: &Plan, after: &Plan) -> Vec<OfferChange> {
-    let (old, new) = (cells(before), cells(after));
+fn reported(report: &PlanReport) -> Cells<'_> {
+    report.offers.iter().map(|e| (cell(&e.offer), (&e.offer, e.value))).collect()
+}
+
+/// Compares the offers of two plans. The values of the changes add up to the difference of the plans' values.
+pub fn offer_changes(before: &PlanReport, after: &PlanReport) -> Vec<OfferChange> {
+    changes(&reported(before), &reported(after))
+}
+
+fn changes(old: &Cells, new: &Cells) -> Vec<OfferChange> {
     let mut changes = Vec::new();
-    for (cell, &(offer, value)) in &old {
+    for (cell, &(offer, value)) in old {
         match new.get(cell) {
             None => changes.push(OfferChange::Removed { offer: offer.clone(), value: -value }),
             Some(&(later, later_value)) => {

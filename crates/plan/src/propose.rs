@@ -7,7 +7,7 @@ use crate::choices::{Choices, Picked};
 use crate::columns::{Columns, columns, explain};
 use crate::ledger::Ledger;
 use crate::reference::{greedy_picks, offers, rotate, value};
-use crate::report::Reporter;
+use crate::report::{REJECTED, Reporter};
 use crate::score::Scorer;
 use crate::solve::{self, NONE, Solution, Solve, Warm};
 use crate::terms::{PlanError, PlanInput};
@@ -110,6 +110,12 @@ impl Desk<'_> {
         picks
     }
 
+    /// Writes reports of a solution.
+    pub fn reporter<'r>(&'r self, solution: &'r Solution) -> Reporter<'r> {
+        let (choices, columns, goal) = (self.choices, self.columns, self.goal);
+        Reporter { choices, columns, solution, goal, promises: self.promises }
+    }
+
     fn proposal(&self, solution: &Solution) -> Proposal {
         let (choices, columns) = (self.choices, self.columns);
         let picks = self.picks(solution);
@@ -119,10 +125,9 @@ impl Desk<'_> {
         ];
         let values =
             references.iter().map(|(name, picks)| ((*name).to_owned(), value(choices, &columns.scorer, picks)));
-        let reporter = Reporter { choices, columns, solution, goal: self.goal, promises: self.promises };
         Proposal {
             offers: offers(choices, &picks),
-            report: reporter.report(&picks, values.collect()),
+            report: self.reporter(solution).report(&picks, values.collect(), REJECTED),
             references: references.iter().map(|(name, picks)| ((*name).to_owned(), offers(choices, picks))).collect(),
         }
     }

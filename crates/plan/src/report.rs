@@ -11,10 +11,11 @@ use crate::worth::Cut;
 use endcap_model::{
     Because, Explanation, Goal, Objective, OfferKind, Outcomes, PlanReport, ProfitAndLoss, RejectedOffer,
 };
-use std::collections::{BTreeMap, BTreeSet};
+use rayon::prelude::*;
+use std::collections::BTreeMap;
 
-/// Rejected offers that a report keeps.
-const REJECTED: usize = 200;
+/// Rejected offers that the report of a plan keeps.
+pub(crate) const REJECTED: usize = 200;
 /// Standard errors to either end of a 95 % interval.
 const Z95: f64 = 1.959_963_984_540_054;
 
@@ -36,8 +37,8 @@ pub(crate) struct Reporter<'a> {
 }
 
 impl Reporter<'_> {
-    /// Writes the report of the picks.
-    pub fn report(&self, picks: &[Picked], references: Vec<(String, i64)>) -> PlanReport {
+    /// Writes the report of the picks, with so many of the best offers that were not chosen.
+    pub fn report(&self, picks: &[Picked], references: Vec<(String, i64)>, rejected: usize) -> PlanReport {
         let mut explained: Vec<Explanation> = picks.iter().map(|&picked| self.explain(picked)).collect();
         explained.sort_by(|a, b| a.offer.cmp(&b.offer));
         let mut pnl: ProfitAndLoss = explained.iter().map(|explanation| explanation.pnl).sum();
@@ -63,7 +64,7 @@ impl Reporter<'_> {
             page_value,
             limits: solution.limits(&self.columns.problem),
             offers: explained,
-            rejected: self.rejected(picks),
+            rejected: self.rejected(picks, rejected),
             references,
         }
     }
@@ -126,38 +127,41 @@ impl Reporter<'_> {
     }
 
     /// Best offers that were not chosen: per item, region and period the depth with the most left after its limits.
-    fn rejected(&self, picks: &[Picked]) -> Vec<RejectedOffer> {
+    fn rejected(&self, picks: &[Picked], most: usize) -> Vec<RejectedOffer> {
         let mut running: BTreeMap<usize, Vec<&Choice>> = BTreeMap::new();
         for &picked in picks {
             running.entry(picked.list).or_default().push(self.choice(picked));
         }
-        let mut rejected = Vec::new();
-        for (at, list) in self.choices.lists.iter().enumerate() {
+        let of_list = |at: usize| {
             let own = running.get(&at).map_or(&[][..], Vec::as_slice);
-            let periods: BTreeSet<usize> = list.choices.iter().map(|choice| choice.period).collect();
-            for period in periods.into_iter().filter(|period| own.iter().all(|choice| choice.period != *period)) {
-                rejected.extend(self.reject(at, period, own));
-            }
-        }
+            let mut periods: Vec<usize> = self.choices.lists[at].choices.iter().map(|choice| choice.period).collect();
+            periods.dedup();
+            let free = periods.into_iter().filter(move |period| own.iter().all(|choice| choice.period != *period));
+            free.filter_map(move |period| self.reject(at, period, own))
+        };
+        let lists = (0..self.choices.lists.len()).into_par_iter();
+        let mut rejected: Vec<RejectedOffer> = lists.flat_map_iter(of_list).collect();
         rejected.sort_by(|a, b| {
             let near = b.priced_margin.total_cmp(&a.priced_margin).then(b.total.cmp(&a.total));
             near.then_with(|| (&a.sku, &a.place, a.period).cmp(&(&b.sku, &b.place, b.period)))
         });
-        rejected.truncate(REJECTED);
+        rejected.truncate(most);
         rejected
     }
 
     fn reject(&self, at: usize, period: usize, own: &[&Choice]) -> Option<RejectedOffer> {
         let list = &self.choices.lists[at];
         let options = list.at(period).iter();
-        let allowed = |choice: &&Choice| choice.forbidden.is_none();
-        let best = options.clone().filter(allowed).max_by(|a, b| self.priced(at, a).total_cmp(&self.priced(at, b)));
-        let best = match best {
+        let allowed = options.clone().filter(|choice| choice.forbidden.is_none());
+        let left = allowed.map(|choice| (self.priced(at, choice), choice));
+        let (priced, best) = match left.max_by(|a, b| a.0.total_cmp(&b.0)) {
             Some(best) => best,
-            None => options.max_by_key(|choice| self.value(choice))?,
+            None => {
+                let best = options.max_by_key(|choice| self.value(choice))?;
+                (self.priced(at, best), best)
+            }
         };
         let near: Vec<&&Choice> = own.iter().filter(|choice| self.apart(at, choice.period, period)).collect();
-        let priced = self.priced(at, best);
         let displaced: f64 = near.iter().map(|choice| self.priced(at, choice)).sum();
         Some(RejectedOffer {
             sku: list.sku.clone(),

@@ -7,6 +7,7 @@ mod replanned;
 mod sizes;
 mod small;
 mod supplied;
+mod tabled;
 
 use crate::*;
 use endcap_model::*;

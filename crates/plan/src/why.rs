@@ -11,7 +11,7 @@ use crate::score::Scorer;
 use crate::solve::answers::{Case, Cause, Flipping, Pricing, WhyNot};
 use crate::solve::{Curvature, NONE, Settings, Solution, check};
 use crate::terms::{PlanError, PlanInput};
-use endcap_model::{Depth, OfferKind, Period, Place, Plan, Sku};
+use endcap_model::{Depth, OfferKind, Period, Place, Plan, PlanReport, Sku};
 use serde::Serialize;
 use std::collections::BTreeMap;
 
@@ -65,7 +65,7 @@ pub fn why_not(
     let choices = Choices::new(input)?;
     let goal = &input.scenario.goal;
     let columns = columns(&choices, Ledger::new(&choices, goal, &[])?, Scorer::new(input.scenario, goal))?;
-    let Some(solution) = solution(&choices, &columns, plan) else { return Ok(None) };
+    let Some(solution) = solution(&choices, &columns, &plan.report) else { return Ok(None) };
     let settings = Settings::default();
     let case = Case { problem: &columns.problem, solution: &solution, settings: &settings, interrupt };
     let pricing = case.pricing();
@@ -85,10 +85,9 @@ pub fn why_not(
     Ok(Some(left_out))
 }
 
-/// The plan as a solution of the problem; nothing when it earns something else there or breaks a rule.
-fn solution(choices: &Choices, columns: &Columns, plan: &Plan) -> Option<Solution> {
+/// The plan of a report as a solution of the problem; nothing when it earns something else there or breaks a rule.
+pub(crate) fn solution(choices: &Choices, columns: &Columns, report: &PlanReport) -> Option<Solution> {
     let problem = &columns.problem;
-    let report = &plan.report;
     let mut promised: BTreeMap<(&Sku, &Place, OfferKind, Period), (Depth, bool)> = BTreeMap::new();
     for e in &report.offers {
         promised.insert(
@@ -123,16 +122,16 @@ fn solution(choices: &Choices, columns: &Columns, plan: &Plan) -> Option<Solutio
     })
 }
 
-struct Asked<'a> {
-    choices: &'a Choices<'a>,
-    columns: &'a Columns,
-    pricing: &'a Pricing<'a>,
+pub(crate) struct Asked<'a> {
+    pub choices: &'a Choices<'a>,
+    pub columns: &'a Columns,
+    pub pricing: &'a Pricing<'a>,
     /// No plan has more.
-    bound: i64,
+    pub bound: i64,
 }
 
 impl Asked<'_> {
-    fn left_out(&self, list: usize, why: &WhyNot) -> LeftOut {
+    pub fn left_out(&self, list: usize, why: &WhyNot) -> LeftOut {
         let of = &self.choices.lists[list];
         LeftOut {
             sku: of.sku.clone(),
@@ -192,7 +191,7 @@ impl Asked<'_> {
         }
     }
 
-    fn limit(&self, limit: usize) -> String {
+    pub fn limit(&self, limit: usize) -> String {
         self.columns.problem.limits()[limit].name.clone()
     }
 
@@ -201,7 +200,7 @@ impl Asked<'_> {
     }
 
     /// Period and depth of a column.
-    fn offer(&self, column: u32) -> (Period, Depth) {
+    pub fn offer(&self, column: u32) -> (Period, Depth) {
         let problem = &self.columns.problem;
         let (unit, at) = problem.cell_of(column);
         let list = &self.choices.lists[self.choices.units[unit][0]];

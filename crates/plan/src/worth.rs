@@ -62,7 +62,7 @@ pub(crate) struct Substitute {
 }
 
 /// An offer of a line.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Cut {
     pub period: usize,
     pub depth: Depth,

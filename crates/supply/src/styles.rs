@@ -135,7 +135,7 @@ impl Style<'_> {
     fn stock(&self, place: &Place) -> SizeStock {
         let demand = self.cells_at(place).flatten().fold(Demand::default(), |sum, cell| sum.and(cell.demand));
         let pieces = self.cells_at(place).map(|cell| cell.map_or(0, |cell| cell.on_hand)).collect();
-        SizeStock { place: place.clone(), pieces, demand }
+        SizeStock { place: place.clone(), pieces, demand, shares: None }
     }
 
     fn margin(&self) -> f64 {

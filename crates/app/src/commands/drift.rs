@@ -114,6 +114,9 @@ fn newest(fitted: &Fitted, panel: &Panel, most: Option<u16>) -> anyhow::Result<O
     Ok((!newest.is_empty()).then_some(newest))
 }
 
+/// Which cells count.
+type Chosen = fn(&Cell) -> bool;
+
 fn compare(fitted: &Fitted, card: &Card, panel: &Panel, newest: Span) -> anyhow::Result<Summary> {
     let start = panel.span().map_or(fitted.lift.span.start, |span| span.start);
     let known = panel.within(Span { start, end: fitted.lift.span.end });
@@ -130,7 +133,7 @@ fn compare(fitted: &Fitted, card: &Card, panel: &Panel, newest: Span) -> anyhow:
     let said: Vec<f64> = cells.iter().map(|cell| (cell.mean + 0.5).ln()).collect();
     let forecasts = held_out.and_then(|held_out| input_drift(held_out.forecasts.as_ref()?, &said));
     let usual = |name: &str| held_out.and_then(|held_out| held_out.sets.iter().find(|set| set.cells == name));
-    let sets: [(&str, fn(&Cell) -> bool); 3] =
+    let sets: [(&str, Chosen); 3] =
         [("all", |_| true), ("promoted", |cell| cell.promoted), ("base", |cell| !cell.promoted)];
     let errors: Vec<Errors> = sets.into_iter().filter_map(|(name, of)| errors(name, &cells, of, usual(name))).collect();
     let (verdict, advice) = judge(&errors, &inputs, held_out.is_some());

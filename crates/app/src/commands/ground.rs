@@ -1,4 +1,4 @@
-//! What a project's plan is made from, for commands that ask about plans without making one.
+//! Reads what a project's plan is made from, for commands that ask about plans without making one.
 
 use crate::console::{Console, Steps};
 use crate::judgement;
@@ -9,19 +9,14 @@ use endcap_adapters::facts::Store;
 use endcap_adapters::journal::SqliteJournal;
 use endcap_adapters::project::Project;
 use endcap_adapters::tables::read_toml;
+use endcap_agent::ground::Ground;
 use endcap_agent::jobs::{Bench, Settings};
 use endcap_agent::ports::Journal;
 use endcap_agent::run::until_offers_are_chosen;
-use endcap_agent::sense::Facts;
-use endcap_agent::sizes::broken;
-use endcap_agent::{plan, step};
-use endcap_demand::Fitted;
-use endcap_demand::overrides::Overridden;
-use endcap_model::{AsOf, ContentHash, Event, Forecast, Place, Policy, Scenario, Sku, SnapshotId, StockState};
-use endcap_plan::{ItemEconomics, PlanInput, solve};
-use std::collections::BTreeMap;
+use endcap_agent::step;
+use endcap_model::{Event, Policy, Scenario};
+use endcap_plan::solve;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::time::Duration;
 
 /// The project and how to search; the same for all commands that plan.
@@ -42,29 +37,6 @@ pub struct Terms {
     /// Threads to use; all cores when not given. The result does not depend on it.
     #[arg(long, value_parser = crate::commands::threads)]
     pub threads: Option<usize>,
-}
-
-/// What a plan is made from: facts, lift model, forecast without promotions, stock and economics.
-pub struct Ground {
-    /// Limits and assumptions.
-    pub scenario: Scenario,
-    /// The facts that all of it comes from.
-    pub snapshot: SnapshotId,
-    /// When they were known.
-    pub as_of: AsOf,
-    /// The name of the lift model.
-    pub model: ContentHash,
-    /// The facts.
-    pub facts: Arc<Facts>,
-    /// The lift model.
-    pub fitted: Arc<Fitted>,
-    /// Demand without promotions.
-    pub baseline: Arc<Forecast>,
-    /// What planners changed of it.
-    pub overrides: Vec<Overridden>,
-    items: BTreeMap<Sku, ItemEconomics>,
-    states: Vec<StockState>,
-    broken: BTreeMap<(Sku, Place), f64>,
 }
 
 impl Terms {
@@ -92,6 +64,19 @@ impl Terms {
     /// Reads the project's latest facts and, unless that was done before, fits and forecasts; the inner error says why
     /// nothing can be planned.
     pub fn ground(&self, scenario: Scenario, console: &Console) -> anyhow::Result<Result<Ground, String>> {
+        let steps = Steps::new(console);
+        let progress = |step: &str, done: usize, all: usize| steps.at(step, done, all);
+        self.with_bench(&scenario, &progress, |bench, state| Ok(Ground::of(bench, state, &scenario)?))
+    }
+
+    /// Does everything that comes before offers are chosen, unless that was done before, and hands over the bench with
+    /// its results; the inner error says why nothing can be planned.
+    pub fn with_bench<T>(
+        &self,
+        scenario: &Scenario,
+        progress: &(dyn Fn(&str, usize, usize) + Sync),
+        then: impl FnOnce(&mut Bench, &step::State) -> anyhow::Result<T>,
+    ) -> anyhow::Result<Result<T, String>> {
         let policy: Policy = read_toml(&self.folder.join("policy.toml"))?;
         let store = Store::open(&self.folder)?;
         let artifacts = Folder::new(&self.folder);
@@ -101,32 +86,12 @@ impl Terms {
             code_version: CODE_VERSION.to_owned(),
             solve: self.search()?,
         };
-        let steps = Steps::new(console);
-        let progress = |step: &str, done: usize, all: usize| steps.at(step, done, all);
-        let mut bench = Bench::new(&store, &artifacts, &scenario, &policy, &settings, &progress);
+        let mut bench = Bench::new(&store, &artifacts, scenario, &policy, &settings, progress);
         let first = latest(&store, &self.folder)?;
-        let state = match until_offers_are_chosen(first, &mut bench)? {
-            Ok(state) => state,
-            Err(reason) => return Ok(Err(reason)),
-        };
-        let step::State { snapshot: Some(snapshot), model: Some(model), forecast: Some(forecast), .. } = state else {
-            return Ok(Err("the facts could not be forecast".to_owned()));
-        };
-        let (facts, fitted, baseline) = (bench.facts(&snapshot)?, bench.fitted(&model)?, bench.forecast(&forecast)?);
-        let overrides = bench.overridden(&forecast)?.overrides;
-        let as_of = store.snapshot(&snapshot)?.as_of;
-        let items = facts.economics(&scenario);
-        let states = plan::opening_stock(&facts, &baseline, &scenario);
-        let broken = broken(&facts, &baseline);
-        Ok(Ok(Ground { scenario, snapshot, as_of, model, facts, fitted, baseline, overrides, items, states, broken }))
-    }
-}
-
-impl Ground {
-    /// What the planner reads.
-    pub fn input(&self) -> PlanInput<'_> {
-        let stock = (self.states.as_slice(), &self.broken);
-        plan::input(&self.facts, &self.fitted.lift, &self.baseline, &self.scenario, &self.items, stock)
+        match until_offers_are_chosen(first, &mut bench)? {
+            Ok(state) => then(&mut bench, &state).map(Ok),
+            Err(reason) => Ok(Err(reason)),
+        }
     }
 }
 

@@ -1,12 +1,13 @@
 //! `endcap replan`: the rest of a season planned anew while a plan is in force.
 
-use crate::commands::ground::{Ground, Terms, last_published};
+use crate::commands::ground::{Terms, last_published};
 use crate::commands::solve::watch_for_interrupt;
 use crate::console::{Console, Ending, table};
 use crate::project::CODE_VERSION;
 use anyhow::{Context, bail, ensure};
 use endcap_adapters::file_drop;
 use endcap_adapters::tables::{Column, read_json, write_csv, write_json};
+use endcap_agent::ground::Ground;
 use endcap_agent::plan::span_of;
 use endcap_agent::revise::Season;
 use endcap_model::{Currency, Money, Period, Plan, PlanId, Projection, Span, hash_json};
