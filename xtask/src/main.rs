@@ -55,18 +55,38 @@ fn root() -> &'static Path {
 
 fn test() -> anyhow::Result<()> {
     ensure_browser();
-    run(Command::new(env!("CARGO")).args(["test", "--workspace", "--locked"]))
+    run(Command::new(env!("CARGO")).args(["test", "--workspace", "--locked"]))?;
+    desk()
 }
 
-/// Installs Chromium where a Debian system lacks it; without it the browser test says loudly that it was skipped.
+/// Builds the desk's pages anew, compares them with those that are stored, and drives the desk with a browser.
+fn desk() -> anyhow::Result<()> {
+    install("npm", "nodejs npm");
+    if !found("npm") || !found("chromium") {
+        eprintln!("SKIPPED: the desk's pages are neither built nor driven: that needs npm and Chromium");
+        return Ok(());
+    }
+    let shots = root().join("target/desk");
+    run(Command::new("sh")
+        .arg(root().join("crates/app/web/test.sh"))
+        .arg(root().join("target/debug/endcap"))
+        .arg(shots))
+}
+
+/// Installs Chromium where a Debian system lacks it; without it the browser tests say loudly that they were skipped.
 fn ensure_browser() {
-    if found("chromium") {
+    install("chromium", "chromium");
+}
+
+/// Installs packages where a Debian system lacks a program.
+fn install(program: &str, packages: &str) {
+    if found(program) {
         return;
     }
-    eprintln!("xtask: Chromium is not installed; trying apt-get (needs root)");
-    let install = "apt-get update -q && DEBIAN_FRONTEND=noninteractive apt-get install -y -q chromium";
-    if let Err(error) = run(Command::new("sh").args(["-c", install])) {
-        eprintln!("xtask: no browser ({error:#}): the browser test will be SKIPPED");
+    eprintln!("xtask: {program} is not installed; trying apt-get (needs root)");
+    let install = format!("apt-get update -q && DEBIAN_FRONTEND=noninteractive apt-get install -y -q {packages}");
+    if let Err(error) = run(Command::new("sh").args(["-c", &install])) {
+        eprintln!("xtask: no {program} ({error:#}): what needs it will be SKIPPED");
     }
 }
 

@@ -5,6 +5,7 @@
 
 pub mod artifacts;
 mod csv_rows;
+pub mod desk;
 mod error;
 mod expressions;
 mod fact_store;

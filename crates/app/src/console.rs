@@ -31,7 +31,11 @@ impl Console {
 
     /// Writes the result: `value` as JSON, or what `show` prints for people.
     pub fn result<T: Serialize>(&self, value: &T, show: impl FnOnce(&T) -> String) -> anyhow::Result<()> {
-        let text = if self.json { serde_json::to_string_pretty(value)? } else { show(value) };
+        self.text(&if self.json { serde_json::to_string_pretty(value)? } else { show(value) })
+    }
+
+    /// Writes a result that has one form only.
+    pub fn text(&self, text: &str) -> anyhow::Result<()> {
         let mut out = std::io::stdout().lock();
         match writeln!(out, "{text}") {
             Err(broken) if broken.kind() == std::io::ErrorKind::BrokenPipe => Ok(()),

@@ -15,6 +15,9 @@ const FILES: [(&str, &[u8]); 7] = [
     ("store_day.parquet", include_bytes!("../../../examples/freshretailnet/store_day.parquet")),
 ];
 
+/// When the example's facts were known.
+pub const AS_OF: &str = "2024-06-26T00:00:00Z";
+
 /// Writes the example into a folder that must not exist yet.
 pub fn write(folder: &Path) -> anyhow::Result<()> {
     fs::create_dir_all(folder.parent().unwrap_or(Path::new("."))).and_then(|()| fs::create_dir(folder)).with_context(

@@ -8,6 +8,7 @@ mod judgement;
 mod project;
 mod report;
 mod report_input;
+mod serve;
 
 use clap::{Parser, Subcommand};
 use console::{Console, Ending};
@@ -58,6 +59,8 @@ enum Command {
     Solve(commands::solve::Args),
     Ask(commands::ask::Args),
     Lever(commands::lever::Args),
+    Serve(commands::serve::Args),
+    Account(commands::account::Args),
     Completions(commands::completions::Args),
 }
 
@@ -90,6 +93,8 @@ fn main() -> ExitCode {
         Command::Solve(args) => commands::solve::run(args, &console),
         Command::Ask(args) => commands::ask::run(args, &console),
         Command::Lever(args) => commands::lever::run(args, &console),
+        Command::Serve(args) => commands::serve::run(args, &console),
+        Command::Account(args) => commands::account::run(args, &console),
         Command::Completions(args) => commands::completions::run::<Cli>(args),
     };
     match ended {

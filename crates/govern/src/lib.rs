@@ -6,7 +6,9 @@
 mod approved;
 mod judge;
 mod limits;
+mod roles;
 
 pub use approved::{Approved, NotApproved, approve, plan_hash};
 pub use judge::{judge, policy_hash};
 pub use limits::{Case, Stress, Terms};
+pub use roles::{Function, Right, Role, may};

@@ -14,7 +14,7 @@ pub struct Args {
     /// New folder for data, facts, plan and report; ./endcap-demo, or the next free name, when not given.
     folder: Option<PathBuf>,
     /// When the facts were known, as RFC 3339; the same moment gives the same bytes.
-    #[arg(long, default_value = "2024-06-26T00:00:00Z")]
+    #[arg(long, default_value = example::AS_OF)]
     as_of: jiff::Timestamp,
     /// Threads to use; all cores when not given. The result does not depend on it.
     #[arg(long, value_parser = crate::commands::threads)]

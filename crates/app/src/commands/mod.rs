@@ -1,5 +1,6 @@
 //! One file per command.
 
+pub mod account;
 pub mod analyse;
 pub mod ask;
 pub mod backtest;
@@ -23,6 +24,7 @@ pub mod overrides;
 pub mod plan;
 mod plan_rows;
 pub mod replan;
+pub mod serve;
 pub mod solve;
 pub mod supply;
 pub mod test;

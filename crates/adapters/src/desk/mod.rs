@@ -1,0 +1,102 @@
+//! What the desk keeps: accounts, sessions, tokens, boards with their history, and answers to repeated requests.
+//!
+//! One SQLite file, one writer; when a function that changes something returns, the change survives a crash of the
+//! process or the machine. Secrets (passwords, session and token values) come in as hashes and never leave.
+
+mod accounts;
+mod boards;
+mod entry;
+mod replies;
+mod schema;
+#[cfg(test)]
+mod tests;
+
+use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous};
+use std::path::Path;
+
+pub use accounts::{Account, NewAccount};
+pub use boards::{Board, BoardEdit, NewBoard, Stored};
+pub use entry::{NewToken, Session, Token};
+pub use replies::{Reply, Seen};
+
+/// Why the desk could not keep or find something.
+#[derive(Debug, thiserror::Error)]
+pub enum DeskError {
+    /// A name that somebody else has.
+    #[error("the name '{name}' is taken: choose another")]
+    Taken {
+        /// The name.
+        name: String,
+    },
+    /// The file could not be read or written.
+    #[error("desk.db: {0}: check that the folder can be written to and the disk is not full")]
+    Broken(#[from] sqlx::Error),
+    /// What is stored cannot be understood.
+    #[error("desk.db holds {what} that cannot be read ({reason}): restore it from a backup")]
+    Unreadable {
+        /// What it should be.
+        what: &'static str,
+        /// Why it is not.
+        reason: String,
+    },
+}
+
+/// The desk's store; clones share it.
+#[derive(Clone, Debug)]
+pub struct Desk {
+    writer: SqlitePool,
+    readers: SqlitePool,
+}
+
+impl Desk {
+    /// Opens or creates the store.
+    ///
+    /// # Errors
+    /// [`DeskError`] when the file cannot be opened or is no desk.
+    pub async fn open(path: &Path) -> Result<Self, DeskError> {
+        let options = SqliteConnectOptions::new()
+            .filename(path)
+            .create_if_missing(true)
+            .foreign_keys(true)
+            .journal_mode(SqliteJournalMode::Wal)
+            .synchronous(SqliteSynchronous::Full);
+        let writer = SqlitePoolOptions::new().max_connections(1).connect_with(options.clone()).await?;
+        schema::bring_up(&writer).await?;
+        let readers = SqlitePoolOptions::new().max_connections(4).connect_with(options.read_only(true)).await?;
+        Ok(Self { writer, readers })
+    }
+
+    /// Answers whether the store can be read.
+    ///
+    /// # Errors
+    /// [`DeskError`] when it cannot.
+    pub async fn ping(&self) -> Result<(), DeskError> {
+        sqlx::query("select 1").execute(&self.readers).await?;
+        Ok(())
+    }
+
+    /// Copies the whole store, as it is at one moment, into a new file.
+    ///
+    /// # Errors
+    /// [`DeskError`] when the file is there already or cannot be written.
+    pub async fn back_up(&self, to: &Path) -> Result<(), DeskError> {
+        sqlx::query("vacuum into ?").bind(to.to_string_lossy().as_ref()).execute(&self.readers).await?;
+        Ok(())
+    }
+
+    /// Writes everything out and lets go of the file.
+    pub async fn close(&self) {
+        self.readers.close().await;
+        self.writer.close().await;
+    }
+}
+
+/// Whether a statement failed because a name is taken.
+fn taken(error: &sqlx::Error) -> bool {
+    error.as_database_error().is_some_and(|error| error.is_unique_violation())
+}
+
+/// Reads what was stored as JSON.
+fn from_json<T: serde::de::DeserializeOwned>(what: &'static str, text: &str) -> Result<T, DeskError> {
+    serde_json::from_str(text).map_err(|error| DeskError::Unreadable { what, reason: error.to_string() })
+}

@@ -1,0 +1,122 @@
+use super::*;
+use endcap_govern::Role;
+use jiff::{Timestamp, ToSpan};
+
+fn noon() -> Timestamp {
+    "2026-03-01T12:00:00Z".parse().unwrap()
+}
+
+fn later(minutes: i64) -> Timestamp {
+    noon().checked_add(minutes.minutes()).unwrap()
+}
+
+async fn desk(folder: &tempfile::TempDir) -> Desk {
+    Desk::open(&folder.path().join("desk.db")).await.unwrap()
+}
+
+async fn with_account(desk: &Desk, name: &str, roles: &[Role]) -> i64 {
+    let new = NewAccount { name: name.to_owned(), roles: roles.to_vec(), password: None, subject: None };
+    desk.add_account(&new, noon()).await.unwrap()
+}
+
+fn run<T>(test: impl Future<Output = T>) -> T {
+    tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(test)
+}
+
+#[test]
+fn a_name_is_taken_once_whatever_its_case() {
+    run(async {
+        let folder = tempfile::tempdir().unwrap();
+        let desk = desk(&folder).await;
+        with_account(&desk, "Ada", &[Role::Admin]).await;
+        let again = NewAccount { name: "ADA".to_owned(), roles: vec![], password: None, subject: None };
+        assert!(matches!(desk.add_account(&again, noon()).await, Err(DeskError::Taken { .. })));
+        assert_eq!(desk.account_by_name("ada").await.unwrap().unwrap().roles, [Role::Admin]);
+    });
+}
+
+#[test]
+fn a_session_ends_by_time_by_hand_and_with_its_account() {
+    run(async {
+        let folder = tempfile::tempdir().unwrap();
+        let desk = desk(&folder).await;
+        let ada = with_account(&desk, "ada", &[Role::Planner]).await;
+        desk.open_session(("one", "c"), ada, (noon(), later(60))).await.unwrap();
+        assert_eq!(desk.session("one", later(59)).await.unwrap().unwrap().account.name, "ada");
+        assert_eq!(desk.session("one", later(60)).await.unwrap(), None);
+        desk.end_session("one").await.unwrap();
+        assert_eq!(desk.session("one", noon()).await.unwrap(), None);
+        desk.open_session(("two", "c"), ada, (noon(), later(60))).await.unwrap();
+        assert!(desk.change_account("ada", &[Role::Viewer], true).await.unwrap());
+        assert_eq!(desk.session("two", noon()).await.unwrap(), None);
+    });
+}
+
+#[test]
+fn a_token_never_has_a_role_that_its_account_lost() {
+    run(async {
+        let folder = tempfile::tempdir().unwrap();
+        let desk = desk(&folder).await;
+        let ada = with_account(&desk, "ada", &[Role::Planner, Role::Viewer]).await;
+        let token = NewToken { account: ada, name: "till", hash: "h", roles: &[Role::Planner], expires: later(60) };
+        let id = desk.add_token(&token, noon()).await.unwrap();
+        assert_eq!(desk.account_by_token("h", noon()).await.unwrap().unwrap().roles, [Role::Planner]);
+        desk.change_account("ada", &[Role::Viewer], false).await.unwrap();
+        assert_eq!(desk.account_by_token("h", noon()).await.unwrap().unwrap().roles, []);
+        assert!(desk.revoke_token(id, Some(ada)).await.unwrap());
+        assert_eq!(desk.account_by_token("h", noon()).await.unwrap(), None);
+    });
+}
+
+#[test]
+fn of_two_who_change_a_board_at_once_the_second_is_told() {
+    run(async {
+        let folder = tempfile::tempdir().unwrap();
+        let desk = desk(&folder).await;
+        let ada = with_account(&desk, "ada", &[Role::Planner]).await;
+        let bob = with_account(&desk, "bob", &[Role::Planner]).await;
+        let new = NewBoard { id: "b1", owner: ada, name: "Easter", content: "{}" };
+        desk.add_board(&new, noon()).await.unwrap();
+        desk.add_board(&NewBoard { name: "again", ..new }, noon()).await.unwrap();
+        assert_eq!(desk.board("b1", ada).await.unwrap().unwrap().name, "Easter");
+        assert_eq!(desk.board("b1", bob).await.unwrap(), None);
+        assert_eq!(desk.label_board(("b1", 1), ("Easter", true, false), noon()).await.unwrap(), Stored::Kept(2));
+        let first = desk.change_board(("b1", 2), ada, ("[1]", "{\"a\":1}"), noon()).await.unwrap();
+        let second = desk.change_board(("b1", 2), bob, ("[2]", "{\"a\":2}"), noon()).await.unwrap();
+        assert_eq!((first, second), (Stored::Kept(3), Stored::Stale(3)));
+        assert_eq!(desk.board("b1", bob).await.unwrap().unwrap().content, "{\"a\":1}");
+        let history = desk.board_history("b1", 10).await.unwrap();
+        assert_eq!((history.len(), history[0].before.as_str()), (1, "{}"));
+    });
+}
+
+#[test]
+fn a_repeated_request_gets_the_first_answer_and_another_with_its_key_none() {
+    run(async {
+        let folder = tempfile::tempdir().unwrap();
+        let desk = desk(&folder).await;
+        let reply = Reply { status: 201, headers: "{}".to_owned(), body: b"made".to_vec() };
+        assert_eq!(desk.take_key(1, "k", "r", noon()).await.unwrap(), Seen::First);
+        assert_eq!(desk.take_key(1, "k", "r", noon()).await.unwrap(), Seen::Running);
+        desk.keep_reply(1, "k", &reply).await.unwrap();
+        assert_eq!(desk.take_key(1, "k", "r", noon()).await.unwrap(), Seen::Answered(reply));
+        assert_eq!(desk.take_key(1, "k", "other", noon()).await.unwrap(), Seen::Other);
+        assert_eq!(desk.take_key(2, "k", "r", noon()).await.unwrap(), Seen::First);
+    });
+}
+
+#[test]
+fn a_copy_holds_what_was_kept_and_a_newer_desk_is_refused() {
+    run(async {
+        let folder = tempfile::tempdir().unwrap();
+        let desk = desk(&folder).await;
+        with_account(&desk, "ada", &[Role::Admin]).await;
+        let copy = folder.path().join("copy.db");
+        desk.back_up(&copy).await.unwrap();
+        assert!(desk.back_up(&copy).await.is_err(), "a backup is never written over");
+        let copied = Desk::open(&copy).await.unwrap();
+        assert_eq!(copied.accounts().await.unwrap().len(), 1);
+        sqlx::raw_sql("pragma user_version = 99").execute(&copied.writer).await.unwrap();
+        assert!(Desk::open(&copy).await.unwrap_err().to_string().contains("version 99"));
+    });
+}

@@ -1,0 +1,121 @@
+//! `endcap account`: accounts of the desk, for whoever runs it.
+
+use crate::commands::serve::runtime;
+use crate::console::{Console, Ending, table};
+use crate::serve::password;
+use anyhow::{Context, anyhow, bail};
+use endcap_adapters::desk::{Desk, NewAccount};
+use endcap_govern::Role;
+use serde::Serialize;
+use std::io::{BufRead, IsTerminal};
+use std::path::{Path, PathBuf};
+
+/// Manage who may sign in to the desk, from the machine that it runs on.
+#[derive(clap::Args)]
+#[command(
+    after_help = "Examples:\n  endcap account add ada --role planner shop\n  endcap account password ada shop < secret.txt\n  endcap account list shop --json"
+)]
+pub struct Args {
+    #[command(subcommand)]
+    what: What,
+}
+
+#[derive(clap::Subcommand)]
+enum What {
+    /// Make an account; its password is asked for, or read as the first line of standard input.
+    Add {
+        /// Its name.
+        name: String,
+        /// A role; may be given several times.
+        #[arg(long = "role", required = true)]
+        roles: Vec<Role>,
+        /// The project's folder.
+        #[arg(default_value = ".")]
+        folder: PathBuf,
+    },
+    /// Set an account's password; its sessions end.
+    Password {
+        /// Its name.
+        name: String,
+        /// The project's folder.
+        #[arg(default_value = ".")]
+        folder: PathBuf,
+    },
+    /// List accounts and their roles.
+    List {
+        /// The project's folder.
+        #[arg(default_value = ".")]
+        folder: PathBuf,
+    },
+}
+
+#[derive(Serialize)]
+struct Listed {
+    name: String,
+    roles: Vec<Role>,
+    disabled: bool,
+}
+
+/// Runs the command.
+pub fn run(args: &Args, console: &Console) -> anyhow::Result<Ending> {
+    runtime()?.block_on(async {
+        match &args.what {
+            What::Add { name, roles, folder } => {
+                let desk = open(folder).await?;
+                let hash = asked(name)?;
+                let new = NewAccount { name: name.clone(), roles: roles.clone(), password: Some(hash), subject: None };
+                desk.add_account(&new, jiff::Timestamp::now()).await?;
+                console.note(format!("{name} may sign in."));
+            }
+            What::Password { name, folder } => {
+                let desk = open(folder).await?;
+                let hash = asked(name)?;
+                if !desk.set_password(name, &hash).await? {
+                    bail!("there is no account '{name}': `endcap account list` shows all");
+                }
+                console.note(format!("{name} has a new password."));
+            }
+            What::List { folder } => {
+                let accounts = open(folder).await?.accounts().await?;
+                let listed = |account: endcap_adapters::desk::Account| Listed {
+                    name: account.name,
+                    roles: account.roles,
+                    disabled: account.disabled,
+                };
+                let listed: Vec<Listed> = accounts.into_iter().map(listed).collect();
+                console.result(&listed, |listed| {
+                    let mut shown = table(&["account", "roles", "kept out"]);
+                    for account in listed {
+                        let roles: Vec<&str> = account.roles.iter().map(|role| role.name()).collect();
+                        shown.add_row([
+                            account.name.as_str(),
+                            &roles.join(", "),
+                            if account.disabled { "yes" } else { "" },
+                        ]);
+                    }
+                    shown.to_string()
+                })?;
+            }
+        }
+        Ok(Ending::Done)
+    })
+}
+
+async fn open(folder: &Path) -> anyhow::Result<Desk> {
+    if !folder.is_dir() {
+        bail!("{} is no folder: make a project with `endcap init {0}`", folder.display());
+    }
+    Ok(Desk::open(&folder.join("desk.db")).await?)
+}
+
+/// Hash of the password that the person at the terminal gives.
+fn asked(name: &str) -> anyhow::Result<String> {
+    if std::io::stdin().is_terminal() {
+        eprint!("Password for {name} (it is shown as you type): ");
+    }
+    let mut line = String::new();
+    std::io::stdin().lock().read_line(&mut line).context("the password could not be read")?;
+    let given = line.trim_end_matches(['\r', '\n']);
+    password::check(name, given).map_err(anyhow::Error::msg)?;
+    password::hash(given).map_err(|error| anyhow!("the password could not be hashed ({error})"))
+}

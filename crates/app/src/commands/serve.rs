@@ -1,0 +1,102 @@
+//! `endcap serve`: the planner's desk, pages and API on one port.
+
+use crate::console::{Console, Ending};
+use crate::serve::{self, Settings, Site};
+use crate::{commands::ingest, example};
+use anyhow::{Context, ensure};
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use tokio::net::TcpListener;
+use tracing_subscriber::EnvFilter;
+
+/// Serve the planner's desk: pages and API on one port, from this one program.
+///
+/// Without accounts it prints an address at which the first one is made. It listens on this machine only unless
+/// --listen says otherwise; put a server that speaks TLS before it and tell its address with --site.
+#[derive(clap::Args)]
+#[command(
+    after_help = "Examples:\n  endcap serve shop\n  endcap serve --demo\n  endcap serve shop --listen 0.0.0.0:8484 --site https://desk.example.com"
+)]
+pub struct Args {
+    /// The project's folder.
+    #[arg(default_value = ".")]
+    folder: PathBuf,
+    /// Show the shipped example, in a folder of its own, to whoever is at this machine; no account is needed.
+    #[arg(long)]
+    demo: bool,
+    /// Address and port to listen on; port 0 takes any that is free.
+    #[arg(long, default_value = "127.0.0.1:8484")]
+    listen: SocketAddr,
+    /// Address that people type, where it is another: https://desk.example.com.
+    #[arg(long, value_parser = Site::parse)]
+    site: Option<Site>,
+    /// Requests that one caller may make per second, twice as many for a moment.
+    #[arg(long, default_value_t = 500, value_parser = clap::value_parser!(u32).range(1..))]
+    requests_per_second: u32,
+    /// Print the description of the API (OpenAPI 3.1) and end.
+    #[arg(long)]
+    openapi: bool,
+    /// Write the log as JSON, a line each.
+    #[arg(long)]
+    log_json: bool,
+}
+
+/// Runs the command.
+pub fn run(args: &Args, console: &Console) -> anyhow::Result<Ending> {
+    if args.openapi {
+        console.text(&serve::document().to_pretty_json()?)?;
+        return Ok(Ending::Done);
+    }
+    ensure!(
+        !args.demo || args.listen.ip().is_loopback(),
+        "--demo lets everybody in without a password: it listens on this machine only (127.0.0.1)"
+    );
+    let folder = if args.demo { demo_folder(args, console)? } else { args.folder.clone() };
+    ensure!(folder.is_dir(), "{} is no folder: make a project with `endcap init {0}`", folder.display());
+    log(args.log_json);
+    runtime()?.block_on(async {
+        let listener = TcpListener::bind(args.listen).await.with_context(|| {
+            format!("{} cannot be listened on: is the desk running already? Choose another with --listen", args.listen)
+        })?;
+        let local = format!("http://{}", listener.local_addr()?);
+        let site = args.site.clone().map_or_else(|| Site::parse(&local), Ok).map_err(anyhow::Error::msg)?;
+        console.note(format!("Endcap is at {site} (stop with Ctrl-C)"));
+        let settings = Settings { folder, demo: args.demo, site, requests_per_second: args.requests_per_second };
+        serve::serve(settings, listener, interrupted()?).await
+    })?;
+    Ok(Ending::Done)
+}
+
+/// What runs tasks.
+pub fn runtime() -> std::io::Result<tokio::runtime::Runtime> {
+    tokio::runtime::Builder::new_multi_thread().enable_all().build()
+}
+
+/// The example's folder, made and filled where it is not there yet.
+fn demo_folder(args: &Args, console: &Console) -> anyhow::Result<PathBuf> {
+    let folder = if args.folder.as_os_str() == "." { PathBuf::from("endcap-demo") } else { args.folder.clone() };
+    if !folder.exists() {
+        example::write(&folder)?;
+        ingest::load(&folder, example::AS_OF.parse().context("the example's date")?, console)?;
+    }
+    Ok(folder)
+}
+
+fn log(json: bool) {
+    let filter = EnvFilter::try_from_env("ENDCAP_LOG").unwrap_or_else(|_| EnvFilter::new("info"));
+    let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    // A second call (a test) keeps the first one's.
+    let _ = if json { builder.json().try_init() } else { builder.try_init() };
+}
+
+/// Completes when somebody stops the program: Ctrl-C, or the signal that service managers send.
+fn interrupted() -> anyhow::Result<impl Future<Output = ()>> {
+    let (told, stopped) = tokio::sync::watch::channel(());
+    ctrlc::set_handler(move || {
+        let _ = told.send(());
+    })?;
+    let mut stopped = stopped;
+    Ok(async move {
+        let _ = stopped.changed().await;
+    })
+}

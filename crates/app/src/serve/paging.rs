@@ -1,0 +1,74 @@
+//! Long lists, a page at a time.
+
+use super::problem::{Answer, Problem};
+use serde::{Deserialize, Serialize};
+use utoipa::{IntoParams, ToSchema};
+
+/// Which part of a list is wanted.
+#[derive(Clone, Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub struct Part {
+    /// Most entries on a page, 1 to 500; 50 when not given.
+    #[param(minimum = 1, maximum = 500)]
+    pub limit: Option<u32>,
+    /// Where the page before ended (`next` of its answer).
+    pub cursor: Option<String>,
+}
+
+/// A part of a list.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+pub struct Page<T> {
+    /// The entries.
+    pub items: Vec<T>,
+    /// Entries in all, where that is known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub total: Option<usize>,
+    /// `cursor` of the next page; nothing after the last.
+    pub next: Option<String>,
+}
+
+impl Part {
+    /// Most entries on the page.
+    pub fn limit(&self) -> Answer<usize> {
+        match self.limit.unwrap_or(50) {
+            limit @ 1..=500 => Ok(limit as usize),
+            other => Err(Problem::bad(format!("limit is {other}: expected 1 to 500"))),
+        }
+    }
+
+    /// Cuts the page out of a list that is whole in memory.
+    pub fn of<T>(&self, all: impl ExactSizeIterator<Item = T>) -> Answer<Page<T>> {
+        let (limit, total) = (self.limit()?, all.len());
+        let from = match &self.cursor {
+            None => 0,
+            Some(text) => text.parse().map_err(|_| Problem::bad(format!("cursor '{text}' is not one of ours")))?,
+        };
+        let next = (from + limit < total).then(|| (from + limit).to_string());
+        Ok(Page { items: all.skip(from).take(limit).collect(), total: Some(total), next })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Part;
+
+    #[test]
+    fn pages_hold_every_entry_once() {
+        let (mut cursor, mut seen) = (None, Vec::new());
+        loop {
+            let page = Part { limit: Some(3), cursor }.of((0..10).collect::<Vec<_>>().into_iter()).unwrap();
+            seen.extend(page.items);
+            cursor = page.next;
+            if cursor.is_none() {
+                break;
+            }
+        }
+        assert_eq!(seen, (0..10).collect::<Vec<_>>());
+    }
+
+    #[test]
+    fn a_cursor_that_is_not_ours_is_refused() {
+        assert_eq!(Part { limit: None, cursor: Some("x".into()) }.of([1].into_iter()).unwrap_err().status, 400);
+        assert_eq!(Part { limit: Some(501), cursor: None }.of([1].into_iter()).unwrap_err().status, 400);
+    }
+}

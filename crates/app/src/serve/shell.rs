@@ -1,0 +1,89 @@
+//! Around every request: limits, headers that protect the browser, measurement.
+
+use super::problem::Problem;
+use super::{App, api, health, pages};
+use axum::Router;
+use axum::body::Body;
+use axum::extract::{DefaultBodyLimit, MatchedPath, Request, State};
+use axum::http::{HeaderName, HeaderValue, header};
+use axum::middleware::{Next, from_fn, from_fn_with_state};
+use axum::response::{IntoResponse, Response};
+use std::time::{Duration, Instant};
+use tower_http::catch_panic::CatchPanicLayer;
+use tower_http::compression::CompressionLayer;
+use tower_http::timeout::TimeoutLayer;
+
+/// Largest request that is no upload, in bytes.
+pub const BODY_MAX: usize = 2 << 20;
+/// Longest time for an answer; what takes longer runs as a job.
+const ANSWER_SECONDS: u64 = 60;
+
+/// What may run in the browser: our own files and nothing else.
+const CONTENT_SECURITY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; \
+                                font-src 'self'; connect-src 'self'; manifest-src 'self'; base-uri 'none'; \
+                                form-action 'self'; frame-ancestors 'none'";
+
+/// Everything that the desk answers.
+pub fn router(app: App) -> Router {
+    let timeout = TimeoutLayer::with_status_code(
+        axum::http::StatusCode::SERVICE_UNAVAILABLE,
+        Duration::from_secs(ANSWER_SECONDS),
+    );
+    Router::new()
+        .nest("/api/v1", api::router(&app).layer(timeout).fallback(unknown).layer(from_fn(no_store)))
+        .merge(health::router())
+        .fallback(pages::page)
+        .layer(DefaultBodyLimit::max(BODY_MAX))
+        .layer(from_fn_with_state(app.clone(), super::access::throttle::slow_down))
+        .layer(CompressionLayer::new())
+        .layer(CatchPanicLayer::custom(panicked))
+        .layer(from_fn(protect))
+        .layer(from_fn(measure))
+        .with_state(app)
+}
+
+async fn unknown(request: Request) -> Problem {
+    Problem::missing(format!("address {} {}", request.method(), request.uri().path()))
+}
+
+/// What the API says is for the moment and for the caller.
+async fn no_store(request: Request, next: Next) -> Response {
+    let mut response = next.run(request).await;
+    response.headers_mut().entry(header::CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
+    response
+}
+
+async fn protect(request: Request, next: Next) -> Response {
+    let mut response = next.run(request).await;
+    let headers = response.headers_mut();
+    for (name, value) in [
+        (header::CONTENT_SECURITY_POLICY, CONTENT_SECURITY),
+        (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
+        (header::X_FRAME_OPTIONS, "DENY"),
+        (header::REFERRER_POLICY, "no-referrer"),
+        (HeaderName::from_static("cross-origin-opener-policy"), "same-origin"),
+        (HeaderName::from_static("cross-origin-resource-policy"), "same-origin"),
+        (HeaderName::from_static("permissions-policy"), "camera=(), geolocation=(), microphone=(), payment=()"),
+    ] {
+        headers.entry(name).or_insert(HeaderValue::from_static(value));
+    }
+    response
+}
+
+async fn measure(request: Request, next: Next) -> Response {
+    let route = request.extensions().get::<MatchedPath>().map_or("page", MatchedPath::as_str).to_owned();
+    let (method, begun) = (request.method().to_string(), Instant::now());
+    let response = next.run(request).await;
+    let labels = [("route", route), ("method", method), ("status", response.status().as_u16().to_string())];
+    metrics::counter!("endcap_http_requests_total", &labels).increment(1);
+    metrics::histogram!("endcap_http_request_seconds", &labels).record(begun.elapsed().as_secs_f64());
+    response
+}
+
+fn panicked(cause: Box<dyn std::any::Any + Send>) -> Response<Body> {
+    let text = cause.downcast_ref::<String>().map(String::as_str).or_else(|| cause.downcast_ref::<&str>().copied());
+    Problem::broken(text.unwrap_or("a panic without a message")).into_response()
+}
+
+/// The state that handlers take, by name.
+pub type Shared = State<App>;

@@ -1,0 +1,76 @@
+use super::*;
+use serde_json::json as value;
+
+#[test]
+fn a_repeated_request_is_done_once() {
+    run(async {
+        let desk = TestDesk::new(false).await;
+        desk.account("ada", &[Role::Viewer]).await;
+        let ada = desk.sign_in("ada").await;
+        let wanted = value!({ "name": "reports", "roles": ["viewer"], "days": 30 });
+        let named = |key: &str, body: &Value| {
+            let mut request = ada.request("POST", "/api/v1/tokens", body);
+            request.headers_mut().insert("idempotency-key", key.parse().unwrap());
+            request
+        };
+        let first = desk.send(named("k1", &wanted)).await;
+        let second = desk.send(named("k1", &wanted)).await;
+        assert_eq!((first.status, &first.body), (second.status, &second.body));
+        assert_eq!(second.headers["idempotency-replayed"], "true");
+        let other = value!({ "name": "other", "roles": ["viewer"], "days": 30 });
+        assert_eq!(desk.send(named("k1", &other)).await.status, StatusCode::UNPROCESSABLE_ENTITY);
+        assert_eq!(ada.get("/api/v1/tokens").await.json()["total"], 1);
+    });
+}
+
+#[test]
+fn every_answer_protects_the_browser() {
+    run(async {
+        let desk = TestDesk::new(false).await;
+        for path in ["/", "/plan/board", "/api/v1/welcome", "/api/v1/nowhere", "/healthz"] {
+            let got = desk.get(path).await;
+            let content_security = got.headers["content-security-policy"].to_str().unwrap();
+            assert!(!content_security.contains("unsafe"), "{path}: {content_security}");
+            assert_eq!(got.headers["x-content-type-options"], "nosniff", "{path}");
+        }
+    });
+}
+
+#[test]
+fn what_cannot_be_read_is_a_problem_that_says_why() {
+    run(async {
+        let desk = TestDesk::new(false).await;
+        desk.account("root", &[Role::Admin]).await;
+        let root = desk.sign_in("root").await;
+        let mut broken = root.request("POST", "/api/v1/accounts", &Value::Null);
+        *broken.body_mut() = Body::from("{");
+        assert_eq!(desk.send(broken).await.status, StatusCode::BAD_REQUEST);
+        let no_role = root.send("POST", "/api/v1/accounts", &value!({ "name": "eve", "roles": ["king"] })).await;
+        assert_eq!(no_role.status, StatusCode::UNPROCESSABLE_ENTITY);
+        assert!(no_role.body.contains("supply_planner"), "{}", no_role.body);
+        assert_eq!(root.get("/api/v1/accounts?limit=0").await.status, StatusCode::BAD_REQUEST);
+        assert_eq!(root.get("/api/v1/accounts?cursor=x").await.status, StatusCode::BAD_REQUEST);
+        assert_eq!(root.get("/api/v1/nowhere").await.kind(), "/problems/not-found");
+        let large = value!({ "name": "x".repeat(3 << 20), "roles": [] });
+        assert_eq!(root.send("POST", "/api/v1/accounts", &large).await.status, StatusCode::PAYLOAD_TOO_LARGE);
+    });
+}
+
+#[test]
+fn the_stored_description_of_the_api_is_what_is_served() {
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/openapi.json");
+    let stored = std::fs::read_to_string(path).unwrap_or_default();
+    let now = crate::serve::document().to_pretty_json().unwrap() + "\n";
+    assert!(stored == now, "docs/openapi.json is old: write it anew with `endcap serve --openapi > docs/openapi.json`");
+}
+
+#[test]
+fn a_page_of_the_desk_is_answered_at_every_address_of_its_own() {
+    run(async {
+        let desk = TestDesk::new(false).await;
+        let page = desk.get("/evidence/effects").await;
+        assert_eq!(page.headers[header::CONTENT_TYPE], "text/html; charset=utf-8");
+        assert_eq!(desk.get("/assets/none.js").await.status, StatusCode::NOT_FOUND);
+        assert_eq!(desk.get("/../../etc/passwd").await.body, page.body);
+    });
+}

@@ -1,0 +1,163 @@
+//! What plans are made from and what is known of it, read once in the background and shared by all requests.
+
+use super::boards::Boards;
+use super::live::Happened;
+use super::problem::{Answer, Problem};
+use super::{App, Served};
+use crate::commands::ground::Terms;
+use anyhow::Context;
+use endcap_adapters::facts::{Snapshot, Store};
+use endcap_agent::ground::Ground;
+use endcap_agent::jobs::Bench;
+use endcap_agent::step;
+use endcap_demand::coefficients::Applied;
+use endcap_demand::{Analysis, Backtest, PlannedUnits, analyse};
+use endcap_ingest::Readiness;
+use endcap_model::{Scenario, Sku};
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, OnceLock, PoisonError, RwLock};
+
+/// The project as the desk has it.
+pub struct Workspace {
+    folder: PathBuf,
+    state: RwLock<State>,
+}
+
+/// How far the desk is with the project.
+#[derive(Clone)]
+pub enum State {
+    /// The folder holds no project, or a project without facts.
+    Empty,
+    /// It is being read, fitted and forecast.
+    Loading {
+        /// The step.
+        step: String,
+        /// Parts done.
+        done: usize,
+        /// Parts in all.
+        all: usize,
+    },
+    /// It can be worked on.
+    Ready(Arc<Project>),
+    /// It could not be read.
+    Failed {
+        /// Why.
+        reason: String,
+    },
+}
+
+/// A project that can be worked on.
+pub struct Project {
+    /// What plans are made from.
+    pub ground: Ground,
+    /// Where the facts came from.
+    pub manifest: Snapshot,
+    /// Whether the history of each category can carry estimates.
+    pub readiness: Vec<Readiness>,
+    /// How well the past was forecast.
+    pub backtest: Backtest,
+    /// What people know better, beside the estimates.
+    pub edits: Vec<Applied>,
+    analysis: OnceLock<Analysis>,
+    boards: OnceLock<Boards>,
+}
+
+impl Project {
+    /// Every past promotion split by cause; worked out when it is first asked for.
+    pub fn analysis(&self) -> &Analysis {
+        self.analysis.get_or_init(|| {
+            let facts = &self.ground.facts;
+            let economics = facts.promotion_economics(Some(&self.ground.scenario));
+            analyse(&self.ground.fitted, &facts.panel, &economics, &PlannedUnits::new())
+        })
+    }
+
+    /// Plans of boards; the workbench is set up when it is first asked for.
+    pub fn boards(&self) -> &Boards {
+        self.boards.get_or_init(|| Boards::new(self))
+    }
+
+    /// The name of an item, where the facts have one.
+    pub fn name(&self, sku: &Sku) -> Option<String> {
+        self.ground.facts.items.get(sku)?.name.clone()
+    }
+}
+
+impl Workspace {
+    /// A workspace over a folder, not read yet.
+    pub fn new(folder: &Path) -> Self {
+        Self { folder: folder.to_owned(), state: RwLock::new(State::Empty) }
+    }
+
+    /// How far it is.
+    pub fn state(&self) -> State {
+        self.state.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// The project, or why there is nothing yet.
+    pub fn project(&self) -> Answer<Arc<Project>> {
+        match self.state() {
+            State::Ready(project) => Ok(project),
+            State::Loading { step, done, all } => {
+                Err(Problem::not_ready(format!("The project is being read: {step}, {done} of {all}.")))
+            }
+            State::Empty => Err(Problem::conflict("The project has no facts yet: bring data in first.")),
+            State::Failed { reason } => Err(Problem::conflict(reason)),
+        }
+    }
+
+    /// Reads the project in the background, unless there is nothing to read.
+    pub fn load(&self, app: &App) {
+        if !self.folder.join("snapshots").is_dir() {
+            return;
+        }
+        self.enter(State::Loading { step: "facts".to_owned(), done: 0, all: 1 });
+        let app = app.clone();
+        tokio::task::spawn_blocking(move || {
+            let state = match app.workspace.read(&app) {
+                Ok(Ok(project)) => State::Ready(Arc::new(project)),
+                Ok(Err(reason)) => State::Failed { reason },
+                Err(error) => State::Failed { reason: format!("{error:#}") },
+            };
+            app.workspace.enter(state.clone());
+            match state {
+                State::Ready(project) => {
+                    app.live.tell(Happened::Ready { snapshot: project.ground.snapshot.to_string() });
+                }
+                State::Failed { reason } => {
+                    tracing::error!(%reason, "the project could not be read");
+                    app.live.tell(Happened::Failed { job: "project".to_owned(), reason });
+                }
+                State::Empty | State::Loading { .. } => {}
+            }
+        });
+    }
+
+    fn read(&self, app: &Served) -> anyhow::Result<Result<Project, String>> {
+        let terms = Terms { folder: self.folder.clone(), scenario: None, gap: 0.001, time_limit: None, threads: None };
+        let told = |step: &str, done: usize, all: usize| {
+            self.enter(State::Loading { step: step.to_owned(), done, all });
+            app.live.tell(Happened::Progress { job: "project".to_owned(), step: step.to_owned(), done, all });
+        };
+        let scenario = terms.scenario()?;
+        terms.with_bench(&scenario, &told, |bench, state| self.gather(bench, state, &scenario))
+    }
+
+    fn gather(&self, bench: &mut Bench, state: &step::State, scenario: &Scenario) -> anyhow::Result<Project> {
+        let ground = Ground::of(bench, state, scenario)?;
+        let estimates = state.estimates.as_ref().context("nothing was estimated")?;
+        Ok(Project {
+            manifest: Store::open(&self.folder)?.snapshot(&ground.snapshot)?,
+            readiness: bench.readiness(&ground.snapshot)?,
+            backtest: bench.backtest_of(&ground.snapshot)?,
+            edits: bench.edits(estimates)?,
+            analysis: OnceLock::new(),
+            boards: OnceLock::new(),
+            ground,
+        })
+    }
+
+    fn enter(&self, state: State) {
+        *self.state.write().unwrap_or_else(PoisonError::into_inner) = state;
+    }
+}

@@ -1,0 +1,206 @@
+// Drives the real desk on the real demo with a real browser: node e2e/desk.mjs ENDCAP [SHOTS_FOLDER]
+//
+// Every page is used as a person would, checked with axe-core, and looked at in three sizes (screenshots are kept where
+// a folder is named).
+
+import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
+import { mkdtempSync, mkdirSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { chromium } from 'playwright-core';
+
+const [endcap, shots] = process.argv.slice(2);
+const folder = mkdtempSync(join(tmpdir(), 'endcap-desk-'));
+const axe = readFileSync(new URL('../node_modules/axe-core/axe.min.js', import.meta.url), 'utf8');
+if (shots) mkdirSync(shots, { recursive: true });
+
+/** Starts the desk on any free port and returns its address. */
+async function start() {
+  const server = spawn(endcap, ['serve', '--demo', join(folder, 'demo'), '--listen', '127.0.0.1:0'], { stdio: ['ignore', 'inherit', 'pipe'] });
+  const address = await new Promise((told, failed) => {
+    let text = '';
+    server.on('exit', (code) => failed(new Error(`the desk ended with ${code}: ${text}`)));
+    server.stderr.on('data', (part) => {
+      text += part;
+      const found = text.match(/Endcap is at (http:\S+)/);
+      if (found) told(found[1]);
+    });
+  });
+  return { server, address };
+}
+
+async function step(name, work) {
+  const begun = performance.now();
+  await work();
+  console.log(`ok ${name} (${((performance.now() - begun) / 1000).toFixed(1)} s)`);
+}
+
+/** Serious faults of accessibility on the page as it is. */
+async function accessible(page) {
+  // The page's own content policy forbids foreign scripts; the checker comes in through the debugger.
+  await page.evaluate(axe);
+  const { violations } = await page.evaluate(() => axe.run(document, { resultTypes: ['violations'] }));
+  const serious = violations.filter((fault) => ['serious', 'critical'].includes(fault.impact));
+  const told = serious.map((fault) => `${fault.id}: ${fault.nodes.slice(0, 3).map((node) => node.html).join(' ')}`);
+  assert.deepEqual(told, [], `accessibility of ${page.url()}`);
+}
+
+async function looked(page, name) {
+  const over = await page.evaluate(() => document.documentElement.scrollWidth - innerWidth);
+  assert.ok(over <= 0, `${name} is ${over} px wider than the screen`);
+  if (shots) await page.screenshot({ path: join(shots, `${name}.png`) });
+}
+
+const sizes = [
+  { name: 'laptop', viewport: { width: 1280, height: 860 }, colorScheme: 'light' },
+  { name: 'tablet', viewport: { width: 820, height: 1100 }, colorScheme: 'light' },
+  { name: 'phone', viewport: { width: 390, height: 844 }, colorScheme: 'dark' },
+];
+
+async function signIn(page, address, role) {
+  await page.goto(address);
+  await page.getByRole('button', { name: role, exact: true }).click();
+  await page.getByRole('button', { name: 'Sign out' }).waitFor();
+}
+
+const { server, address } = await start();
+const browser = await chromium.launch({ executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium', args: ['--no-sandbox'] });
+try {
+  const context = await browser.newContext(sizes[0]);
+  const page = await context.newPage();
+  const broken = [];
+  page.on('pageerror', (error) => broken.push(error.message));
+  page.on('console', (message) => message.type() === 'error' && !/status of 4\d\d/.test(message.text()) && broken.push(message.text()));
+
+  await step('the first page stands within a second of a cold start', async () => {
+    const begun = performance.now();
+    await page.goto(address);
+    await page.getByRole('button', { name: 'Planner', exact: true }).waitFor();
+    const took = performance.now() - begun;
+    console.log(`  first page after ${took.toFixed(0)} ms`);
+    await accessible(page);
+    await looked(page, 'sign-in');
+  });
+  await step('a planner comes in and the project gets ready', async () => {
+    await signIn(page, address, 'Planner');
+    await page.getByText('Periods to plan').waitFor({ timeout: 600_000 });
+    await accessible(page);
+  });
+
+  let board = '';
+  await step('a new board begins with a proven plan', async () => {
+    await page.goto(`${address}/plan`);
+    await page.getByRole('button', { name: 'New board' }).click();
+    await page.locator('#plan-value').waitFor({ timeout: 120_000 });
+    board = new URL(page.url()).pathname;
+    await accessible(page);
+  });
+  const value = () => page.locator('#plan-value').innerText();
+  const cell = () => page.locator('button.cell:not(.none)').first();
+  await step('an offer is locked away, planned anew, and brought back', async () => {
+    const before = await value();
+    await cell().click();
+    await page.getByRole('heading', { name: 'Money by cause' }).waitFor();
+    await page.getByRole('heading', { name: 'Every depth' }).waitFor();
+    await accessible(page);
+    await page.getByRole('button', { name: 'No offer', exact: true }).click();
+    await page.getByText(/Planned in/).waitFor();
+    console.log(`  ${await page.getByText(/Planned in/).innerText()}`);
+    assert.notEqual((await value()).split('\n')[0], before.split('\n')[0]);
+    await page.getByRole('button', { name: 'Undo' }).click();
+    await page.waitForFunction((was) => document.querySelector('#plan-value')?.textContent?.trim().startsWith(was), before.split('\n')[0]);
+  });
+  await step('a limit moves and its price is shown', async () => {
+    await page.getByLabel(/^Budget/).fill('100');
+    await page.getByText(/may be left to gain|proven best/).waitFor();
+    await page.getByRole('button', { name: 'Value by budget' }).click();
+    await page.locator('canvas').first().waitFor({ timeout: 120_000 });
+  });
+  await step('a note with a script in it stays text', async () => {
+    await cell().click();
+    await page.getByPlaceholder('Write a note for others').fill('<img src=x onerror="document.title=1"><script>1</script>');
+    await page.getByRole('button', { name: 'Keep the note' }).click();
+    await page.getByText('<img src=x').first().waitFor();
+  });
+  await step('a shared board is seen by another role, which cannot change it', async () => {
+    await page.getByRole('button', { name: 'Name and share' }).click();
+    await page.getByLabel('Name', { exact: true }).fill('<b>Summer</b>');
+    await page.getByLabel(/Everybody/).check();
+    await page.getByRole('button', { name: 'Keep', exact: true }).click();
+    await page.getByRole('heading', { name: '<b>Summer</b>' }).waitFor();
+    const other = await (await browser.newContext(sizes[1])).newPage();
+    await signIn(other, address, 'Viewer');
+    await other.goto(address + board);
+    await other.locator('#plan-value').waitFor({ timeout: 60_000 });
+    assert.equal(await other.getByRole('button', { name: 'Undo' }).count(), 0);
+    await other.context().close();
+  });
+  await step('of two who change a board at once the second is told', async () => {
+    const second = await context.newPage();
+    await second.goto(address + board);
+    await second.locator('#plan-value').waitFor();
+    await second.route('**/api/v1/live', (route) => route.abort());
+    const stale = await page.evaluate(async (path) => {
+      const id = path.split('/')[2];
+      const me = await (await fetch('/api/v1/session')).json();
+      const answer = await fetch(`/api/v1/boards/${id}/edits`, {
+        method: 'POST',
+        headers: { 'Content-Type': 'application/json', 'X-CSRF-Token': me.csrf, 'If-Match': '"v1"' },
+        body: JSON.stringify({ edits: [{ edit: 'slots', slots: 3 }] }),
+      });
+      return answer.status;
+    }, board);
+    assert.equal(stale, 412);
+    await second.close();
+  });
+
+  const pages = [
+    ['overview', '/'],
+    ['boards', '/plan'],
+    ['board', board],
+    ['effects', '/evidence'],
+    ['backtest', '/evidence/backtest'],
+    ['edits', '/evidence/edits'],
+    ['after', '/after'],
+    ['data', '/data'],
+  ];
+  for (const size of sizes) {
+    await step(`every page on a ${size.name}`, async () => {
+      const context = await browser.newContext(size);
+      const page = await context.newPage();
+      await signIn(page, address, 'Planner');
+      for (const [name, path] of pages) {
+        await page.goto(address + path);
+        await page.locator('main h1').first().waitFor();
+        await page.waitForFunction(() => !/Reading…|Planning…/.test(document.querySelector('main')?.textContent ?? ''), null, { timeout: 120_000 });
+        await accessible(page);
+        await looked(page, `${size.name}-${name}`);
+      }
+      await context.close();
+    });
+  }
+  await step('an admin makes an account', async () => {
+    const context = await browser.newContext(sizes[0]);
+    const page = await context.newPage();
+    await page.goto(address);
+    await page.getByText('Other roles').click();
+    await page.getByRole('button', { name: 'Admin', exact: true }).click();
+    await page.getByRole('link', { name: 'Accounts' }).click();
+    await page.getByRole('button', { name: 'New account' }).click();
+    await page.getByLabel('Name', { exact: true }).fill('grace');
+    await page.getByLabel(/Password/).fill('a long enough secret');
+    await page.getByRole('button', { name: 'Make the account' }).click();
+    await page.getByRole('cell', { name: 'grace', exact: true }).waitFor();
+    await accessible(page);
+    await looked(page, 'laptop-accounts');
+    await context.close();
+  });
+  assert.deepEqual(broken, [], 'errors in the browser');
+  console.log('the desk works');
+} finally {
+  await browser.close();
+  server.removeAllListeners('exit');
+  server.kill('SIGINT');
+  rmSync(folder, { recursive: true, force: true });
+}

@@ -1,0 +1,226 @@
+// A board as the page holds it: read, changed by edits, each answered with the new plan.
+
+import { ask, askVersioned, type Problem, problemFrom } from './api';
+
+export type Depth = number;
+
+export interface Because {
+  because?: string;
+  instead_period?: number;
+  instead_depth?: Depth;
+  instead?: { answer: string; until?: number; from?: string; pieces?: number; value: number } | null;
+  rule?: string;
+}
+
+export interface Cell extends Because {
+  depth: Depth | null;
+  kind: string;
+  locked?: Depth;
+  value: number;
+  left: number;
+  supply: 'ok' | 'tight' | 'short' | 'out';
+  stockout: number;
+  stock?: number;
+  next_best?: [Depth, number];
+}
+
+export interface Row {
+  sku: string;
+  name?: string;
+  group: string;
+  category?: string;
+  place: string;
+  cells: Cell[];
+}
+
+export interface Totals {
+  objective: string;
+  goal: string;
+  value: number;
+  bound: number;
+  gap: number;
+  status: string;
+  offers: number;
+  spend: number;
+  budget: number;
+  slots: { place: string; used: number[]; available: number }[];
+  pnl: Record<string, number>;
+  supply: { of_offers: number; of_cells: number; tight: number; short: number; out: number };
+}
+
+export interface Limit {
+  limit: string;
+  used: number;
+  available: number;
+  price: number;
+}
+
+export interface OfferChange {
+  sku: string;
+  place: string;
+  [key: string]: unknown;
+}
+
+export interface Drawn {
+  drawing: 'plan';
+  periods: string[];
+  rows: Row[];
+  totals: Totals;
+  limits: Limit[];
+  changed: OfferChange[];
+  value_difference: number | null;
+}
+
+export type Plan = Drawn | { drawing: 'infeasible'; conflict: string[] };
+
+export interface Note {
+  sku: string;
+  place: string;
+  period: string;
+  text: string;
+  by: string;
+  at: string;
+}
+
+export interface Board {
+  id: string;
+  name: string;
+  owner: string;
+  shared: boolean;
+  version: number;
+  changed: string;
+  may_edit: boolean;
+  limits: { budget: number; slots: number; capacity_share: number | null; stockout_probability_max: number; pools?: { name: string; most: number | null }[] };
+  caution: number;
+  depths: Depth[];
+  places: string[];
+  notes: Note[];
+  plan: Plan;
+}
+
+export interface Conflict {
+  kind: string;
+  sentence: string;
+  blocks: boolean;
+  spots: { sku: string; place: string; period: string }[];
+}
+
+export type Edit = { edit: string } & Record<string, unknown>;
+
+/** A board on the page. */
+export class OpenBoard {
+  board = $state<Board | null>(null);
+  /** The last plan that could be drawn, so that the grid stays where rules clash. */
+  drawn = $state<Drawn | null>(null);
+  conflicts = $state<Conflict[]>([]);
+  problem = $state<Problem | null>(null);
+  busy = $state(false);
+  /** Milliseconds from the last edit to its plan. */
+  took = $state<number | null>(null);
+  place = $state<string | null>(null);
+  private etag: string | null = null;
+
+  constructor(readonly id: string) {}
+
+  private path(rest = '', query: Record<string, string> = {}): string {
+    const all = new URLSearchParams(query);
+    if (this.place) all.set('place', this.place);
+    const text = all.toString();
+    return `/boards/${encodeURIComponent(this.id)}${rest}${text ? `?${text}` : ''}`;
+  }
+
+  private take(answer: { body: Board; etag: string | null }): void {
+    this.board = answer.body;
+    this.etag = answer.etag;
+    if (answer.body.plan.drawing === 'plan') this.drawn = answer.body.plan;
+    this.problem = null;
+  }
+
+  async read(place: string | null = this.place): Promise<void> {
+    this.busy = true;
+    try {
+      this.place = place;
+      this.take(await askVersioned<Board>(this.path()));
+      const first = this.board?.places[0];
+      if (!this.place && first !== undefined && (this.board?.places.length ?? 0) > 1) {
+        this.place = first;
+        this.take(await askVersioned<Board>(this.path()));
+      }
+      await this.check();
+    } catch (cause) {
+      this.problem = problemFrom(cause);
+    }
+    this.busy = false;
+  }
+
+  /** Makes edits; the answer is the new plan. */
+  async edit(...edits: Edit[]): Promise<boolean> {
+    return this.change(this.path('/edits'), { edits });
+  }
+
+  async undo(): Promise<boolean> {
+    return this.change(this.path('/undo'), {});
+  }
+
+  private async change(path: string, body: unknown): Promise<boolean> {
+    this.busy = true;
+    const begun = performance.now();
+    let done = false;
+    try {
+      this.take(await askVersioned<Board>(path, { method: 'POST', body, ifMatch: this.etag }));
+      this.took = performance.now() - begun;
+      done = true;
+    } catch (cause) {
+      this.problem = problemFrom(cause);
+    }
+    this.busy = false;
+    if (done) void this.check();
+    return done;
+  }
+
+  private async check(): Promise<void> {
+    try {
+      this.conflicts = await ask<Conflict[]>(`/boards/${encodeURIComponent(this.id)}/conflicts`);
+    } catch {
+      this.conflicts = [];
+    }
+  }
+
+  async label(name: string, shared: boolean): Promise<boolean> {
+    try {
+      const answer = await askVersioned<Board>(`/boards/${encodeURIComponent(this.id)}`, {
+        method: 'PUT',
+        body: { name, shared },
+        ifMatch: this.etag,
+      });
+      this.etag = answer.etag;
+      if (this.board) Object.assign(this.board, { name: answer.body.name, shared: answer.body.shared, version: answer.body.version });
+      this.problem = null;
+      return true;
+    } catch (cause) {
+      this.problem = problemFrom(cause);
+      return false;
+    }
+  }
+}
+
+const REASONS: Record<string, string> = {
+  pays_for_its_limits: 'It earns more than the limits it uses are worth.',
+  locked: 'A person locked it.',
+  loses_money: 'It would lose money even if every limit were free.',
+  limits_worth_more_elsewhere: 'The limits it would use earn more elsewhere.',
+  other_choice_better: 'Another period or depth of the same item is better.',
+  short_supply: 'Stock cannot cover it in time.',
+  sizes_missing: 'Missing sizes, not the price, make it slow: rebuild sizes instead.',
+};
+
+/** A cause in words. */
+export function reason(of: Because): string {
+  if (of.because === 'forbidden') return `Not allowed: ${of.rule}.`;
+  const text = REASONS[of.because ?? ''] ?? 'It cannot be offered.';
+  if (of.because === 'short_supply' && of.instead) {
+    const instead = of.instead.answer === 'move' ? `moving ${of.instead.pieces} pieces from ${of.instead.from}` : 'waiting for the delivery';
+    return `${text} Better: ${instead}.`;
+  }
+  return text;
+}

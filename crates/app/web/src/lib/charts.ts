@@ -1,0 +1,75 @@
+// The charting library, only what is used, in the desk's colours. Loaded when the first chart is shown.
+
+import { BarChart, CustomChart, HeatmapChart, LineChart, ScatterChart } from 'echarts/charts';
+import {
+  AriaComponent,
+  DataZoomComponent,
+  GridComponent,
+  LegendComponent,
+  MarkAreaComponent,
+  MarkLineComponent,
+  TooltipComponent,
+  VisualMapComponent,
+} from 'echarts/components';
+import { type ECharts, init, use } from 'echarts/core';
+import { CanvasRenderer } from 'echarts/renderers';
+
+use([
+  AriaComponent,
+  BarChart,
+  CanvasRenderer,
+  CustomChart,
+  DataZoomComponent,
+  GridComponent,
+  HeatmapChart,
+  LegendComponent,
+  LineChart,
+  MarkAreaComponent,
+  MarkLineComponent,
+  ScatterChart,
+  TooltipComponent,
+  VisualMapComponent,
+]);
+
+export type Option = Parameters<ECharts['setOption']>[0];
+
+/** A colour of the page, by its name in style.css. */
+export function colour(name: string): string {
+  return getComputedStyle(document.documentElement).getPropertyValue(`--${name}`).trim();
+}
+
+/** Draws or redraws. Tooltips are drawn on the canvas: the page's content policy allows no inline styles. */
+export function draw(element: HTMLElement, option: Option, known?: ECharts): ECharts {
+  const chart = known ?? init(element);
+  const axis = {
+    axisLine: { lineStyle: { color: colour('line') } },
+    axisLabel: { color: colour('muted') },
+    splitLine: { lineStyle: { color: colour('line') } },
+  };
+  const themed = (axes: unknown) =>
+    axes === undefined ? undefined : [axes].flat().map((one) => ({ ...axis, ...(one as object) }));
+  const given = option as Record<string, unknown>;
+  chart.setOption(
+    {
+      animation: false,
+      textStyle: { color: colour('text'), fontFamily: 'inherit' },
+      color: ['accent', 'second', 'warn', 'bad', 'good', 'quiet'].map(colour),
+      grid: { left: 8, right: 12, top: 28, bottom: 8, containLabel: true },
+      aria: { enabled: true },
+      ...given,
+      xAxis: themed(given.xAxis),
+      yAxis: themed(given.yAxis),
+      tooltip: {
+        trigger: 'axis',
+        confine: true,
+        renderMode: 'richText',
+        backgroundColor: colour('raised'),
+        borderColor: colour('line'),
+        textStyle: { color: colour('text'), fontSize: 12 },
+        ...((given.tooltip as object | undefined) ?? {}),
+      },
+    } as Option,
+    true,
+  );
+  return chart;
+}

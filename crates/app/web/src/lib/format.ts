@@ -1,0 +1,56 @@
+import { project } from './project.svelte';
+
+const LANGUAGE = navigator.language;
+
+/** Whole minor units as money of the project. */
+export function money(minor: number, sign = false): string {
+  const glance = project.now?.state === 'ready' ? project.now : null;
+  const amount = minor / 10 ** (glance?.currency_digits ?? 2);
+  const digits = Math.abs(amount) >= 1000 ? 0 : 2;
+  return new Intl.NumberFormat(LANGUAGE, {
+    style: 'currency',
+    currency: glance?.currency ?? 'EUR',
+    currencyDisplay: 'narrowSymbol',
+    minimumFractionDigits: Math.min(digits, glance?.currency_digits ?? 2),
+    maximumFractionDigits: digits,
+    signDisplay: sign ? 'exceptZero' : 'auto',
+  }).format(amount);
+}
+
+/** Money in few digits, where room is short. */
+export function shortMoney(minor: number): string {
+  const glance = project.now?.state === 'ready' ? project.now : null;
+  const amount = minor / 10 ** (glance?.currency_digits ?? 2);
+  return new Intl.NumberFormat(LANGUAGE, {
+    style: 'currency',
+    currency: glance?.currency ?? 'EUR',
+    currencyDisplay: 'narrowSymbol',
+    notation: 'compact',
+    maximumSignificantDigits: 3,
+  }).format(amount);
+}
+
+/** A share as a percentage. */
+export function percent(share: number, digits = 0): string {
+  return new Intl.NumberFormat(LANGUAGE, {
+    style: 'percent',
+    minimumFractionDigits: digits,
+    maximumFractionDigits: digits,
+  }).format(share);
+}
+
+/** A figure. */
+export function figure(value: number, digits = 0): string {
+  return new Intl.NumberFormat(LANGUAGE, { minimumFractionDigits: digits, maximumFractionDigits: digits }).format(value);
+}
+
+/** A moment, to the minute. */
+export function moment(text: string): string {
+  return new Intl.DateTimeFormat(LANGUAGE, { dateStyle: 'medium', timeStyle: 'short' }).format(new Date(text));
+}
+
+/** A name of ours (`supply_planner`) in words. */
+export function words(name: string): string {
+  const text = name.replaceAll('_', ' ');
+  return text.charAt(0).toUpperCase() + text.slice(1);
+}

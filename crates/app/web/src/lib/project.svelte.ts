@@ -1,0 +1,45 @@
+import { ask } from './api';
+
+export interface Glance {
+  state: 'ready';
+  name: string;
+  currency: string;
+  currency_digits: number;
+  calendar: string;
+  snapshot: string;
+  as_of: string;
+  model: string;
+  items: number;
+  regions: number;
+  periods: string[];
+}
+
+export type Project =
+  | { state: 'empty' }
+  | { state: 'loading'; step: string; done: number; all: number }
+  | { state: 'failed'; reason: string }
+  | Glance;
+
+/** The project as last told. */
+export const project = $state<{ now: Project | null }>({ now: null });
+
+let source: EventSource | null = null;
+
+export async function watchProject(): Promise<void> {
+  project.now = await ask<Project>('/project');
+  source?.close();
+  source = new EventSource('/api/v1/live');
+  source.onmessage = async (message) => {
+    const told = JSON.parse(message.data) as { event: string; job?: string; step?: string; done?: number; all?: number };
+    if (told.event === 'progress' && told.job === 'project' && project.now?.state !== 'ready') {
+      project.now = { state: 'loading', step: told.step ?? '', done: told.done ?? 0, all: told.all ?? 1 };
+    }
+    if (told.event === 'ready' || told.event === 'failed') project.now = await ask<Project>('/project');
+  };
+}
+
+export function stopWatching(): void {
+  source?.close();
+  source = null;
+  project.now = null;
+}

@@ -1,0 +1,39 @@
+// The pages, by address. `area` is the part of the navigation that a page belongs to.
+
+import type { Component } from 'svelte';
+import Accounts from './Accounts.svelte';
+import After from './After.svelte';
+import Boards from './Boards.svelte';
+import Data from './Data.svelte';
+import Evidence from './Evidence.svelte';
+import Home from './Home.svelte';
+import Missing from './Missing.svelte';
+
+export interface Page {
+  path: string;
+  title: string;
+  component: Component;
+  /** Shown in the navigation to those with this right; nothing when it is reached from another page. */
+  right?: string;
+  icon?: string;
+  /** Whether it has something to show before the project is ready. */
+  always?: boolean;
+}
+
+export const pages: Page[] = [
+  { path: '/', title: 'Overview', component: Home, right: 'read', icon: '◱', always: true },
+  { path: '/plan', title: 'Plan', component: Boards, right: 'read', icon: '▦' },
+  { path: '/evidence', title: 'Evidence', component: Evidence, right: 'read', icon: '≈' },
+  { path: '/after', title: 'After', component: After, right: 'read', icon: '✓' },
+  { path: '/data', title: 'Data', component: Data, right: 'read', icon: '▤' },
+  { path: '/accounts', title: 'Accounts', component: Accounts, right: 'administer', icon: '◍', always: true },
+];
+
+const missing: Page = { path: '', title: 'Not found', component: Missing, always: true };
+
+/** The page of an address: the one whose path is the longest beginning of it. */
+export function pageOf(path: string): Page {
+  const fits = (page: Page) => path === page.path || (page.path !== '/' && path.startsWith(`${page.path}/`));
+  const found = pages.filter(fits).sort((a, b) => b.path.length - a.path.length);
+  return found[0] ?? missing;
+}

@@ -1,0 +1,10 @@
+#!/bin/sh
+# Builds the pages anew, checks that those that are stored are the same, and drives the desk: test.sh ENDCAP [SHOTS_FOLDER]
+set -eu
+cd "$(dirname "$0")"
+npm ci --no-audit --no-fund --loglevel=error
+npm run --silent check
+npx vite build --outDir "$PWD/built.tmp" --emptyOutDir --logLevel warn
+diff -r dist built.tmp || { echo 'dist is old: run `npm ci && npm run build` in crates/app/web and store it' >&2; exit 1; }
+rm -r built.tmp
+node e2e/desk.mjs "$@"
