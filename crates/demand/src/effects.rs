@@ -28,6 +28,9 @@ const NO_BETTER: f64 = 0.8;
 /// Weight of the own data from which an effect counts as the item's own.
 const OWN_WEIGHT_MIN: f64 = 0.5;
 
+/// Share of an item's rows out of stock from which that is named beside an effect that is not its own.
+const OUT_MANY: f64 = 0.5;
+
 /// Effects of all SKUs of a panel, in the order of its SKU list.
 pub(crate) struct Effects {
     /// Per SKU and column: pooled effect.
@@ -295,7 +298,7 @@ impl Effects {
     pub(crate) fn partner(&self, sku: usize, at: usize) -> Estimate {
         let p = self.pairs[sku][at];
         let (se, promoted) = (p.variance.sqrt(), self.partner_periods[sku][at]);
-        let carried = || format!("its own history carries {:.0} % of the estimate", 100.0 * p.own_weight);
+        let carried = || self.carried(sku, p);
         let status = match self.experience[sku].lack(CROSS) {
             _ if se > NO_BETTER * pairs::PRIOR.deviation => {
                 EffectStatus::NotIdentified("its price and those of the other items do not vary apart enough".into())
@@ -316,7 +319,7 @@ impl Effects {
     fn status(&self, sku: usize, column: usize, prior: Prior) -> EffectStatus {
         let p = self.pooled[sku][column];
         let lack = self.experience[sku].lack(column);
-        let carried = || format!("its own history carries {:.0} % of the estimate", 100.0 * p.own_weight);
+        let carried = || self.carried(sku, p);
         if !self.informed[column] || p.variance.sqrt() > NO_BETTER * prior.deviation {
             let reason =
                 lack.map_or_else(|| "the price and the support do not vary apart enough".to_owned(), |l| l.reason);
@@ -329,6 +332,15 @@ impl Effects {
                 None => EffectStatus::Borrowed(carried()),
             },
             None => EffectStatus::Estimated,
+        }
+    }
+
+    /// How little an item's own history carries, and that stock ran out where that is the likely cause.
+    fn carried(&self, sku: usize, p: Pooled) -> String {
+        let carried = format!("its own history carries {:.0} % of the estimate", 100.0 * p.own_weight);
+        match self.experience[sku].out_share {
+            out if out >= OUT_MANY => format!("stock ran out in {:.0} % of its rows: {carried}", 100.0 * out),
+            _ => carried,
         }
     }
 

@@ -25,6 +25,8 @@ const VARIATION_MIN: f64 = 1e-4;
 pub(crate) struct Experience {
     /// Rows that say something about demand.
     pub(crate) usable_rows: usize,
+    /// Share of the rows in which stock ran out, so that sales fall short of demand or say nothing of it.
+    pub(crate) out_share: f64,
     /// Periods with a usable row in which it was promoted anywhere.
     pub(crate) promoted: usize,
     /// Periods in which it was at its list price somewhere.
@@ -47,6 +49,15 @@ pub(crate) struct Experience {
 /// Periods after a promotion in which a dip can be seen.
 const AFTER: i32 = 4;
 
+/// Says that something was seen in too few periods.
+fn too_few(what: &str, periods: usize) -> String {
+    match periods {
+        0 => format!("never {what}"),
+        1 => format!("{what} in only 1 period, {PERIODS_MIN} are needed"),
+        _ => format!("{what} in only {periods} periods, {PERIODS_MIN} are needed"),
+    }
+}
+
 /// What keeps the data from telling an effect.
 pub(crate) struct Lack {
     pub(crate) reason: String,
@@ -62,7 +73,10 @@ impl Experience {
         let mut sets: [BTreeSet<i32>; 5] = Default::default();
         let mut seen = Self { alone_in_group, further: prepared.further_periods(sku), ..Self::default() };
         let (mut depth_max, mut prices): (f64, [f64; 2]) = (0.0, [0.0; 2]);
-        for row in prepared.panel.rows_of(sku) {
+        let rows = prepared.panel.rows_of(sku);
+        let out = rows.clone().filter(|&row| prepared.evidence[row] != Evidence::Counted).count();
+        seen.out_share = out as f64 / rows.len().max(1) as f64;
+        for row in rows {
             let period = c.period[row].0;
             if prepared.is_promoted(row) {
                 promoted.insert(period);
@@ -122,9 +136,7 @@ impl Experience {
         if self.usable_rows == 0 {
             return unusable("no period with stock on the shelf and sales".into());
         }
-        let few = |what: &str, periods: usize| {
-            unusable(format!("{what} in only {periods} periods, {PERIODS_MIN} are needed"))
-        };
+        let few = |what: &str, periods: usize| unusable(too_few(what, periods));
         match column {
             OWN if self.promoted < PERIODS_MIN => few("promoted", self.promoted),
             OWN if self.at_list < PERIODS_MIN => Some(Lack {
@@ -139,8 +151,10 @@ impl Experience {
                 unusable("the other items of its group never changed their price".into())
             }
             FEATURE if self.featured < PERIODS_MIN => few("advertised", self.featured),
+            FEATURE if self.not_featured == 0 => unusable("advertised in every period".into()),
             FEATURE if self.not_featured < PERIODS_MIN => few("not advertised", self.not_featured),
             DISPLAY if self.displayed < PERIODS_MIN => few("displayed", self.displayed),
+            DISPLAY if self.not_displayed == 0 => unusable("displayed in every period".into()),
             DISPLAY if self.not_displayed < PERIODS_MIN => few("not displayed", self.not_displayed),
             DIP if self.promoted == 0 => unusable("never promoted".into()),
             DIP if self.after_promotion < PERIODS_MIN => few("followed a promotion", self.after_promotion),

@@ -81,7 +81,7 @@ fn borrowed(response: &Response, reason: &str) {
 
 #[test]
 fn a_constant_price_borrows() {
-    borrowed(&first(|row| Row { price: 1.0, units: 30.0, ..row }), "promoted in only 0 periods");
+    borrowed(&first(|row| Row { price: 1.0, units: 30.0, ..row }), "never promoted");
 }
 
 #[test]
@@ -93,12 +93,18 @@ fn an_item_in_one_store_only_is_estimated_and_its_promotions_cannot_be_tested() 
 
 #[test]
 fn three_weeks_of_an_item_borrow() {
-    borrowed(&first_of(|row| (row.item > 0 || row.week >= WEEKS - 3).then_some(row)), "periods");
+    borrowed(&first_of(|row| (row.item > 0 || row.week >= WEEKS - 3).then_some(row)), "in only 1 period,");
 }
 
 #[test]
 fn an_item_always_out_of_stock_borrows() {
     borrowed(&first(|row| Row { out: 1.0, units: 0.0, ..row }), "no period with stock");
+}
+
+#[test]
+fn an_item_that_runs_out_in_every_period_borrows_and_the_stock_outs_are_named() {
+    let out = first(|row| Row { out: 1.0, units: row.units.min(12.0), ..row });
+    borrowed(&out, "stock ran out in 100 % of its rows");
 }
 
 #[test]
@@ -173,7 +179,7 @@ fn a_promotion_that_was_flagged_but_never_run_does_not_make_an_effect() {
         units: 30.0 + f64::from(row.week % 3),
         ..row
     });
-    borrowed(&flagged, "promoted in only 0 periods");
+    borrowed(&flagged, "never promoted");
     assert!(flagged.feature.lo95 < 0.1, "{:?}", flagged.feature);
 }
 

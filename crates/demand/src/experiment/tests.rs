@@ -147,7 +147,7 @@ fn estimate(mean: f64, se: f64, status: EffectStatus) -> Estimate {
 }
 
 fn model() -> LiftModel {
-    let unknown = || EffectStatus::NotIdentified("promoted in only 1 periods, 3 are needed".into());
+    let unknown = || EffectStatus::NotIdentified("promoted in only 1 period, 3 are needed".into());
     let response = |sku: &str| Response {
         partners: vec![],
         curve: None,
