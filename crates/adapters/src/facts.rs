@@ -57,13 +57,15 @@ impl Store {
         snapshot::read(&self.folder, id)
     }
 
-    /// Returns the history of sales with prices, support, stock-outs and controls.
+    /// Returns the history of sales with prices, support, stock-outs, controls, and where facts have them kinds of
+    /// promotion, competitors' prices and formats of places.
     ///
     /// # Errors
     /// [`AdapterError`] when a stored file is missing or was changed, or the query fails.
     pub fn panel(&self, snapshot: &Snapshot, query: &PanelQuery) -> Result<Panel, AdapterError> {
         use FactKind as Kind;
-        let kinds = [Kind::Items, Kind::Places, Kind::Sales, Kind::Prices, Kind::Promotions, Kind::Events];
+        let sold = [Kind::Items, Kind::Places, Kind::Sales, Kind::Prices];
+        let kinds = [&sold[..], &[Kind::Promotions, Kind::Competitors, Kind::Events]].concat();
         let tables = Tables::open(&self.folder, snapshot, &kinds)?;
         let (items, places) = (items(&tables, snapshot)?, places(&tables)?);
         panel::build(&self.folder, &tables, snapshot.calendar, query, &items, &places)
@@ -184,11 +186,13 @@ fn places(tables: &Tables) -> Result<Vec<PlaceFact>, AdapterError> {
     let mut places = vec![];
     tables.each(sql::PLACES, &mut |answer| {
         let (place, name, region) = (answer.text("place"), answer.text("name"), answer.text("region"));
+        let format = answer.text("format");
         for row in 0..answer.len() {
             places.push(PlaceFact {
                 place: Place::new(place.value(row)),
                 name: text(&name, row),
                 region: text(&region, row).map(Place::new),
+                format: text(&format, row),
             });
         }
         Ok(())

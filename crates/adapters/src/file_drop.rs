@@ -89,7 +89,7 @@ pub fn offers(plan: &Plan) -> Vec<(&'static str, Column)> {
         ("place_id", text(&|offer| offer.place.to_string())),
         ("start", text(&|offer| plan.calendar.format(offer.span.start))),
         ("end", text(&|offer| plan.calendar.format(offer.span.end))),
-        ("mechanic", text(&|offer| format!("{:?}", offer.mechanic).to_lowercase())),
+        ("mechanic", text(&|offer| offer.mechanic.name().to_owned())),
         ("depth", Column::Number(plan.offers.iter().map(|offer| offer.depth.share()).collect())),
         ("feature", flag(&|offer| offer.support.feature)),
         ("display", flag(&|offer| offer.support.display)),

@@ -1,10 +1,16 @@
 //! The panel of a snapshot: cells of sales with prices, support, stock-outs and controls, put together from the tables.
 
+mod inputs;
+
+use self::inputs::{Mechanics, is_kind};
 use crate::AdapterError;
 use crate::query::{Answer, Tables, number, text, whole};
 use crate::sql;
 use endcap_ingest::{KnownPrices, complete_prices};
-use endcap_model::{Calendar, Control, Item, Panel, PanelColumns, Period, PlaceEntry, PlaceFact, Sku, SkuEntry};
+use endcap_model::{
+    COMPETITOR_PRICE, Calendar, Control, Item, MECHANIC, Panel, PanelColumns, Period, PlaceEntry, PlaceFact, Sku,
+    SkuEntry,
+};
 use std::collections::{BTreeMap, HashMap};
 use std::ops::Range;
 use std::path::Path;
@@ -104,7 +110,7 @@ pub(crate) fn build(
         cells = cells.filled(project)?;
     }
     let series = Series::of(&cells);
-    read_promotions(tables, &filter, &skus, &places, &series, &mut cells)?;
+    let mechanics = read_promotions(tables, &filter, &skus, &places, &series, &mut cells)?;
     read_prices(tables, &skus, &places, &series, &mut cells)?;
     let by_sku: HashMap<&str, &Item> = items.iter().map(|item| (item.sku.as_str(), item)).collect();
     let list_of_item: Vec<f64> = skus
@@ -124,7 +130,12 @@ pub(crate) fn build(
         list_of_item: &list_of_item,
     };
     let (price, base_price) = complete_prices(&known, calendar);
-    let controls = read_controls(tables, &query.controls, &places, &cells)?;
+    let mut controls = read_controls(tables, &query.controls, &places, &cells)?;
+    controls.extend(Control::flags_at(MECHANIC, &mechanics, cells.len()));
+    controls.extend(inputs::clusters(places_known, &places, &cells));
+    if !query.controls.iter().any(|name| name == COMPETITOR_PRICE) {
+        controls.extend(inputs::competitor_price(tables, &skus, &places, &cells)?);
+    }
     let sku_entries = skus.names.iter().map(|sku| sku_entry(sku, by_sku.get(sku.as_str()).copied())).collect();
     let regions: HashMap<&str, &PlaceFact> = places_known.iter().map(|place| (place.place.as_str(), place)).collect();
     let region = |place: &str| regions.get(place).and_then(|place| place.region.as_ref()).map(ToString::to_string);
@@ -294,8 +305,10 @@ fn read_promotions(
     places: &Names,
     series: &Series,
     cells: &mut Cells,
-) -> Result<(), AdapterError> {
+) -> Result<Mechanics, AdapterError> {
+    let mut mechanics = Mechanics::default();
     tables.each(&sql::promotions(filter), &mut |answer| {
+        let mechanic = answer.text("mechanic");
         let (sku, place, period) = (answer.text("sku"), answer.text("place"), answer.wholes("period"));
         let (feature, display, depth) = (answer.numbers("feature"), answer.numbers("display"), answer.numbers("depth"));
         for row in 0..answer.len() {
@@ -307,9 +320,13 @@ fn read_promotions(
             if cells.ratio[cell].is_nan() && depth < 1.0 {
                 cells.ratio[cell] = 1.0 - depth;
             }
+            if let Some(kind) = text(&mechanic, row).filter(|word| is_kind(word)) {
+                mechanics.entry(kind).or_default().push(cell);
+            }
         }
         Ok(())
-    })
+    })?;
+    Ok(mechanics)
 }
 
 /// Fills in prices that are kept apart from sales: those of the place, else those that hold everywhere.

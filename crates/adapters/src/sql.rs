@@ -30,7 +30,8 @@ pub(crate) fn cells(filter: &str) -> String {
 pub(crate) fn promotions(filter: &str) -> String {
     format!(
         "SELECT promotions.sku, promotions.place, promotions.period, \
-         CAST(promotions.feature AS INT) AS feature, CAST(promotions.display AS INT) AS display, promotions.depth \
+         promotions.mechanic, CAST(promotions.feature AS INT) AS feature, \
+         CAST(promotions.display AS INT) AS display, promotions.depth \
          FROM promotions JOIN (SELECT DISTINCT sku, place FROM sales{filter}) AS sold \
          ON promotions.sku = sold.sku AND promotions.place = sold.place"
     )
@@ -42,6 +43,10 @@ pub(crate) const PRICES: &str = "SELECT sku, place, period, price, list_price FR
 /// Events in the order of their names, places and periods.
 pub(crate) const EVENTS: &str = "SELECT name, place, period, value FROM events ORDER BY name, place, period";
 
+/// Prices seen at competitors, in the order of their items, competitors, places and periods.
+pub(crate) const COMPETITORS: &str =
+    "SELECT sku, competitor, place, period, price FROM competitors ORDER BY sku, competitor, place, period";
+
 /// Names of the controls, in order.
 pub(crate) const CONTROLS: &str = "SELECT DISTINCT name FROM events ORDER BY name";
 
@@ -50,7 +55,7 @@ pub(crate) const ITEMS: &str = "SELECT sku, name, \"group\", tier, category, bra
                                 minimum_order, shelf_life, supplier, style, size, CAST(core AS BIGINT) AS core FROM items ORDER BY sku";
 
 /// Places in order.
-pub(crate) const PLACES: &str = "SELECT place, name, region FROM places ORDER BY place";
+pub(crate) const PLACES: &str = "SELECT place, name, region, format FROM places ORDER BY place";
 
 /// The last count of each item at each place, in order.
 pub(crate) const STOCK: &str = "SELECT stock.sku, stock.place, stock.period, stock.on_hand, stock.in_transit FROM stock JOIN \

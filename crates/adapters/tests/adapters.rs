@@ -353,6 +353,42 @@ fn a_panel_adds_up_lines_and_joins_promotions_prices_and_events() {
 }
 
 #[test]
+fn a_panel_has_the_kinds_of_promotion_competitors_prices_and_formats_that_facts_name() {
+    let toml = format!(
+        "{HEAD}{SALES}\
+         [[places]]\nfiles = [\"places.csv\"]\n[places.columns]\nplace = \"place\"\nformat = \"format\"\n\
+         [[promotions]]\nfiles = [\"promotions.csv\"]\n[promotions.columns]\nsku = \"sku\"\nplace = \"place\"\nperiod = \"day\"\nmechanic = \"kind\"\n\
+         [[competitors]]\nfiles = [\"rivals.csv\"]\n[competitors.columns]\nsku = \"sku\"\nplace = \"place\"\nperiod = \"day\"\ncompetitor = \"who\"\nprice = \"price\"\n"
+    );
+    let folder = project(&[
+        ("endcap.toml", &toml),
+        ("places.csv", "place,format\nx,mall\ny,street\n"),
+        (
+            "sales.csv",
+            "sku,place,day,units,price\na,x,2024-01-01,2,4\na,x,2024-01-02,5,3\na,x,2024-01-03,2,4\na,x,2024-01-04,2,4\n\
+             a,y,2024-01-02,9,3\n",
+        ),
+        ("promotions.csv", "sku,place,day,kind\na,x,2024-01-02,coupon\na,x,2024-01-03,none\na,y,2024-01-02,bundle\n"),
+        (
+            "rivals.csv",
+            "sku,place,day,who,price\na,,2024-01-02,Rival,3.80\na,x,2024-01-03,Rival,3.50\na,,2024-01-03,Other,3.60\n",
+        ),
+    ]);
+    let snapshot = loaded(&folder);
+    let panel = Store::open(folder.path()).unwrap().panel(&snapshot, &PanelQuery::default()).unwrap();
+    let told: Vec<(&str, &[f64])> = panel.columns().controls.iter().map(|c| (c.name.as_str(), &c.values[..])).collect();
+    let expected: [(&str, &[f64]); 5] = [
+        ("mechanic=bundle", &[0.0, 0.0, 0.0, 0.0, 1.0]),
+        ("mechanic=coupon", &[0.0, 1.0, 0.0, 0.0, 0.0]),
+        ("cluster_id=mall", &[1.0, 1.0, 1.0, 1.0, 0.0]),
+        ("cluster_id=street", &[0.0, 0.0, 0.0, 0.0, 1.0]),
+        // Not known yet; everywhere; the lowest of two, one of them seen at the place; as last seen.
+        ("competitor_price", &[0.0, 380.0, 350.0, 350.0, 380.0]),
+    ];
+    assert_eq!(told, expected);
+}
+
+#[test]
 fn expressions_lookups_and_rules_map_what_a_file_has() {
     let toml = format!(
         "{HEAD}[[sales]]\nfiles = [\"lines.csv\"]\ndelimiter = \";\"\nperiod_origin = \"2024-03-28\"\n\

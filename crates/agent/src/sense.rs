@@ -3,7 +3,7 @@
 use endcap_demand::{Cost, Economics};
 use endcap_ingest::Readiness;
 use endcap_model::{
-    Calendar, Control, Depth, Item, Offer, Panel, PanelColumns, PanelError, Period, Place, Scenario, Sku, Span,
+    Calendar, Control, Depth, Input, Item, Offer, Panel, PanelColumns, PanelError, Period, Place, Scenario, Sku, Span,
     StockState,
 };
 use endcap_plan::ItemEconomics;
@@ -103,7 +103,8 @@ impl Facts {
     /// support of the offer that covers it.
     ///
     /// Controls of the future are the mean of the last four seasons' same slots (weekdays) at the place: nobody knows
-    /// next week's weather, and holidays that move are the caller's to state.
+    /// next week's weather, and holidays that move are the caller's to state. Kinds of promotion are those of the offers; a
+    /// competitor goes on asking what it was last known to ask.
     ///
     /// # Errors
     /// [`PanelError`] never for facts that came from a panel; it is the constructor's.
@@ -123,6 +124,7 @@ impl Facts {
                 }
                 let place = history.place[last] as usize;
                 let entry = (&self.panel.skus()[sku].sku, &self.regions[&self.panel.places()[place].place]);
+                let known: Vec<f64> = history.controls.iter().map(|c| last_known(&c.values[series.clone()])).collect();
                 for period in span.iter() {
                     let offer = running.at(entry.0, entry.1, period);
                     let depth = offer.map_or(Depth::ZERO, |offer| offer.depth);
@@ -137,13 +139,22 @@ impl Facts {
                     future.display.push(flag(offer.is_some_and(|offer| offer.support.display)));
                     future.stockout_share.push(0.0);
                     for (control, column) in future.controls.iter_mut().enumerate() {
-                        column.values.push(climate.at(control, place, period));
+                        column.values.push(match Input::of(&column.name) {
+                            Input::Control => climate.at(control, place, period),
+                            Input::Mechanic(kind) => flag(offer.is_some_and(|offer| offer.mechanic.name() == kind)),
+                            Input::CompetitorPrice | Input::Cluster(_) => known[control],
+                        });
                     }
                 }
             }
         }
         Panel::new(self.panel.calendar(), self.panel.skus().to_vec(), self.panel.places().to_vec(), future)
     }
+}
+
+/// The last value that is known, where 0 stands for none.
+fn last_known(values: &[f64]) -> f64 {
+    values.iter().rev().copied().find(|value| *value != 0.0).unwrap_or(0.0)
 }
 
 fn flag(on: bool) -> f64 {
@@ -256,5 +267,39 @@ mod tests {
         let future = facts().future(span, &[]).unwrap();
         let weekend: Vec<f64> = span.iter().map(|p| if p.0 % 7 < 2 { 1.0 } else { 0.0 }).collect();
         assert_eq!(future.columns().controls[0].values, weekend);
+    }
+
+    #[test]
+    fn kinds_of_promotion_follow_the_offers_and_competitors_go_on_as_last_known() {
+        let Facts { panel, .. } = facts();
+        let (mut columns, rows) = (panel.columns().clone(), panel.len());
+        let told = |name: &str, value: &dyn Fn(usize) -> f64| Control {
+            name: name.into(),
+            values: (0..rows).map(value).collect(),
+        };
+        let at_a = |row: usize| f64::from(u8::from(columns.place[row] == 0));
+        columns.controls = vec![
+            told("mechanic=tpr", &|row| f64::from(u8::from(row % 3 == 0))),
+            told("mechanic=coupon", &|row| f64::from(u8::from(row % 3 == 1))),
+            told("competitor_price", &|row| if row + 1 == rows { 0.0 } else { 2.0 + row as f64 / 1e3 }),
+            told("cluster_id=mall", &at_a),
+        ];
+        let (skus, places) = (panel.skus().to_vec(), panel.places().to_vec());
+        let panel = Panel::new(panel.calendar(), skus, places, columns.clone()).unwrap();
+        let regions = Facts::regions_of(&panel);
+        let facts = Facts { panel, items: BTreeMap::new(), regions, stock: vec![] };
+        let offer = Offer {
+            sku: "milk".into(),
+            place: "city".into(),
+            span: Span::of_length(Period(61), 1),
+            mechanic: Mechanic::Tpr,
+            depth: Depth::from_share(0.25).unwrap(),
+            support: Support::default(),
+        };
+        let future = facts.future(Span::of_length(Period(60), 3), &[offer]).unwrap();
+        let known: Vec<&[f64]> = future.columns().controls.iter().map(|control| &control.values[..]).collect();
+        let last = (0..rows).rev().find(|&row| columns.place[row] == 0).unwrap();
+        let price = columns.controls[2].values[last];
+        assert_eq!(known, [&[0.0, 1.0, 0.0][..], &[0.0; 3], &[price; 3], &[1.0; 3]]);
     }
 }

@@ -5,6 +5,8 @@
 //! panels carries them along.
 
 use crate::Control;
+use std::collections::BTreeMap;
+use std::fmt;
 
 /// Name of the competitor's price in files.
 pub const COMPETITOR_PRICE: &str = "competitor_price";
@@ -41,14 +43,20 @@ impl<'a> Input<'a> {
 impl Control {
     /// Makes a column of 0s and 1s for every name that a text column holds, in the order of the names; no name, no 1.
     pub fn flags(column: &str, values: &[Option<String>]) -> Vec<Self> {
-        let mut names: Vec<&String> = values.iter().flatten().collect();
-        names.sort();
-        names.dedup();
-        let flag = |name: &String| Self {
-            name: format!("{column}={name}"),
-            values: values.iter().map(|value| f64::from(u8::from(value.as_ref() == Some(name)))).collect(),
+        let mut rows: BTreeMap<&str, Vec<usize>> = BTreeMap::new();
+        let named = values.iter().enumerate().filter_map(|(row, value)| Some((row, value.as_deref()?)));
+        named.for_each(|(row, name)| rows.entry(name).or_default().push(row));
+        Self::flags_at(column, &rows, values.len())
+    }
+
+    /// Makes the same columns from the rows, of so many, that each name holds.
+    pub fn flags_at<N: fmt::Display>(column: &str, rows: &BTreeMap<N, Vec<usize>>, len: usize) -> Vec<Self> {
+        let flag = |(name, rows): (&N, &Vec<usize>)| {
+            let mut values = vec![0.0; len];
+            rows.iter().for_each(|&row| values[row] = 1.0);
+            Self { name: format!("{column}={name}"), values }
         };
-        names.into_iter().map(flag).collect()
+        rows.iter().map(flag).collect()
     }
 
     /// Makes the column of a competitor's prices.

@@ -52,4 +52,6 @@ pub struct PlaceFact {
     pub name: Option<String>,
     /// Places that are promoted together.
     pub region: Option<Place>,
+    /// Store format: places of one format may answer to price alike.
+    pub format: Option<String>,
 }

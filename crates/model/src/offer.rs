@@ -11,6 +11,15 @@ pub enum Mechanic {
     Tpr,
 }
 
+impl Mechanic {
+    /// Returns the name in files.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Tpr => "tpr",
+        }
+    }
+}
+
 /// What is done beside the price, recorded apart from depth so that the lifts can be told apart.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Support {

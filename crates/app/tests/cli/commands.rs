@@ -3,6 +3,7 @@
 use crate::demo::demo;
 use crate::{endcap, run};
 use serde_json::Value;
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::fs;
 use std::path::Path;
@@ -149,6 +150,76 @@ fn a_fit_tells_further_effects_the_funnel_and_what_changed() {
     assert_eq!(again["changes"], Value::Array(vec![]), "the same history says the same");
     assert!(messages.contains("no second opinion"), "all places cut prices in the same weeks: {messages}");
     assert_eq!(again["second_opinion"], Value::Array(vec![]));
+}
+
+/// A project whose facts name kinds of promotion, a competitor's prices and two formats of stores, in which demand answers to
+/// price and to the competitor as the figures say; from day 150 on everything sells four times as much.
+pub fn shop_with_further_facts(folder: &Path, days: usize) {
+    let mut toml = String::from("name = \"Shop\"\ncurrency = \"EUR\"\ncalendar = \"day\"\n");
+    let tables = [
+        ("sales", "sku place day=period units price list=list_price"),
+        ("promotions", "sku place day=period kind=mechanic"),
+        ("competitors", "sku day=period who=competitor price"),
+        ("places", "place format"),
+        ("items", "sku kind=group"),
+    ];
+    for (table, columns) in tables {
+        let _ = writeln!(toml, "[[{table}]]\nfiles = [\"{table}.csv\"]\n[{table}.columns]");
+        for column in columns.split(' ') {
+            let (theirs, ours) = column.split_once('=').unwrap_or((column, column));
+            let _ = writeln!(toml, "{ours} = \"{theirs}\"");
+        }
+    }
+    let mut files = tables.map(|(_, columns)| {
+        let names: Vec<&str> = columns.split(' ').map(|column| column.split('=').next().unwrap()).collect();
+        names.join(",") + "\n"
+    });
+    let mut day = jiff::civil::date(2024, 1, 1);
+    for at in 0..days {
+        for item in 0..4_usize {
+            let rival = [2.0, 1.7, 2.2][(at / 7 + item) % 3];
+            let _ = writeln!(files[2], "i{item},{day},Rival,{rival}");
+            for place in 0..4_usize {
+                let promoted = (at + 3 * item + 5 * place) % 9 < 2;
+                let price = if promoted { [1.4, 1.6, 1.8][(at + place) % 3] } else { 2.0 };
+                let elasticity = if place < 2 { -3.0 } else { -1.2 };
+                let wave = 1.0 + 0.05 * (((at * 7 + item * 3 + place * 5) % 11) as f64 - 5.0) / 5.0;
+                let boom = if at < 150 { 1.0 } else { 4.0 };
+                let units = 40.0 * boom * wave * f64::powf(price / 2.0, elasticity) * (rival / 2.0);
+                let _ = writeln!(files[0], "i{item},p{place},{day},{},{price},2.0", units.round());
+                if promoted {
+                    let _ = writeln!(files[1], "i{item},p{place},{day},{}", ["coupon", "bundle"][(at / 2 + place) % 2]);
+                }
+            }
+        }
+        day = day.tomorrow().unwrap();
+    }
+    (0..4).for_each(|place| writeln!(files[3], "p{place},{}", if place < 2 { "mall" } else { "street" }).unwrap());
+    (0..4).for_each(|item| writeln!(files[4], "i{item},g{}", item / 2).unwrap());
+    fs::write(folder.join("endcap.toml"), toml).unwrap();
+    tables.iter().zip(files).for_each(|((name, _), text)| fs::write(folder.join(format!("{name}.csv")), text).unwrap());
+}
+
+#[test]
+fn kinds_of_promotion_competitors_and_formats_of_a_projects_facts_reach_its_effects() {
+    let kept = tempfile::tempdir().unwrap();
+    shop_with_further_facts(kept.path(), 150);
+    let folder = kept.path().to_str().unwrap();
+    let (_, messages, status) = run(&["ingest", folder, "--as-of", "2024-06-01T00:00:00Z"]);
+    assert_eq!(status, 0, "{messages}");
+    let (_, messages, status) = run(&["fit", folder, "--json"]);
+    assert_eq!(status, 0, "{messages}");
+    let mut effects = csv::Reader::from_path(kept.path().join("models/effects.csv")).unwrap();
+    let rows: Vec<BTreeMap<String, String>> = effects.deserialize().map(Result::unwrap).collect();
+    let of = |effect: &str, of: &str| -> Vec<f64> {
+        let found = rows.iter().filter(|row| row["effect"] == effect && row["partner_id"] == of);
+        found.map(|row| row["estimate"].parse().unwrap()).collect()
+    };
+    let rival = of("competitor_price", "");
+    assert!(rival.len() == 4 && rival.iter().all(|found| (0.8..1.2).contains(found)), "{rival:?}");
+    assert!(["coupon", "bundle"].iter().any(|kind| of("mechanic", kind).len() == 4), "{rows:?}");
+    let (mall, street) = (of("own_price_in_cluster", "mall"), of("own_price_in_cluster", "street"));
+    assert!(mall.iter().zip(&street).all(|(mall, street)| mall < street) && mall.len() == 4, "{mall:?} {street:?}");
 }
 
 #[test]
