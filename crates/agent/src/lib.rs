@@ -8,6 +8,7 @@ pub mod digest;
 pub mod ground;
 pub mod halt;
 pub mod jobs;
+pub mod pace;
 pub mod plan;
 pub mod policies;
 pub mod ports;

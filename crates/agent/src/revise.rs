@@ -3,6 +3,7 @@
 //! Never approves or publishes: what comes out is a proposal that names the plan it would change.
 
 use crate::jobs::JobError;
+use crate::pace::{Running, ahead};
 use crate::plan;
 use crate::sense::Facts;
 use crate::sizes::broken;
@@ -29,6 +30,8 @@ pub struct Season<'a> {
     pub in_force: &'a Plan,
     /// How stock runs under it; needed where the rest begins later than the forecast.
     pub projection: Option<&'a Projection>,
+    /// How what it has on offer sells: what is ahead is not made cheaper.
+    pub pace: &'a [Running],
     /// What may change: periods of the plan that the forecast covers.
     pub rest: Span,
 }
@@ -52,7 +55,7 @@ impl Season<'_> {
         let stock = (states.as_slice(), &broken);
         let input = plan::input(self.facts, &self.fitted.lift, &baseline, &scenario, &items, stock);
         let input = PlanInput { span: self.rest, ..input };
-        Ok(match replan(&input, self.in_force, settings, interrupt)? {
+        Ok(match replan(&input, self.in_force, &ahead(self.pace), settings, interrupt)? {
             Replanned::Revision(revision) => Ok(revision),
             Replanned::Infeasible { conflict } => Err(conflict),
         })

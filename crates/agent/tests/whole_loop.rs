@@ -1,8 +1,11 @@
 //! The loop from facts to a published plan, on a small made-up shop and ports in memory.
 
 use endcap_agent::jobs::{Bench, JobError, Judgement, Settings};
+use endcap_agent::pace::{Course, Running, running};
 use endcap_agent::ports::{Artifacts, Connector, FactStore, Journal, PortError};
+use endcap_agent::revise::Season;
 use endcap_agent::run::{Ended, RunError, run};
+use endcap_agent::sense::Facts;
 use endcap_agent::step::State;
 use endcap_demand::Fitted;
 use endcap_demand::coefficients::{Draft, Target};
@@ -10,7 +13,7 @@ use endcap_demand::overrides::{Change, Proposed};
 use endcap_govern::Approved;
 use endcap_model::*;
 use std::cell::{Cell, RefCell};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 const DAYS: i32 = 84;
 
@@ -421,4 +424,76 @@ fn crisis_3_a_collapse_stops_the_loop_until_a_person_restarts_it_in_shadow() {
     journal.append(&acting).unwrap();
     assert_eq!(run_on("facts", &mut journal, &mut recorder), Ended::Done);
     assert_eq!(recorder.0.len(), 2);
+}
+
+fn kept<T: serde::de::DeserializeOwned>(memory: &Memory, of: &str, end: &str) -> T {
+    let kept = memory.kept.borrow();
+    let (_, bytes) = kept.iter().find(|(name, _)| name.starts_with(of) && name.ends_with(end)).expect("it was kept");
+    serde_json::from_slice(bytes).unwrap()
+}
+
+/// The facts after three more days, in which every cell sold this many times what the plan expected.
+fn three_days_later(planned: &Forecast, times: f64, out: f64) -> Facts {
+    let shop = panel();
+    let mut columns = shop.columns().clone();
+    let number = |row: &ForecastRow| {
+        let sku = shop.skus().iter().position(|entry| entry.sku == row.sku).unwrap() as u32;
+        (sku, shop.places().iter().position(|entry| entry.place == row.place).unwrap() as u32)
+    };
+    for row in planned.rows.iter().filter(|row| row.period < Period(19_723 + DAYS + 3)) {
+        let (sku, place) = number(row);
+        columns.sku.push(sku);
+        columns.place.push(place);
+        columns.period.push(row.period);
+        columns.units.push((times * row.mean).round());
+        columns.price.push(1.0);
+        columns.base_price.push(1.0);
+        columns.feature.push(0.0);
+        columns.display.push(0.0);
+        columns.stockout_share.push(out);
+    }
+    let panel = Panel::new(Calendar::Day, shop.skus().to_vec(), shop.places().to_vec(), columns).unwrap();
+    Facts { regions: Facts::regions_of(&panel), panel, items: BTreeMap::new(), stock: vec![] }
+}
+
+#[test]
+fn what_is_on_offer_is_set_beside_the_plan_and_what_is_ahead_is_not_made_cheaper() {
+    let memory = Memory::new();
+    go(&memory, &scenario(), &policy()).ended.unwrap();
+    let (plan, fitted): (Plan, Fitted) = (plan_of(&memory), kept(&memory, "models/", ".json"));
+    let planned: Forecast = kept(&memory, "plans/", "/forecast.json");
+    let pace = |times: f64, out: f64| running(&three_days_later(&planned, times, out), &fitted, &plan, &planned);
+    let courses = |times: f64| pace(times, 0.0).iter().map(|line| line.course).collect::<BTreeSet<_>>();
+    assert_eq!(courses(1.0), BTreeSet::from([Course::OnPath]));
+    assert_eq!(courses(4.0), BTreeSet::from([Course::Ahead]));
+    assert_eq!(courses(0.1), BTreeSet::from([Course::Behind]));
+    assert_eq!(pace(0.1, 1.0), [], "empty shelves say nothing of the pace");
+
+    let fast = pace(4.0, 0.0);
+    for line in &fast {
+        assert!(line.lo95 < line.expected && line.expected < line.hi95 && line.hi95 < line.sold, "{line:?}");
+        assert!(line.reason().contains("it stays at"), "{}", line.reason());
+    }
+    let facts = three_days_later(&planned, 4.0, 0.0);
+    let mut scenario = scenario();
+    scenario.replan.change_cost = 0.0;
+    let baseline = endcap_agent::plan::forecast(&facts, &fitted, &scenario, &[]).unwrap();
+    let rest = Span { start: Period(19_723 + DAYS + 3), end: plan.span.end };
+    let season = Season {
+        facts: &facts,
+        fitted: &fitted,
+        baseline: &baseline,
+        overrides: &[],
+        scenario: &scenario,
+        in_force: &plan,
+        projection: None,
+        pace: &fast,
+        rest,
+    };
+    let revision = season.revise(&endcap_plan::solve::Settings::default(), &|| false).unwrap().unwrap();
+    for changed in revision.changes.iter().filter(|changed| changed.change != endcap_plan::Change::Dropped) {
+        let of_it = |line: &&Running| line.sku == changed.offer.sku && line.place == changed.offer.place;
+        let present = fast.iter().find(of_it).map_or(1.0, |line| line.depth.share());
+        assert!(changed.offer.depth.share() <= present, "{changed:?}");
+    }
 }

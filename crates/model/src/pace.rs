@@ -1,5 +1,5 @@
-//! Whether stock runs ahead of the path to its sell-through, and what may then not be done: a group that sells by itself is
-//! not made cheaper.
+//! Whether sales run ahead of their path, to a sell-through or to what a plan expects, and what may then not be done: a group
+//! that sells by itself is not made cheaper.
 //!
 //! Never estimates demand: the path follows the baseline that it is given. Never raises a price: it only holds a
 //! deeper cut back.
@@ -8,10 +8,10 @@ use crate::Depth;
 use serde::{Deserialize, Serialize};
 use std::fmt;
 
-/// How far a group has come on the way to the share of its stock that is to be sold.
+/// How far a group has come on the way to what is to be sold.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Pace {
-    /// Share of the opening stock that was sold.
+    /// Share of the opening stock, or of what a plan expects, that was sold.
     pub sold: f64,
     /// Share that the path asks for by now.
     pub due: f64,
@@ -55,7 +55,7 @@ impl fmt::Display for HeldBack {
         let percent = |share: f64| (100.0 * share).round();
         write!(
             f,
-            "{} % of the stock is sold where the path asks for {} %: it stays at {} % off",
+            "{} % is sold where the path asks for {} %: it stays at {} % off",
             percent(self.pace.sold),
             percent(self.pace.due),
             percent(self.depth.share())
@@ -77,7 +77,7 @@ mod tests {
         let baseline = [100.0; 8];
         let ahead = Pace::of(500.0, 1000.0, 0.85, &baseline, 4);
         let held = ahead.allows(depth(0.2), depth(0.4)).unwrap_err();
-        assert_eq!(held.to_string(), "50 % of the stock is sold where the path asks for 43 %: it stays at 20 % off");
+        assert_eq!(held.to_string(), "50 % is sold where the path asks for 43 %: it stays at 20 % off");
         assert_eq!(ahead.allows(depth(0.2), depth(0.2)), Ok(()));
         assert_eq!(ahead.allows(depth(0.2), depth(0.1)), Ok(()), "less off is always allowed");
     }

@@ -44,7 +44,7 @@ pub use pareto::{GoalPoint, UnderGoal, compare, pareto};
 pub use propose::{Proposal, Proposed, propose, propose_until};
 pub use reason::{LimitCost, MustChange, OptionReason, Reason, Stands};
 pub use reference::{greedy, rotation};
-pub use replan::{Change, Replanned, Revised, Revision, replan};
+pub use replan::{Change, Paces, Replanned, Revised, Revision, replan};
 pub use table::{Sketch, Sketched, Table};
 pub use terms::{ItemEconomics, PlanError, PlanInput};
 pub use why::{LeftOut, NearestOffer, why_not};

@@ -6,6 +6,8 @@
 //! `change_cost`, booked under `changes`; in the first `frozen_periods` nothing changes at all. The core sees the cost as
 //! a bonus for cells whose promise is kept or replaced, so that the bound is that of the whole trade-off.
 //!
+//! An item that sells ahead of its path is not made cheaper than it is, unless that is promised, locked or frozen.
+//!
 //! Never moves an offer that was published; a markdown that has begun goes on to the end.
 
 use crate::choices::{Choices, LineChoices};
@@ -15,9 +17,12 @@ use crate::propose::{Desk, Proposal, Proposed};
 use crate::score::Scorer;
 use crate::solve::{self, Warm};
 use crate::terms::{PlanError, PlanInput};
-use endcap_model::{Depth, Explanation, Offer, OfferKind, Place, Plan, Sku, Span};
+use endcap_model::{Depth, Explanation, Offer, OfferKind, Pace, Place, Plan, Sku, Span};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
+
+/// Pace and present depth of items by region, where that may hold a deeper cut back.
+pub type Paces = BTreeMap<(Sku, Place), (Pace, Depth)>;
 
 /// A plan for the rest of the season beside the one in force.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -76,6 +81,7 @@ pub enum Replanned {
 pub fn replan(
     input: &PlanInput,
     in_force: &Plan,
+    paces: &Paces,
     settings: &solve::Settings,
     interrupt: &(dyn Fn() -> bool + Sync),
 ) -> Result<Replanned, PlanError> {
@@ -91,6 +97,7 @@ pub fn replan(
     let goal = &input.scenario.goal;
     go_on(&mut choices, &published);
     let promises = Promises::bind(&mut choices, &promised);
+    promises.hold_back(&mut choices, paces);
     let scorer = Scorer::new(input.scenario, goal);
     let columns = columns(&choices, Ledger::new(&choices, goal, &published)?, scorer)?;
     let warm = promises.warm(&choices, in_force, &columns.problem);
@@ -163,6 +170,21 @@ impl Promises {
             list.rules.required.dedup();
         }
         Self { cost, cells }
+    }
+
+    /// Forbids cuts deeper than the present one where the item is ahead of its path. Promises may be kept, and periods in
+    /// which an offer must run are left alone.
+    fn hold_back(&self, choices: &mut Choices, paces: &Paces) {
+        for (at, list) in choices.lists.iter_mut().enumerate() {
+            let Some((pace, present)) = paces.get(&(list.sku.clone(), list.region.clone())) else { continue };
+            for (number, choice) in list.choices.iter_mut().enumerate() {
+                let promised = self.cells.get(&(at, choice.period)) == Some(&Some(number));
+                let must_run = list.rules.required.contains(&choice.period);
+                if choice.forbidden.is_none() && !promised && !must_run {
+                    choice.forbidden = pace.allows(*present, choice.depth).err().map(|held| held.to_string());
+                }
+            }
+        }
     }
 
     /// Prices of the limits of the plan in force, by name, and its promises.

@@ -8,21 +8,26 @@ use anyhow::{Context, bail, ensure};
 use endcap_adapters::file_drop;
 use endcap_adapters::tables::{Column, read_json, write_csv, write_json};
 use endcap_agent::ground::Ground;
+use endcap_agent::pace::{Course, Running, running};
 use endcap_agent::plan::span_of;
 use endcap_agent::revise::Season;
-use endcap_model::{Currency, Money, Period, Plan, PlanId, Projection, Span, hash_json};
+use endcap_model::{Currency, Forecast, Money, Period, Plan, PlanId, Projection, Span, hash_json};
 use endcap_plan::{Change, Revised, Revision};
 use serde::Serialize;
-use std::path::PathBuf;
+use serde::de::DeserializeOwned;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::Ordering;
 
 /// Seed of the supply orders, as `endcap plan` has it by default.
 const SEED: u64 = 1;
 /// Reasons shown to people; programs get all.
 const REASONS_SHOWN: usize = 12;
+/// Lines ahead or behind shown to people; programs get all.
+const LINES_SHOWN: usize = 12;
 
 /// Plan the rest of a season anew from the latest facts: what ran stays, and a promise is changed only where that earns
-/// more than the scenario's `replan.change_cost`.
+/// more than the scenario's `replan.change_cost`. What was on offer is set beside what the plan expected of it; items that sell
+/// ahead of that beyond chance are not made cheaper.
 ///
 /// The result is a proposal under PROJECT/proposals: nobody has approved it, and it is not published.
 #[derive(clap::Args)]
@@ -64,6 +69,8 @@ struct Answer {
     /// What the promises are worth now, if all were kept.
     promised_value: i64,
     offers: usize,
+    /// What was on offer since the plan began, beside what it expected.
+    pace: Vec<PaceAnswer>,
     changes: Vec<ChangeAnswer>,
     orders: usize,
     folder: PathBuf,
@@ -78,6 +85,20 @@ struct ChangeAnswer {
     depth_before: Option<f64>,
     depth_after: Option<f64>,
     value: i64,
+}
+
+#[derive(Serialize)]
+struct PaceAnswer {
+    sku: String,
+    place: String,
+    /// Depth of its last offer.
+    depth: f64,
+    sold: f64,
+    expected: f64,
+    lo95: f64,
+    hi95: f64,
+    course: Course,
+    reason: String,
 }
 
 /// What is left of a run without a proposal, for programs.
@@ -108,8 +129,9 @@ pub fn run(args: &Args, console: &Console) -> anyhow::Result<Ending> {
         Err(reason) => bail!("nothing can be planned: {reason}"),
     };
     let rest = rest(args, &in_force, &ground)?;
-    let projection = path.with_file_name("projection.json");
-    let projection: Option<Projection> = projection.is_file().then(|| read_json(&projection)).transpose()?;
+    let projection: Option<Projection> = beside(&path, "projection.json")?;
+    let planned: Option<Forecast> = beside(&path, "forecast.json")?;
+    let pace = planned.map(|planned| running(&ground.facts, &ground.fitted, &in_force, &planned)).unwrap_or_default();
     let season = Season {
         facts: &ground.facts,
         fitted: &ground.fitted,
@@ -118,6 +140,7 @@ pub fn run(args: &Args, console: &Console) -> anyhow::Result<Ending> {
         scenario: &ground.scenario,
         in_force: &in_force,
         projection: projection.as_ref(),
+        pace: &pace,
         rest,
     };
     let flag = watch_for_interrupt(console);
@@ -140,10 +163,16 @@ pub fn run(args: &Args, console: &Console) -> anyhow::Result<Ending> {
     bar.finish_and_clear();
     let plan = Plan { snapshot: ground.snapshot.clone(), as_of: ground.as_of, ..plan };
     let folder = args.terms.folder.join("proposals").join(plan.id.as_str());
-    let answer = answer(&plan, &revision, &in_force, &ground, folder);
+    let answer = answer(&plan, &revision, &season, &ground, folder);
     leave(&answer, &plan)?;
     console.result(&answer, for_people)?;
     Ok(Ending::Done)
+}
+
+/// Reads what was kept beside a plan, if it is there.
+fn beside<T: DeserializeOwned>(plan: &Path, name: &str) -> anyhow::Result<Option<T>> {
+    let path = plan.with_file_name(name);
+    Ok(path.is_file().then(|| read_json(&path)).transpose()?)
 }
 
 /// The periods that may change.
@@ -184,12 +213,12 @@ fn name(args: &Args, ground: &Ground, in_force: &Plan, rest: Span) -> PlanId {
     PlanId::new(hash_json(&(made_from, rest, search, CODE_VERSION)).short())
 }
 
-fn answer(plan: &Plan, revision: &Revision, in_force: &Plan, ground: &Ground, folder: PathBuf) -> Answer {
+fn answer(plan: &Plan, revision: &Revision, season: &Season, ground: &Ground, folder: PathBuf) -> Answer {
     let (report, terms) = (&plan.report, ground.scenario.replan);
     Answer {
         approved: false,
         proposal: plan.id.clone(),
-        in_force: in_force.id.clone(),
+        in_force: season.in_force.id.clone(),
         currency: plan.currency,
         from: plan.calendar.format(plan.span.start),
         last: plan.calendar.format(plan.span.end.plus(-1)),
@@ -200,9 +229,24 @@ fn answer(plan: &Plan, revision: &Revision, in_force: &Plan, ground: &Ground, fo
         gap: report.gap,
         promised_value: revision.promised_value,
         offers: plan.offers.len(),
+        pace: season.pace.iter().map(pace).collect(),
         changes: revision.changes.iter().map(|revised| change(revised, plan)).collect(),
         orders: plan.orders.len(),
         folder,
+    }
+}
+
+fn pace(line: &Running) -> PaceAnswer {
+    PaceAnswer {
+        sku: line.sku.to_string(),
+        place: line.place.to_string(),
+        depth: line.depth.share(),
+        sold: line.sold,
+        expected: line.expected,
+        lo95: line.lo95,
+        hi95: line.hi95,
+        course: line.course,
+        reason: line.reason(),
     }
 }
 
@@ -245,7 +289,20 @@ fn leave(answer: &Answer, plan: &Plan) -> anyhow::Result<()> {
         ("depth_after", depth(|change| change.depth_after)),
         ("value", Column::Whole(answer.changes.iter().map(|change| change.value).collect())),
     ];
-    Ok(write_csv(&folder.join("changes.csv"), &changes)?)
+    write_csv(&folder.join("changes.csv"), &changes)?;
+    let text = |of: fn(&PaceAnswer) -> &str| Column::Text(answer.pace.iter().map(|line| of(line).to_owned()).collect());
+    let number = |of: fn(&PaceAnswer) -> f64| Column::Number(answer.pace.iter().map(of).collect());
+    let pace = [
+        ("unit_id", text(|line| &line.sku)),
+        ("place_id", text(|line| &line.place)),
+        ("depth", number(|line| line.depth)),
+        ("sold", number(|line| line.sold)),
+        ("expected", number(|line| line.expected)),
+        ("lo95", number(|line| line.lo95)),
+        ("hi95", number(|line| line.hi95)),
+        ("reason", text(|line| &line.reason)),
+    ];
+    Ok(write_csv(&folder.join("pace.csv"), &pace)?)
 }
 
 fn infeasible_for_people(none: &Infeasible) -> String {
@@ -255,6 +312,30 @@ fn infeasible_for_people(none: &Infeasible) -> String {
         more => format!("\nand {more} more of the kind"),
     };
     format!("No plan keeps every rule and frozen promise:\n{}{more}", none.reasons[..shown].join("\n"))
+}
+
+/// The lines that are ahead or behind, the farthest first; nothing where nothing was on offer yet.
+fn pace_for_people(pace: &[PaceAnswer]) -> String {
+    let distance = |line: &PaceAnswer| (line.sold - line.expected).abs();
+    let mut off: Vec<&PaceAnswer> = pace.iter().filter(|line| line.course != Course::OnPath).collect();
+    off.sort_by(|a, b| distance(b).total_cmp(&distance(a)));
+    let mut rows = table(&["item", "place", "sold", "expected", "so"]);
+    for line in off.iter().take(LINES_SHOWN) {
+        rows.add_row([
+            line.sku.clone(),
+            line.place.clone(),
+            format!("{:.0}", line.sold),
+            format!("{:.0} [{:.0}, {:.0}]", line.expected, line.lo95, line.hi95),
+            line.reason.clone(),
+        ]);
+    }
+    match (pace.len(), off.len()) {
+        (0, _) => String::new(),
+        (all, 0) => format!("All {all} items on offer since the plan began sell as it expected.\n"),
+        (all, off) => {
+            format!("{off} of {all} items on offer since the plan began sell otherwise than expected:\n{rows}\n")
+        }
+    }
 }
 
 fn for_people(answer: &Answer) -> String {
@@ -278,9 +359,10 @@ fn for_people(answer: &Answer) -> String {
         periods => format!(", the first {periods} frozen"),
     };
     format!(
-        "Plan {} from {} to {}{frozen}; a change must earn {} {}.\n{changes}\n\
+        "{}Plan {} from {} to {}{frozen}; a change must earn {} {}.\n{changes}\n\
          worth {} with the changes paid, {} if all promises were kept, no plan more than {} (gap {:.4} %)\n\
          PROPOSAL {}: nobody has approved it.\nFiles:  {}",
+        pace_for_people(&answer.pace),
         answer.in_force,
         answer.from,
         answer.last,

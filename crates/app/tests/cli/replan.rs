@@ -1,5 +1,6 @@
 //! The rest of the demo's season planned anew.
 
+use crate::commands::shop_with_further_facts;
 use crate::demo::demo;
 use crate::run;
 use serde_json::Value;
@@ -65,4 +66,66 @@ fn periods_outside_the_plan_and_projects_without_one_are_refused() {
     }
     let (_, messages, status) = run(&["replan", folder, "--plan", "nothing.json"]);
     assert!(status == 2 && messages.contains("nothing.json"), "{messages}");
+}
+
+/// A week of a small shop, in terms under which offers pay.
+const SCENARIO: &str = r#"
+name = "week"
+assumptions = []
+currency = "EUR"
+horizon = 7
+depths = [0.1, 0.2, 0.3]
+items = { list_price = 2.0, margin_rate = 0.6, vendor_funding_share = 0.3 }
+supply = { lead_time_periods = 1, opening_stock = { cover_periods = 9.0 }, holding_rate = 0.001 }
+[limits]
+budget = 5000.0
+slots = 2
+spacing = 2
+margin_rate_min = 0.05
+[replan]
+change_cost = 0.0
+[twin]
+worlds = 2
+seed = 1
+elasticity_mean = -2.0
+elasticity_sd = 0.3
+pull_forward_share = 0.1
+substitution_share = 0.1
+shock_sd = 0.1
+"#;
+
+#[test]
+fn what_sells_faster_than_the_plan_expected_is_told_and_not_made_cheaper() {
+    let kept = tempfile::tempdir().unwrap();
+    let (path, folder) = (kept.path(), kept.path().to_str().unwrap());
+    shop_with_further_facts(path, 150);
+    fs::write(path.join("scenario.toml"), SCENARIO).unwrap();
+    fs::write(path.join("policy.toml"), include_str!("../../../../examples/freshretailnet/policy.toml")).unwrap();
+    let ingest = |day: &str| assert_eq!(run(&["ingest", folder, "--as-of", day]).2, 0);
+    ingest("2024-05-30T00:00:00Z");
+    let (out, messages, _) = run(&["plan", folder, "--json"]);
+    let planned: Value = serde_json::from_str(&out).unwrap_or_else(|_| panic!("{out}{messages}"));
+    let plan = path.join("plans").join(planned["plan"].as_str().unwrap()).join("plan.json");
+    let replan = ["replan", folder, "--plan", plan.to_str().unwrap()];
+    let (out, messages, status) = run(&[&replan[..], &["--json"]].concat());
+    assert_eq!(status, 0, "{messages}");
+    let nothing_ran: Value = serde_json::from_str(&out).unwrap();
+    assert_eq!(nothing_ran["pace"], Value::Array(vec![]));
+    // Three days on, everything has sold four times as much.
+    shop_with_further_facts(path, 153);
+    ingest("2024-06-02T00:00:00Z");
+    let (out, messages, status) = run(&[&replan[..], &["--json"]].concat());
+    assert_eq!(status, 0, "{messages}");
+    let answer: Value = serde_json::from_str(&out).unwrap();
+    let pace = answer["pace"].as_array().unwrap();
+    assert!(!pace.is_empty() && pace.iter().all(|line| line["course"] == "ahead"), "{answer}");
+    for change in answer["changes"].as_array().unwrap().iter().filter(|change| change["change"] != "dropped") {
+        let line = pace.iter().find(|line| line["sku"] == change["sku"] && line["place"] == change["place"]);
+        let present = line.map_or(1.0, |line| line["depth"].as_f64().unwrap());
+        assert!(change["depth_after"].as_f64().unwrap() <= present, "{change} beside {line:?}");
+    }
+    let (table, _, _) = run(&replan);
+    assert!(table.contains("sell otherwise than expected") && table.contains("it stays at"), "{table}");
+    let rows = fs::read_to_string(Path::new(answer["folder"].as_str().unwrap()).join("pace.csv")).unwrap();
+    assert_eq!(rows.lines().count() - 1, pace.len());
 }

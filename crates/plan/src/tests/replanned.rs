@@ -23,7 +23,11 @@ fn after_one_period() -> (Plan, Shop) {
 }
 
 fn revised(shop: &Shop, plan: &Plan) -> Revision {
-    match replan(&shop.input(), plan, &exact(), &|| false).unwrap() {
+    revised_at(shop, plan, &Paces::new())
+}
+
+fn revised_at(shop: &Shop, plan: &Plan, paces: &Paces) -> Revision {
+    match replan(&shop.input(), plan, paces, &exact(), &|| false).unwrap() {
         Replanned::Revision(revision) => revision,
         Replanned::Infeasible { conflict } => panic!("{conflict:?}"),
     }
@@ -102,6 +106,31 @@ fn frozen_periods_do_not_change() {
     assert!(revision.changes.iter().all(|change| change.offer.span.start > first), "{:?}", revision.changes);
     let at_first = |offers: &[Offer]| offers.iter().filter(|o| o.span.start == first).cloned().collect::<Vec<_>>();
     assert_eq!(at_first(&revision.proposal.offers), at_first(&plan.offers));
+}
+
+#[test]
+fn what_sells_ahead_of_its_path_is_not_made_cheaper_and_keeps_its_promises() {
+    let (plan, mut shop) = after_one_period();
+    shop.baseline.rows.iter_mut().filter(|row| row.sku.as_str() == "bread").for_each(|row| row.baseline *= 3.0);
+    shop.scenario.limits.budget = 1000.0;
+    shop.scenario.replan.change_cost = 0.0;
+    let present = Depth::from_share(0.05).unwrap();
+    let deeper = |revision: &Revision| -> Vec<Offer> {
+        let cut = revision.changes.iter().filter(|c| c.change != Change::Dropped && c.offer.depth > present);
+        cut.map(|change| change.offer.clone()).collect()
+    };
+    let free = revised(&shop, &plan);
+    let cut = deeper(&free).first().expect("something is cut deeper").clone();
+    let of_it = |offers: &[Offer]| offers.iter().filter(|o| o.sku == cut.sku && o.place == cut.place).count();
+    let at = |sold: f64| Paces::from([((cut.sku.clone(), cut.place.clone()), (Pace { sold, due: 0.4 }, present))]);
+    let ahead = revised_at(&shop, &plan, &at(0.6));
+    assert_eq!(of_it(&deeper(&ahead)), 0);
+    assert!(ahead.proposal.report.value <= free.proposal.report.value);
+    assert_eq!(revised_at(&shop, &plan, &at(0.3)), free, "what is behind may go deeper");
+    // Where a change earns nothing, every promise stands, ahead or not.
+    shop.scenario.replan.change_cost = 1e6;
+    let kept = revised_at(&shop, &plan, &at(0.6));
+    assert!(kept.changes.is_empty(), "{:?}", kept.changes);
 }
 
 #[test]
