@@ -26,8 +26,10 @@ const REASONS_SHOWN: usize = 12;
 const LINES_SHOWN: usize = 12;
 
 /// Plan the rest of a season anew from the latest facts: what ran stays, and a promise is changed only where that earns
-/// more than the scenario's `replan.change_cost`. What was on offer is set beside what the plan expected of it; items that sell
-/// ahead of that beyond chance are not made cheaper.
+/// more than the scenario's `replan.change_cost`.
+///
+/// What was on offer is set beside what the plan expected of it; items that sell ahead of that beyond chance are not made
+/// cheaper.
 ///
 /// The result is a proposal under PROJECT/proposals: nobody has approved it, and it is not published.
 #[derive(clap::Args)]
