@@ -9,8 +9,9 @@ use endcap_adapters::file_drop;
 use endcap_adapters::tables::{Column, read_json, write_csv, write_json};
 use endcap_agent::ground::Ground;
 use endcap_agent::pace::{Course, Running, running};
-use endcap_agent::plan::span_of;
+use endcap_agent::plan::{Draft, span_of};
 use endcap_agent::revise::Season;
+use endcap_demand::Fitted;
 use endcap_model::{Currency, Forecast, Money, Period, Plan, PlanId, Projection, Span, hash_json};
 use endcap_plan::{Change, Revised, Revision};
 use serde::Serialize;
@@ -133,7 +134,9 @@ pub fn run(args: &Args, console: &Console) -> anyhow::Result<Ending> {
     let rest = rest(args, &in_force, &ground)?;
     let projection: Option<Projection> = beside(&path, "projection.json")?;
     let planned: Option<Forecast> = beside(&path, "forecast.json")?;
-    let pace = planned.map(|planned| running(&ground.facts, &ground.fitted, &in_force, &planned)).unwrap_or_default();
+    let then = fitted_then(&args.terms.folder, &path)?;
+    let fitted = then.as_ref().unwrap_or(&ground.fitted);
+    let pace = planned.map(|planned| running(&ground.facts, fitted, &in_force, &planned)).unwrap_or_default();
     let season = Season {
         facts: &ground.facts,
         fitted: &ground.fitted,
@@ -175,6 +178,14 @@ pub fn run(args: &Args, console: &Console) -> anyhow::Result<Ending> {
 fn beside<T: DeserializeOwned>(plan: &Path, name: &str) -> anyhow::Result<Option<T>> {
     let path = plan.with_file_name(name);
     Ok(path.is_file().then(|| read_json(&path)).transpose()?)
+}
+
+/// The model that a plan was made with, where the project still has it: how far its forecast may err is judged by what was
+/// known then, before the sales that it is compared with.
+fn fitted_then(folder: &Path, plan: &Path) -> anyhow::Result<Option<Fitted>> {
+    let Some(draft) = beside::<Draft>(plan, "proposal.json")? else { return Ok(None) };
+    let model = folder.join("models").join(format!("{}.json", draft.model.short()));
+    Ok(model.is_file().then(|| read_json(&model)).transpose()?)
 }
 
 /// The periods that may change.
