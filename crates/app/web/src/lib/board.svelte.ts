@@ -119,6 +119,8 @@ export class OpenBoard {
   took = $state<number | null>(null);
   place = $state<string | null>(null);
   private etag: string | null = null;
+  /** The change that is under way: the next one begins from its version. */
+  private changing: Promise<boolean> = Promise.resolve(true);
 
   constructor(readonly id: string) {}
 
@@ -162,7 +164,12 @@ export class OpenBoard {
     return this.change(this.path('/undo'), {});
   }
 
-  private async change(path: string, body: unknown): Promise<boolean> {
+  private change(path: string, body: unknown): Promise<boolean> {
+    this.changing = this.changing.then(() => this.send(path, body));
+    return this.changing;
+  }
+
+  private async send(path: string, body: unknown): Promise<boolean> {
     this.busy = true;
     const begun = performance.now();
     let done = false;
