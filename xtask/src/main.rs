@@ -1,4 +1,5 @@
-//! Chores of the repository: `cargo xtask test`, and `cargo xtask bench` with its parts `plan`, `demand` and `supply`.
+//! Chores of the repository: `cargo xtask test`, and `cargo xtask bench` with its parts `plan`, `demand`, `supply` and
+//! `twin`.
 
 mod bench;
 mod demand;
@@ -8,6 +9,7 @@ mod page;
 mod plan;
 mod store;
 mod supply;
+mod twin;
 
 use anyhow::{Context, bail};
 use clap::{Parser, Subcommand};
@@ -35,6 +37,8 @@ enum Part {
     Demand(demand::Options),
     /// Measure orders on a published inventory game, and the speed of projection and orders.
     Supply(supply::Options),
+    /// Measure in simulated worlds whether planning promotions and supply in one loop pays.
+    Twin(twin::Options),
 }
 
 fn main() -> anyhow::Result<ExitCode> {
@@ -44,6 +48,7 @@ fn main() -> anyhow::Result<ExitCode> {
         Chore::Bench { part: Some(Part::Plan(options)) } => return plan::run(options),
         Chore::Bench { part: Some(Part::Demand(options)) } => return demand::run(options),
         Chore::Bench { part: Some(Part::Supply(options)) } => return supply::run(options),
+        Chore::Bench { part: Some(Part::Twin(options)) } => return twin::run(&options),
     }
     Ok(ExitCode::SUCCESS)
 }

@@ -125,19 +125,38 @@ pub fn supply(
     seed: u64,
     progress: &(dyn Fn(usize, usize) + Sync),
 ) -> Result<SupplyPlan, JobError> {
+    supply_with(facts, forecast, baseline, scenario, &supply_settings(facts, scenario, seed), progress)
+}
+
+/// As [`supply`], by these settings.
+///
+/// # Errors
+/// [`JobError`] when supply cannot be planned on these states.
+pub fn supply_with(
+    facts: &Facts,
+    forecast: &Forecast,
+    baseline: &Forecast,
+    scenario: &Scenario,
+    settings: &SupplySettings,
+    progress: &(dyn Fn(usize, usize) + Sync),
+) -> Result<SupplyPlan, JobError> {
     let states = opening_stock(facts, baseline, scenario);
     let terms = cell_terms(facts, baseline, scenario);
+    Ok(endcap_supply::supply(forecast, &states, &terms, settings, progress)?)
+}
+
+/// Returns how supply is planned under a scenario.
+pub fn supply_settings(facts: &Facts, scenario: &Scenario, seed: u64) -> SupplySettings {
     let stockout = scenario.limits.stockout_probability_max;
-    let settings = SupplySettings {
+    SupplySettings {
         service_level_min: (stockout < 1.0).then_some(1.0 - stockout),
         lead_time_periods: scenario.supply.lead_time_periods,
         review_periods: scenario.supply.review_periods,
         transfer_cost: scenario.supply.transfer_cost.map(|cost| scenario.money(cost).minor as f64),
-        regions: one_region(&states),
+        regions: one_region(facts),
         seed,
         ..SupplySettings::default()
-    };
-    Ok(endcap_supply::supply(forecast, &states, &terms, &settings, progress)?)
+    }
 }
 
 /// Returns stock at the start: what the facts state, else so many periods of mean baseline demand.
@@ -208,8 +227,8 @@ pub fn span_of(forecast: &Forecast) -> Span {
 }
 
 /// All places in one region: pieces may move between any two.
-fn one_region(states: &[StockState]) -> BTreeMap<Place, Place> {
-    states.iter().map(|state| (state.place.clone(), Place::new("all"))).collect()
+fn one_region(facts: &Facts) -> BTreeMap<Place, Place> {
+    facts.regions.keys().map(|place| (place.clone(), Place::new("all"))).collect()
 }
 
 fn mean_by_cell(forecast: &Forecast) -> BTreeMap<(&Sku, &Place), f64> {

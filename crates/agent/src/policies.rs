@@ -1,4 +1,5 @@
-//! Policies of action to try in the twin: a fixed calendar of offers with a rule for ordering.
+//! Policies of action to try in the twin: a fixed calendar of offers with a rule for ordering, and those that plan on the
+//! way (`rolling`).
 //!
 //! They see what a retailer sees ([`Observation`]) and know what they were told when they were made: the offers, a
 //! forecast, the terms of supply. They never look into the world. One [`CalendarPolicy`] is shared by all runs; what a
@@ -7,6 +8,7 @@
 mod levels;
 mod page;
 mod reference;
+mod rolling;
 mod sizes;
 
 use endcap_model::{Forecast, Offer, Period, Pieces, Place, Sku, Span, SupplyOrder};
@@ -18,6 +20,7 @@ use std::sync::Arc;
 
 pub use page::{SolvedPage, solve_page};
 pub use reference::{believed_forecast, cell_terms, rotation};
+pub use rolling::{Fits, RollingPolicy};
 pub use sizes::{Markdown, SizePolicy, StyleReview, StyleSeen, alert, review};
 
 /// How often and for how long orders are placed.

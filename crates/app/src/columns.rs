@@ -63,6 +63,7 @@ pub fn outcomes(outcomes: &[Outcome]) -> Columns {
         ("left", whole(&|outcome| outcome.left)),
         ("stockout_rate", number(&|outcome| outcome.stockout_rate)),
         ("stockout_rate_promoted", number(&|outcome| outcome.stockout_rate_promoted)),
+        ("stockout_rate_in_time", number(&|outcome| outcome.stockout_rate_in_time.unwrap_or(f64::NAN))),
         ("fill_rate", number(&|outcome| outcome.fill_rate)),
         ("promo_revenue", whole(&|outcome| outcome.promo_revenue)),
         ("write_down", whole(&|outcome| outcome.write_down)),

@@ -166,6 +166,9 @@ pub struct Outcome {
     pub stockout_rate: f64,
     /// The same among promoted ones; 0 without promotions.
     pub stockout_rate_promoted: f64,
+    /// The same among promoted ones late enough for an order of the first moment to come in time. Nothing without them.
+    #[serde(default)]
+    pub stockout_rate_in_time: Option<f64>,
     /// Pieces sold over pieces wanted.
     pub fill_rate: f64,
     /// Revenue of what was sold on promotion.

@@ -32,7 +32,7 @@ pub struct Span {
 }
 
 /// When we knew: every read of facts is cut at one.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct AsOf(pub Timestamp);
 

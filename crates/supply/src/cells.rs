@@ -7,6 +7,9 @@ use crate::{CellTerms, Demand};
 use endcap_model::{Calendar, Forecast, ForecastRow, Period, Place, Sku, Span, StockState};
 use std::collections::BTreeMap;
 
+/// Demand over its baseline from which an offer is taken to lift it.
+const LIFTED: f64 = 1.02;
+
 /// One SKU at one place over the horizon; periods count from the first of the span.
 #[derive(Clone, Debug)]
 pub(crate) struct Cell<'a> {
@@ -15,6 +18,8 @@ pub(crate) struct Cell<'a> {
     pub lead_time: usize,
     /// Demand per period of the horizon.
     pub demand: Vec<Demand>,
+    /// Whether an offer lifts the demand of each period of the horizon above its baseline.
+    pub lifted: Vec<bool>,
     /// Demand of a period after the horizon: the mean baseline of its last season.
     pub later: Demand,
     /// Pieces on hand before the first period.
@@ -157,11 +162,12 @@ fn cell<'a>(
         .map(|(slot, demand)| demand.ok_or_else(|| gap(slot)))
         .collect::<Result<_, _>>()?;
     let later = later(&demand, &baseline, calendar.season_length().unwrap_or(1));
+    let lifted = demand.iter().zip(&baseline).map(|(demand, baseline)| demand.mean > LIFTED * baseline).collect();
     let arrivals = arrivals(state, span, calendar)?;
     if state.on_hand.0 < 0 {
         return Err(negative(state, "stock on hand", state.on_hand.0));
     }
-    Ok(Cell { terms, lead_time: 1, demand, later, on_hand: state.on_hand.0, arrivals })
+    Ok(Cell { terms, lead_time: 1, demand, lifted, later, on_hand: state.on_hand.0, arrivals })
 }
 
 fn demand_of(row: &ForecastRow, calendar: Calendar) -> Result<Demand, SupplyError> {

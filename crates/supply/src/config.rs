@@ -161,6 +161,7 @@ impl SupplyConfig {
             budget: self.budget,
             expedite: self.expedite.clone(),
             review_value: self.review_value,
+            write_down: None,
         }
     }
 

@@ -65,6 +65,7 @@ impl Pool {
             let own = of(self.warehouse, period);
             self.places.iter().fold(own, |sum: Demand, &at| sum.and(of(at, period)))
         };
+        let lifted = |period: usize| self.members().any(|at| cells[at].lifted[period]);
         let mut arrivals = vec![0; warehouse.demand.len()];
         for (period, pieces) in arrivals.iter_mut().enumerate() {
             *pieces = self.places.iter().map(|&at| cells[at].arrivals[period]).sum();
@@ -74,6 +75,7 @@ impl Pool {
             terms,
             lead_time: settings.lead_time_periods + way,
             demand: (0..warehouse.demand.len()).map(demand).collect(),
+            lifted: (0..warehouse.demand.len()).map(lifted).collect(),
             later: self.places.iter().fold(warehouse.later, |sum, &at| sum.and(cells[at].later)),
             on_hand: self.members().map(|at| cells[at].on_hand).sum(),
             arrivals,

@@ -33,7 +33,7 @@ pub(crate) fn expedite(cells: &mut [Cell], span: Span, settings: &SupplySettings
 fn quantity(cell: &Cell, terms: &Expedite, settings: &SupplySettings) -> i64 {
     let (arrives, ordinary) = (terms.lead_time_periods - 1, cell.lead_time - 1);
     let underage = cell.terms.underage_cost();
-    let costs = terms.cost + cell.terms.holding_cost;
+    let costs = terms.cost + terms.cost_rate * cell.terms.unit_cost + cell.terms.holding_cost;
     if arrives >= ordinary || underage <= costs {
         return 0;
     }

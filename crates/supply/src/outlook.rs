@@ -101,13 +101,15 @@ impl<'a> Outlook<'a> {
         let cover = arrives..arrives + settings.review_periods.min(life.unwrap_or(usize::MAX));
         let stock = shelf.mean + self.arriving(cover.clone());
         let demand = self.cell.demand_over(cover.clone(), settings.persistence);
+        let uncertain = noisier(demand, shelf.variance, settings.persistence);
+        let next = self.cell.demand_over(cover.end..cover.end + 1, settings.persistence);
         let rules = CoverRules {
             review_periods: settings.review_periods,
             service_level_min: settings.service_level_min,
             life: life.map(|life| self.cell.demand_over(arrives..arrives + life, settings.persistence)),
+            late: self.reliability.late(uncertain, next),
+            left: self.left(cover.end, settings),
         };
-        let uncertain = noisier(demand, shelf.variance, settings.persistence);
-        let uncertain = self.reliability.with_lateness(uncertain, cover.len());
         let cost = CoverCost::new(uncertain, self.cell.terms, &rules)?;
         let rule = OrderRule {
             delivered: self.reliability.mean_share(),
@@ -115,6 +117,14 @@ impl<'a> Outlook<'a> {
         };
         let position = self.shelf.mean + self.arriving(period..cover.end);
         Some(Wish { quantity: rule.order(stock), stock, rule, cost, cover: uncertain, shift: position - stock })
+    }
+
+    /// What may be left without loss where an offer ends with the period before `end`, and the loss of a piece above.
+    fn left(&self, end: usize, settings: &SupplySettings) -> Option<(f64, f64)> {
+        let terms = settings.write_down?;
+        let lifted = |period: usize| self.cell.lifted.get(period).copied().unwrap_or(false);
+        let ends = lifted(end.checked_sub(1)?) && !lifted(end);
+        ends.then_some((terms.cover_periods * self.cell.later.mean, terms.rate * self.cell.terms.unit_cost))
     }
 
     /// Takes the order as granted: all that was wished, less, or more where a truck had room.

@@ -369,6 +369,7 @@ mod tests {
             terms,
             lead_time: 1,
             demand: vec![demand; arrivals.len()],
+            lifted: Vec::new(),
             later: demand,
             on_hand,
             arrivals: arrivals.to_vec(),

@@ -1,8 +1,9 @@
 //! Reliability: how a supplier keeps its word, and what that adds to what an order has to cover.
 //!
 //! A delivery comes whole periods late with stated probabilities, and with a stated probability it is cut to a share;
-//! what is cut is cancelled. The demand that an order has to cover grows by the demand of the periods that the next one
-//! may be late: mean μE[late] and variance σ²E[late] + μ²Var[late] (Hadley and Whitin 1963, section 3-4). Where the
+//! what is cut is cancelled. With the probability that the next order comes late, an order has to last for what follows
+//! its cover too, and an offer that begins then is stocked for before if that costs less than its lost sales: the cost of
+//! a stock is the mean over both cases (a lead time of two values; Hadley and Whitin 1963, section 3-4). Where the
 //! supplier cuts, more is ordered, so that on average what is needed comes. The supplier confirms share and date when
 //! it takes an order, so that later orders answer to them.
 
@@ -74,15 +75,15 @@ impl Reliability {
             .chain(self.late.iter().enumerate().map(move |(n, share)| (n + 1, comes * share)))
     }
 
-    /// Adds the demand of the periods that the next delivery may be late to that of a cover of some periods.
-    pub(crate) fn with_lateness(&self, cover: Demand, periods: usize) -> Demand {
-        let (mean, variance) = self.lateness();
-        let one = cover.mean / periods.max(1) as f64;
-        if mean <= 0.0 || one <= 0.0 {
-            return cover;
+    /// Probability that the next delivery comes late, and the demand that a cover has to last for then: its own and that of
+    /// the periods that the delivery is late by on average, each as the one that follows the cover.
+    pub(crate) fn late(&self, cover: Demand, following: Demand) -> Option<(f64, Demand)> {
+        let probability: f64 = self.late.iter().sum();
+        if probability <= 0.0 {
+            return None;
         }
-        let late = Demand { mean: one * mean, dispersion: cover.dispersion + one * variance / mean };
-        cover.and(late)
+        let periods = self.lateness().0 / probability;
+        Some((probability.min(1.0), cover.and(Demand { mean: following.mean * periods, ..following })))
     }
 
     /// What comes of a delivery, and how many periods late, at two numbers from 0 to 1.
@@ -126,15 +127,13 @@ mod tests {
     }
 
     #[test]
-    fn a_late_supplier_needs_the_safety_stock_of_the_textbook() {
-        // Demand 50 a period with deviation 10, lead time 4 periods with deviation 1 and mean lateness 0.4 / 0.44: variance
-        // L σ² + μ² Var (Hadley and Whitin 1963): the added lateness has 0.4 · 100 + 2500 · 0.44.
-        let cover = Demand { mean: 200.0, dispersion: 2.0 };
-        let with = shaky().with_lateness(cover, 4);
-        assert!((with.mean - 220.0).abs() < 1e-9);
-        let (_, variance) = shaky().lateness();
-        assert!((variance - 0.44).abs() < 1e-12);
-        assert!((with.deviation().powi(2) - (400.0 + 0.4 * 100.0 + 2500.0 * 0.44)).abs() < 1e-6, "{with:?}");
+    fn a_late_delivery_leaves_the_cover_with_the_demand_that_follows() {
+        // Late by one period in two of three cases, else by two: 4 / 3 periods of what follows the cover.
+        let (cover, offer) = (Demand { mean: 20.0, dispersion: 2.0 }, Demand { mean: 60.0, dispersion: 3.0 });
+        let (probability, late) = shaky().late(cover, offer).unwrap();
+        assert!((probability - 0.3).abs() < 1e-12 && (late.mean - 100.0).abs() < 1e-9, "{late:?}");
+        assert!((late.deviation().powi(2) - (40.0 + 240.0)).abs() < 1e-9, "{late:?}");
+        assert_eq!(Reliability::default().late(cover, offer), None);
     }
 
     #[test]

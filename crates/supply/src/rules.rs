@@ -5,7 +5,7 @@
 //! come in batches of Q, the best rule keeps the position in `[k, k + Q)` with `G(k) = G(k + Q)` (Veinott 1965, "The
 //! optimal inventory policy for batch ordering", Operations Research 13(3)); with Q = 1 and no waste, k is the
 //! newsvendor quantity at the critical ratio (Hadley and Whitin 1963, section 6-2). Never looks past the cover: the
-//! next order does that.
+//! next order does that; where it may come late, G is its mean over both covers, the usual and the longer one.
 
 use crate::limited::{critical_ratio, expected_sales};
 use crate::{CellTerms, Demand};
@@ -25,6 +25,10 @@ pub struct CoverRules {
     pub service_level_min: Option<f64>,
     /// Demand over the shelf life of what is ordered; nothing where it keeps.
     pub life: Option<Demand>,
+    /// Probability that the next order comes late, and the demand that the stock has to last for then.
+    pub late: Option<(f64, Demand)>,
+    /// Pieces that may be left of the cover without loss, and the loss of each one above; nothing where no offer ends.
+    pub left: Option<(f64, f64)>,
 }
 
 /// Levels that an order rule keeps, in pieces of stock position (on hand and under way).
@@ -56,6 +60,9 @@ pub(crate) struct OrderRule {
 pub(crate) struct CoverCost {
     cover: Demand,
     life: Option<Demand>,
+    late: Option<(f64, Demand)>,
+    left: Option<(f64, f64)>,
+    service: f64,
     overage: f64,
     underage: f64,
     waste: f64,
@@ -141,15 +148,37 @@ impl CoverCost {
         let overage = if held > 0.0 { held } else { earned * FREE_HOLDING };
         let level = rules.service_level_min.unwrap_or(0.0);
         let underage = earned.max(overage * level / (1.0 - level));
-        Some(Self { cover, life: rules.life, overage, underage, waste: terms.waste_loss() })
+        Some(Self {
+            cover,
+            life: rules.life,
+            late: rules.late,
+            left: rules.left,
+            service: level,
+            overage,
+            underage,
+            waste: terms.waste_loss(),
+        })
     }
 
     /// Cost of having `stock` pieces; below 0 where pieces are owed.
     pub fn of(&self, stock: f64) -> f64 {
         let there = stock.max(0.0);
-        let sales = expected_sales(self.cover, there);
-        let lost = self.cover.mean - sales + (there - stock);
-        self.overage * (there - sales) + self.underage * lost + self.waste * self.wasted(there)
+        let over = |cover: Demand| {
+            let sales = expected_sales(cover, there);
+            self.overage * (there - sales) + self.underage * (cover.mean - sales + (there - stock))
+        };
+        let expected = match self.late {
+            None => over(self.cover),
+            Some((probability, late)) => (1.0 - probability) * over(self.cover) + probability * over(late),
+        };
+        expected + self.waste * self.wasted(there) + self.written_down(there)
+    }
+
+    fn written_down(&self, stock: f64) -> f64 {
+        self.left.map_or(0.0, |(normal, loss)| {
+            let above = (stock - normal).max(0.0);
+            loss * (above - expected_sales(self.cover, above))
+        })
     }
 
     fn wasted(&self, stock: f64) -> f64 {
@@ -158,8 +187,10 @@ impl CoverCost {
 
     /// The smallest whole k with G(k + batch) >= G(k).
     fn level(&self, batch: i64) -> f64 {
-        let newsvendor = self.cover.quantile(critical_ratio(self.underage, self.overage));
-        if batch == 1 && self.life.is_none() {
+        let ratio = critical_ratio(self.underage, self.overage);
+        let late = self.late.map_or(0.0, |(_, late)| late.quantile(ratio));
+        let newsvendor = self.cover.quantile(ratio).max(late);
+        if batch == 1 && self.life.is_none() && self.late.is_none() && self.left.is_none() {
             return newsvendor;
         }
         let (mut low, mut high) = (-batch, newsvendor as i64);
@@ -168,7 +199,21 @@ impl CoverCost {
             let rises = self.of((middle + batch) as f64) >= self.of(middle as f64);
             if rises { high = middle } else { low = middle }
         }
-        high as f64
+        (high as f64).max(self.least())
+    }
+
+    /// The fewest pieces that keep the service asked for, where the next order may be late or what is left over is written
+    /// down; elsewhere the costs keep it. Where an offer ends, how much of what follows is there before is left to costs.
+    fn least(&self) -> f64 {
+        let cover = self.cover.quantile(self.service);
+        match (self.left, self.late) {
+            _ if self.service <= 0.0 => f64::NEG_INFINITY,
+            (None, None) => f64::NEG_INFINITY,
+            (None, Some((probability, late))) if probability > 1.0 - self.service => {
+                late.quantile(1.0 - (1.0 - self.service) / probability).max(cover)
+            }
+            _ => cover,
+        }
     }
 
     /// Whether nothing on the shelf for a cover loses more than a batch costs on the average of its sale: lost sales,
@@ -203,7 +248,8 @@ mod tests {
         }
     }
 
-    const EVERY_PERIOD: CoverRules = CoverRules { review_periods: 1, service_level_min: None, life: None };
+    const EVERY_PERIOD: CoverRules =
+        CoverRules { review_periods: 1, service_level_min: None, life: None, late: None, left: None };
 
     #[test]
     fn order_up_to_is_the_base_stock_of_the_textbook() {
@@ -252,6 +298,29 @@ mod tests {
             |level| levels(demand, &terms(1.0, 1.0, 1, 0), &CoverRules { service_level_min: level, ..EVERY_PERIOD });
         assert_eq!(at(Some(0.98)).order_up_to, demand.quantile(0.98));
         assert_eq!(at(Some(0.1)).order_up_to, at(None).order_up_to);
+    }
+
+    #[test]
+    fn where_the_next_order_may_be_late_the_demand_until_then_is_there_if_that_pays() {
+        let cover = Demand { mean: 10.0, dispersion: 1.0 };
+        let late = Some((0.05, Demand { mean: 40.0, dispersion: 1.0 }));
+        let at = |holding| levels(cover, &terms(4.0, holding, 1, 0), &CoverRules { late, ..EVERY_PERIOD }).order_up_to;
+        // Holding costs 1 % of a sale: less than the 5 % of cases in which the piece is wanted. At 10 % it costs more.
+        assert!(at(0.04) > 35.0, "{}", at(0.04));
+        assert!(at(0.4) < 18.0, "{}", at(0.4));
+    }
+
+    #[test]
+    fn what_an_offer_leaves_above_normal_cover_is_ordered_less() {
+        let cover = Demand { mean: 40.0, dispersion: 4.0 };
+        let at = |left| levels(cover, &terms(4.0, 0.02, 1, 0), &CoverRules { left, ..EVERY_PERIOD }).order_up_to;
+        let (free, none_left) = (at(None), at(Some((0.0, 4.0))));
+        // Nothing may be left: the newsvendor of a margin of 4 against a loss of 4.02.
+        assert!((none_left - cover.quantile(4.0 / 8.02)).abs() <= 1.0, "{none_left}");
+        assert!(none_left < at(Some((10.0, 4.0))) && at(Some((10.0, 4.0))) < free);
+        assert_eq!(at(Some((200.0, 4.0))), free);
+        let served = CoverRules { left: Some((0.0, 4.0)), service_level_min: Some(0.98), ..EVERY_PERIOD };
+        assert_eq!(levels(cover, &terms(4.0, 0.02, 1, 0), &served).order_up_to, cover.quantile(0.98));
     }
 
     #[test]

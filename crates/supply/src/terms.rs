@@ -102,6 +102,17 @@ pub struct SupplySettings {
     pub expedite: Option<Expedite>,
     /// Value from which a planner confirms what the plan would do by itself; nothing for no such value.
     pub review_value: Option<f64>,
+    /// What offers leave over; nothing where it keeps its value.
+    pub write_down: Option<WriteDown>,
+}
+
+/// Loss of value of what is left above normal cover when an offer ends.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct WriteDown {
+    /// Periods of baseline demand that are normal cover.
+    pub cover_periods: f64,
+    /// Loss of a piece above it, over its unit cost.
+    pub rate: f64,
 }
 
 /// A faster way to order, at a price.
@@ -112,6 +123,9 @@ pub struct Expedite {
     pub lead_time_periods: usize,
     /// Cost of a piece beyond its unit cost.
     pub cost: f64,
+    /// The same as a share of its unit cost, on top. Default 0.
+    #[serde(default)]
+    pub cost_rate: f64,
     /// Who delivers it. Default: the supplier of the item.
     #[serde(default)]
     pub supplier: Option<Supplier>,
@@ -139,6 +153,7 @@ impl Default for SupplySettings {
             budget: None,
             expedite: None,
             review_value: None,
+            write_down: None,
         }
     }
 }
@@ -170,6 +185,10 @@ impl SupplySettings {
             in_range("trucks.size", truck.size, 1e-9, 1e12, "more than 0")?;
             in_range("trucks.cost", truck.cost, 0.0, 1e12, "an amount of 0 or more")?;
         }
+        if let Some(WriteDown { cover_periods, rate }) = self.write_down {
+            in_range("write_down.cover_periods", cover_periods, 0.0, 1000.0, "0 to 1000 periods")?;
+            in_range("write_down.rate", rate, 0.0, 1.0, "a share from 0 to 1")?;
+        }
         let Some(expedite) = &self.expedite else { return Ok(()) };
         let (found, longest) = (expedite.lead_time_periods as f64, self.lead_time_periods as f64 - 1.0);
         in_range(
@@ -179,7 +198,8 @@ impl SupplySettings {
             longest.max(1.0),
             "1 or more, and less than lead_time_periods",
         )?;
-        in_range("expedite.cost", expedite.cost, 0.0, 1e12, "an amount of 0 or more")
+        in_range("expedite.cost", expedite.cost, 0.0, 1e12, "an amount of 0 or more")?;
+        in_range("expedite.cost_rate", expedite.cost_rate, 0.0, 100.0, "a rate of 0 or more")
     }
 
     /// How the supplier of a cell delivers; a warehouse of ours delivers what it has, on time.

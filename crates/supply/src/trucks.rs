@@ -148,7 +148,8 @@ mod tests {
     use crate::rules::{CoverCost, CoverRules, OrderRule};
     use proptest::prelude::*;
 
-    const RULES: CoverRules = CoverRules { review_periods: 1, service_level_min: None, life: None };
+    const RULES: CoverRules =
+        CoverRules { review_periods: 1, service_level_min: None, life: None, late: None, left: None };
     const ENDLESS: Room<'_> =
         Room { all: None, by_place: BTreeMap::new(), money: None, fed: false, by_source: BTreeMap::new() };
 

@@ -205,7 +205,8 @@ fn a_supplier_that_comes_late_and_short_is_ordered_from_earlier_and_more() {
 fn an_expedited_order_comes_where_the_sales_it_saves_are_worth_it() {
     let mut shop = shop().with("milk", "north", &[10.0; 10], 5);
     shop.settings.lead_time_periods = 5;
-    let expedite = |cost| Some(Expedite { lead_time_periods: 2, cost, supplier: Some("express".into()) });
+    let expedite =
+        |cost| Some(Expedite { lead_time_periods: 2, cost, cost_rate: 0.0, supplier: Some("express".into()) });
     shop.settings.expedite = expedite(50.0);
     let plan = shop.plan().unwrap();
     let fast: Vec<_> = plan.orders.iter().filter(|order| order.arrives == Period(START + 1)).collect();

@@ -87,7 +87,7 @@ pub trait Policy {
     fn name(&self) -> &str;
 
     /// Meets the world before its first period. For policies of this crate that know what is hidden; to all others the
-    /// world shows nothing beyond [`World::observe`].
+    /// world shows nothing beyond [`World::observe`] and the records of its [`World::past`].
     fn meet(&mut self, _world: &World<'_>) {}
 
     /// Spreads what was bought for the opening over the cells: pieces by cell, as many of every item as were bought.

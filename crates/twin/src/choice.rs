@@ -83,6 +83,27 @@ pub enum PolicyChoice {
         #[serde(default)]
         terms: SizeRules,
     },
+    /// Endcap's estimates, forecasts and optimiser, blind to supply: the planner takes stock for unlimited, and supply
+    /// replenishes from average sales and hears of an offer when it is too late to order for it.
+    Siloed {
+        /// Name shown to people.
+        name: String,
+        /// How it plans.
+        #[serde(default)]
+        terms: LoopTerms,
+        /// Periods before an offer begins in which supply hears of it and orders for it, 0 when it begins; never when
+        /// absent.
+        #[serde(default)]
+        notice_periods: Option<usize>,
+    },
+    /// Endcap: offers that stock, deliveries and lead times allow, and orders that know of them.
+    Integrated {
+        /// Name shown to people.
+        name: String,
+        /// How it plans.
+        #[serde(default)]
+        terms: LoopTerms,
+    },
     /// A process that reads observations and writes actions as JSON lines.
     Process {
         /// Name shown to people.
@@ -127,6 +148,8 @@ impl PolicyChoice {
             | Self::Page { name, .. }
             | Self::Season { name, .. }
             | Self::Sizes { name, .. }
+            | Self::Siloed { name, .. }
+            | Self::Integrated { name, .. }
             | Self::Process { name, .. } => name,
         }
     }
@@ -137,6 +160,14 @@ impl PolicyChoice {
             Self::None { ordering, .. } | Self::Rotation { ordering, .. } | Self::Calendar { ordering, .. } => {
                 Some(*ordering)
             }
+            _ => None,
+        }
+    }
+
+    /// Returns how it plans, if it estimates and plans on the way.
+    pub fn loop_terms(&self) -> Option<&LoopTerms> {
+        match self {
+            Self::Siloed { terms, .. } | Self::Integrated { terms, .. } => Some(terms),
             _ => None,
         }
     }
@@ -172,6 +203,11 @@ impl PolicyChoice {
                 within("policy.command", command.len() as f64, 1.0, 1e4, "a program and its arguments")?;
                 within("policy.seconds", *seconds, 0.001, 86_400.0, "0.001 to 86,400 seconds")
             }
+            Self::Siloed { terms, notice_periods, .. } => {
+                within("policy.notice_periods", notice_periods.unwrap_or(0) as f64, 0.0, 1000.0, "0 to 1000 periods")?;
+                terms.check()
+            }
+            Self::Integrated { terms, .. } => terms.check(),
             Self::Page { uplift, .. } => within("policy.uplift", *uplift, 0.1, 100.0, "0.1 to 100 times"),
             Self::None { .. } | Self::Oracle { .. } => Ok(()),
         }
@@ -206,6 +242,38 @@ impl Default for OfferTerms {
     fn default() -> Self {
         let depths = [0.1, 0.2, 0.3].map(|share| Depth::from_share(share).expect("Invariant: a share below 1"));
         Self { depths: depths.to_vec(), slots: 10, spacing: 4, periods: 1, budget: None }
+    }
+}
+
+/// How a policy plans on a horizon that rolls on.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct LoopTerms {
+    /// Periods between two plans.
+    pub every: usize,
+    /// Periods that each plan looks ahead.
+    pub ahead: usize,
+    /// First periods of each plan that stay as they were promised.
+    pub frozen: usize,
+    /// Periods between two estimates; without it the past is estimated once.
+    pub refit_every: Option<usize>,
+    /// Standard errors by which lifts are lowered when offers are valued.
+    pub caution: f64,
+}
+
+impl Default for LoopTerms {
+    fn default() -> Self {
+        Self { every: 4, ahead: 13, frozen: 2, refit_every: None, caution: 0.0 }
+    }
+}
+
+impl LoopTerms {
+    fn check(&self) -> Result<(), TwinError> {
+        within("policy.terms.every", self.every as f64, 1.0, 1000.0, "1 to 1000 periods")?;
+        let least = (self.every + self.frozen) as f64;
+        within("policy.terms.ahead", self.ahead as f64, least, 1000.0, "at least `every` and `frozen` together")?;
+        within("policy.terms.refit_every", self.refit_every.unwrap_or(1) as f64, 1.0, 1e4, "1 or more periods")?;
+        within("policy.terms.caution", self.caution, 0.0, 5.0, "0 to 5 standard errors")
     }
 }
 

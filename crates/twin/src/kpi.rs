@@ -27,6 +27,8 @@ pub enum Measure {
     SoldPromoted,
     /// Share of promoted item-place-periods with unmet demand.
     StockoutRatePromoted,
+    /// The same where supply could be ordered in time.
+    StockoutRateInTime,
     /// Share of all item-place-periods with unmet demand.
     StockoutRate,
     /// Pieces sold over pieces wanted.
@@ -104,7 +106,7 @@ pub struct Kpi {
 
 impl Measure {
     /// All measures, in the order in which they are shown.
-    pub const ALL: [Self; 23] = [
+    pub const ALL: [Self; 24] = [
         Self::Profit,
         Self::Margin,
         Self::Revenue,
@@ -112,6 +114,7 @@ impl Measure {
         Self::Sold,
         Self::SoldPromoted,
         Self::StockoutRatePromoted,
+        Self::StockoutRateInTime,
         Self::StockoutRate,
         Self::FillRate,
         Self::Waste,
@@ -140,6 +143,7 @@ impl Measure {
             Self::Sold => "sold",
             Self::SoldPromoted => "sold_promoted",
             Self::StockoutRatePromoted => "stockout_rate_promoted",
+            Self::StockoutRateInTime => "stockout_rate_in_time",
             Self::StockoutRate => "stockout_rate",
             Self::FillRate => "fill_rate",
             Self::Waste => "waste",
@@ -178,6 +182,7 @@ impl Measure {
         matches!(
             self,
             Self::StockoutRatePromoted
+                | Self::StockoutRateInTime
                 | Self::StockoutRate
                 | Self::FillRate
                 | Self::ForecastErrorPlace
@@ -216,6 +221,7 @@ impl Measure {
             Self::Sold => outcome.sold as f64,
             Self::SoldPromoted => outcome.sold_promoted as f64,
             Self::StockoutRatePromoted => outcome.stockout_rate_promoted,
+            Self::StockoutRateInTime => return outcome.stockout_rate_in_time,
             Self::StockoutRate => outcome.stockout_rate,
             Self::FillRate => outcome.fill_rate,
             Self::Waste => outcome.waste as f64,

@@ -31,6 +31,8 @@ pub(crate) struct Ledger {
     cells_short: i64,
     promoted: i64,
     promoted_short: i64,
+    in_time: i64,
+    in_time_short: i64,
     errors: Errors,
     runs: Runs,
 }
@@ -71,6 +73,8 @@ pub(crate) struct CellPrices {
     pub paid: i64,
     pub unit_cost: i64,
     pub promoted: bool,
+    /// Whether an order of the world's first moment could have come in time.
+    pub in_time: bool,
 }
 
 impl CellBooks {
@@ -109,6 +113,8 @@ impl Ledger {
             self.sold_promoted += books.sold;
             self.promoted += 1;
             self.promoted_short += short;
+            self.in_time += i64::from(prices.in_time);
+            self.in_time_short += short * i64::from(prices.in_time);
         }
     }
 
@@ -183,6 +189,7 @@ impl Ledger {
             left: left.0,
             stockout_rate: rate(self.cells_short, self.cells, 0.0),
             stockout_rate_promoted: rate(self.promoted_short, self.promoted, 0.0),
+            stockout_rate_in_time: (self.in_time > 0).then(|| rate(self.in_time_short, self.in_time, 0.0)),
             fill_rate: rate(self.sold, self.sold + self.lost, 1.0),
             promo_revenue: minor(self.promo_revenue),
             write_down: minor(write_down),
@@ -223,7 +230,7 @@ mod tests {
         let mut ledger = Ledger::default();
         let full = CellBooks { opening: 10, arrivals: 5, wanted: 12, sold: 12, waste: 1, closing: 2, moved: 0 };
         let cut = CellBooks { opening: 4, wanted: 6, sold: 4, ..CellBooks::default() };
-        let prices = CellPrices { list_price: 200, paid: 200, unit_cost: 120, promoted: false };
+        let prices = CellPrices { list_price: 200, paid: 200, unit_cost: 120, promoted: false, in_time: true };
         ledger.enter(&full, prices);
         ledger.enter(&cut, CellPrices { paid: 150, promoted: true, ..prices });
         ledger.enter_left_over(3, 120);
@@ -236,7 +243,7 @@ mod tests {
             fixed_cost: 7,
             vendor_funding_share: 0.25,
             transfer_cost: 2.5,
-            write_down: Some(WriteDown { cover_periods: 1.0, rate: 0.5 }),
+            write_down: Some(WriteDown { cover_periods: 1.0, rate: 0.5, after_periods: 0 }),
             end_value_rate: Some(0.4),
         };
         let outcome = ledger.close(&costs, 0.1, (2, 240));
@@ -254,7 +261,7 @@ mod tests {
     #[test]
     #[should_panic(expected = "Invariant")]
     fn a_piece_from_nowhere_is_not_entered() {
-        let prices = CellPrices { list_price: 200, paid: 200, unit_cost: 120, promoted: false };
+        let prices = CellPrices { list_price: 200, paid: 200, unit_cost: 120, promoted: false, in_time: true };
         Ledger::default().enter(&CellBooks { sold: 1, ..CellBooks::default() }, prices);
     }
 }

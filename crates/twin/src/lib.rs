@@ -43,7 +43,7 @@ mod world;
 
 pub use action::{Actions, CellOrder, CellSeen, Fault, Note, Observation, Policy};
 pub use adjust::{Adjustment, adjustments};
-pub use choice::{OfferTerms, OrderingChoice, PolicyChoice, SeasonTerms, SizeRules};
+pub use choice::{LoopTerms, OfferTerms, OrderingChoice, PolicyChoice, SeasonTerms, SizeRules};
 pub use compare::{PolicyMaker, Trials, compare, try_all};
 pub use course::{Course, Coverage, Fan, Film, Told, fans, told};
 pub use error::TwinError;
@@ -58,7 +58,7 @@ pub use planner::PanelTerms;
 pub use policies::{ProcessPolicy, shipped};
 pub use scenario::{CostTerms, HistoryChoice, TwinScenario, WorldChoice};
 pub use shock::{Moment, Shock, ShockKind};
-pub use spec::{CellKey, CellSpec, Costs, Shown, WorldSpec, WorldTerms, WriteDown};
+pub use spec::{CellKey, CellSpec, Costs, Past, Shown, WorldSpec, WorldTerms, WriteDown};
 pub use synthetic::{SizeTerms, Synthetic};
 pub use ties::{Halo, RunState, SizeOf, SizeRuns};
 pub use truth::{CrossTruth, EventTruth, ItemTruth, KnownTruth, known_truth};

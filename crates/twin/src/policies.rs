@@ -56,7 +56,9 @@ pub fn shipped<'a>(
         PolicyChoice::None { .. }
         | PolicyChoice::Rotation { .. }
         | PolicyChoice::Calendar { .. }
-        | PolicyChoice::Sizes { .. } => return None,
+        | PolicyChoice::Sizes { .. }
+        | PolicyChoice::Siloed { .. }
+        | PolicyChoice::Integrated { .. } => return None,
     })
 }
 

@@ -1,8 +1,8 @@
 //! A stand-alone twin scenario: a world, how it answers, what hits it, and the policies that are tried in it.
 
 use crate::{
-    Costs, Economics, Habits, Halo, Listed, Logistics, OfferTerms, Page, PageTerms, PanelTerms, PolicyChoice, Shock,
-    Synthetic, TwinError, WorldSpec, WorldTerms, WriteDown,
+    Costs, Economics, Habits, Halo, Listed, Logistics, OfferTerms, Page, PageTerms, PanelTerms, Past, PolicyChoice,
+    Shock, Synthetic, TwinError, WorldSpec, WorldTerms, WriteDown,
 };
 use endcap_model::{Calendar, Currency, ItemTerms, Panel, Period, Sku, Span, SupplyTerms, TwinTerms};
 use serde::{Deserialize, Serialize};
@@ -57,7 +57,11 @@ pub struct TwinScenario {
     /// The Promo Planner page on the world's items, which have to be listed one by one.
     #[serde(default)]
     pub page: Option<PageTerms>,
-    /// How promotions came about where the world is written as a panel with its answer key.
+    /// Periods before the first of which policies that estimate have records; without them they have nothing to learn
+    /// from. How promotions came about then is `panel`.
+    #[serde(default)]
+    pub past_periods: Option<usize>,
+    /// How promotions came about in the past, and where the world is written as a panel with its answer key.
     #[serde(default)]
     pub panel: PanelTerms,
     /// The policies, at least one.
@@ -113,6 +117,7 @@ impl TwinScenario {
     /// [`TwinError`] for the first thing that is wrong.
     pub fn check(&self) -> Result<(), TwinError> {
         within("horizon", self.horizon as f64, 1.0, 10_000.0, "1 to 10,000 periods")?;
+        within("past_periods", self.past_periods.unwrap_or(1) as f64, 1.0, 10_000.0, "1 to 10,000 periods")?;
         within("fixed_cost", self.fixed_cost, 0.0, 1e9, "an amount of 0 or more")?;
         within(
             "believed_elasticity",
@@ -140,7 +145,8 @@ impl TwinScenario {
     fn check_costs_and_offers(&self) -> Result<(), TwinError> {
         let (costs, offers) = (&self.costs, &self.offers);
         within("costs.end_value_rate", costs.end_value_rate.unwrap_or(1.0), -1.0, 1.0, "a rate from -1 to 1")?;
-        if let Some(WriteDown { cover_periods, rate }) = costs.write_down {
+        if let Some(WriteDown { cover_periods, rate, after_periods }) = costs.write_down {
+            within("costs.write_down.after_periods", after_periods as f64, 0.0, 1000.0, "0 to 1000 periods")?;
             within("costs.write_down.cover_periods", cover_periods, 0.0, 1000.0, "0 to 1000 periods")?;
             within("costs.write_down.rate", rate, 0.0, 1.0, "a share from 0 to 1")?;
         }
@@ -196,12 +202,24 @@ impl TwinScenario {
                 return Err(TwinError::DoubledPolicy(policy.name().to_owned()));
             }
             policy.check()?;
+            self.check_loop(policy)?;
         }
         if !self.policies.iter().any(|policy| policy.name() == self.reference()) {
             let (field, found) = ("reference".to_owned(), self.reference().to_owned());
             return Err(TwinError::Setting { field, found, expected: "the name of one of the policies" });
         }
         Ok(())
+    }
+
+    /// Checks that a policy that plans has something to learn from and is asked for offers that it can plan.
+    fn check_loop(&self, policy: &PolicyChoice) -> Result<(), TwinError> {
+        if policy.loop_terms().is_none() {
+            return Ok(());
+        }
+        let least = "at least 26 for policies of kind siloed and integrated, which learn from the past";
+        within("past_periods", self.past_periods.unwrap_or(0) as f64, 26.0, 10_000.0, least)?;
+        let one = "1 for policies of kind siloed and integrated, whose offers run for one period";
+        within("offers.periods", self.offers.periods as f64, 1.0, 1.0, one)
     }
 
     fn check_supply(&self) -> Result<(), TwinError> {
@@ -281,7 +299,8 @@ impl TwinScenario {
                 WorldSpec::of_panel(terms, panel, &|sku| self.economics(sku), &elasticity, cover, &[])
             }
         };
-        spec?.with_halos(self.halos.clone())
+        let past = self.past_periods.map(|periods| Past { periods, promotions: self.panel.clone() });
+        Ok(spec?.with_halos(self.halos.clone())?.with_past(past))
     }
 
     fn world_terms(&self, calendar: Calendar, start: Period) -> WorldTerms {

@@ -1,7 +1,7 @@
 //! What a world is made of: its cells, horizon, costs and shocks, checked and indexed once.
 
 use crate::ties::BasketHalo;
-use crate::{Habits, Halo, Logistics, Shock, SizeOf, SizeRuns, TwinError};
+use crate::{Habits, Halo, Logistics, PanelTerms, Shock, SizeOf, SizeRuns, TwinError};
 use endcap_model::{Calendar, Group, Period, Pieces, Place, Sku, Span};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
@@ -64,7 +64,7 @@ pub struct Costs {
     pub end_value_rate: Option<f64>,
 }
 
-/// The price of leftovers: pieces on hand above normal cover when an offer ends.
+/// The price of leftovers: pieces on hand above normal cover when an offer ends, or some periods later.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct WriteDown {
@@ -72,6 +72,10 @@ pub struct WriteDown {
     pub cover_periods: f64,
     /// Loss of value of a piece above it, over its unit cost.
     pub rate: f64,
+    /// Periods after the end of an offer in which what is left is counted; 0 when it ends. An offer that follows before
+    /// then counts instead.
+    #[serde(default)]
+    pub after_periods: usize,
 }
 
 /// What holds for the whole world.
@@ -91,6 +95,15 @@ pub struct WorldTerms {
     pub logistics: Logistics,
     /// What hits the world on the way.
     pub shocks: Vec<Shock>,
+}
+
+/// The time before a world's first period, which its policies may have records of.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Past {
+    /// Number of periods.
+    pub periods: usize,
+    /// How promotions came about in them.
+    pub promotions: PanelTerms,
 }
 
 /// Who a cell is, as a retailer names it.
@@ -114,6 +127,7 @@ pub struct WorldSpec {
     responses: BTreeMap<Sku, Shown>,
     sizes: BTreeMap<Sku, SizeOf>,
     halos: Vec<Halo>,
+    past: Option<Past>,
     pub(crate) index: Index,
 }
 
@@ -184,7 +198,15 @@ impl WorldSpec {
         terms.logistics.check()?;
         terms.shocks.iter().try_for_each(|shock| shock.check(terms.calendar, terms.span, &cells))?;
         let index = index(&cells);
-        Ok(Self { terms, cells, responses: BTreeMap::new(), sizes: BTreeMap::new(), halos: Vec::new(), index })
+        Ok(Self {
+            terms,
+            cells,
+            responses: BTreeMap::new(),
+            sizes: BTreeMap::new(),
+            halos: Vec::new(),
+            past: None,
+            index,
+        })
     }
 
     /// Returns what holds for the whole world.
@@ -289,6 +311,17 @@ impl WorldSpec {
         Ok(self)
     }
 
+    /// Says how long the world was watched before its first period, and how promotions came about then.
+    pub fn with_past(mut self, past: Option<Past>) -> Self {
+        self.past = past;
+        self
+    }
+
+    /// Returns what was before the first period; nothing where nobody watched.
+    pub fn past(&self) -> Option<&Past> {
+        self.past.as_ref()
+    }
+
     /// Keeps some of the cells.
     ///
     /// # Errors
@@ -297,7 +330,7 @@ impl WorldSpec {
         let cells = self.cells.into_iter().filter(wanted).collect();
         let kept = Self::new(self.terms, cells)?.with_responses(self.responses);
         let kept = if self.sizes.is_empty() { kept } else { kept.with_sizes(self.sizes) };
-        kept.with_halos(self.halos)
+        Ok(kept.with_halos(self.halos)?.with_past(self.past))
     }
 
     /// The same cells under other terms, which the caller vouches for.

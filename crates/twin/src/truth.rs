@@ -9,7 +9,7 @@
 use crate::draws::Draws;
 use crate::planner::{Event, PanelTerms, Planner, Shelves};
 use crate::shoppers::{Shoppers, Tag};
-use crate::{TwinError, WorldSpec};
+use crate::{Past, TwinError, WorldSpec, WorldTerms};
 use endcap_model::{Panel, PanelColumns, Period, PlaceEntry, Sku, SkuEntry, Span, TwinTerms};
 use rayon::prelude::*;
 use serde::Serialize;
@@ -103,27 +103,58 @@ pub fn known_truth(
         let (field, found) = ("horizon".to_owned(), format!("{rows} rows of items, places and periods"));
         return Err(TwinError::Setting { field, found, expected: "at most 20,000,000 rows" });
     }
+    let mut events = Vec::new();
+    let Lived { mut history, shelves, shoppers } = live(spec, terms, panel, seed, |period, shoppers, shelves| {
+        let starting: Vec<&Event> = shelves.events.iter().filter(|event| event.span.start == period).collect();
+        let found: Vec<EventTruth> =
+            starting.par_iter().map(|event| event_truth(spec, shoppers, shelves, event)).collect();
+        events.extend(found);
+    });
+    events.sort_by(|a: &EventTruth, b| (&a.sku, a.span.start, &a.region).cmp(&(&b.sku, b.span.start, &b.region)));
+    let items = history.items(spec, &shoppers);
+    let cross = history.cross(spec);
+    let panel = history.panel(spec, &shelves);
+    Ok(KnownTruth { panel, items, cross, events })
+}
+
+/// Makes the panel of a world's past: what a retailer could have recorded of the periods before the first, with the
+/// same shoppers. Nothing hit it, and the year does not begin with what it left in households and memories.
+pub(crate) fn past_panel(spec: &WorldSpec, terms: &TwinTerms, past: &Past, seed: u64) -> Panel {
+    let start = spec.span().start;
+    let span = Span { start: start.plus(-(past.periods as i32)), end: start };
+    let before = spec.clone().under(WorldTerms { span, shocks: Vec::new(), ..spec.terms().clone() });
+    let Lived { mut history, shelves, .. } = live(&before, terms, &past.promotions, seed, |_, _, _| ());
+    history.panel(&before, &shelves)
+}
+
+/// A world whose periods are over.
+struct Lived<'a> {
+    history: History,
+    shelves: Shelves,
+    shoppers: Shoppers<'a>,
+}
+
+/// Lets a planner of promotions run a world through its periods; `before` sees each of them before it begins.
+fn live<'a>(
+    spec: &'a WorldSpec,
+    terms: &'a TwinTerms,
+    panel: &PanelTerms,
+    seed: u64,
+    mut before: impl FnMut(Period, &Shoppers, &Shelves),
+) -> Lived<'a> {
     let planner = Planner::new(spec, terms, panel, seed);
     let shelves = planner.shelves();
-    let mut history = History::new(spec, shelves.events.len());
+    let mut history = History::new(spec);
     let mut shoppers = Shoppers::new(spec, terms, Draws::new(seed));
     for (at, period) in spec.span().iter().enumerate() {
-        let starting: Vec<usize> =
-            (0..shelves.events.len()).filter(|&event| shelves.events[event].span.start == period).collect();
-        let found: Vec<EventTruth> =
-            starting.par_iter().map(|&event| event_truth(spec, &shoppers, &shelves, &shelves.events[event])).collect();
-        history.events.extend(found);
+        before(period, &shoppers, &shelves);
         let tags = &shelves.tags[at];
         shoppers.look(period, tags);
         history.note(spec, &shoppers, tags);
         history.sell(&shoppers, &planner.stock(period, tags));
         remember(&mut shoppers, tags);
     }
-    history.events.sort_by(|a, b| (&a.sku, a.span.start, &a.region).cmp(&(&b.sku, b.span.start, &b.region)));
-    let items = history.items(spec, &shoppers);
-    let cross = history.cross(spec);
-    let panel = history.panel(spec, &shelves);
-    Ok(KnownTruth { panel, items, cross, events: history.events })
+    Lived { history, shelves, shoppers }
 }
 
 /// Everybody buys what they are expected to.
@@ -210,19 +241,17 @@ struct History {
     own: Vec<Slope>,
     /// By item: log of what its offers leave to its substitutes over log price ratio.
     taken: Vec<Slope>,
-    events: Vec<EventTruth>,
     /// By period and cell.
     units: Vec<f64>,
     out: Vec<f64>,
 }
 
 impl History {
-    fn new(spec: &WorldSpec, events: usize) -> Self {
+    fn new(spec: &WorldSpec) -> Self {
         let (items, rows) = (spec.index.skus.len(), spec.cells().len() * spec.span().len());
         Self {
             own: vec![Slope::default(); items],
             taken: vec![Slope::default(); items],
-            events: Vec::with_capacity(events),
             units: Vec::with_capacity(rows),
             out: Vec::with_capacity(rows),
         }

@@ -9,8 +9,9 @@ use crate::ledger::{CellBooks, CellPrices, Ledger};
 use crate::shipments::{Fate, Shipments};
 use crate::shoppers::Shoppers;
 use crate::stock::{Lot, Stock};
+use crate::truth::past_panel;
 use crate::{Actions, CellSeen, Dock, Observation, RunState, Shock, TwinError, WorldSpec};
-use endcap_model::{Calendar, Outcome, Period, Pieces, TwinTerms};
+use endcap_model::{Calendar, Outcome, Panel, Period, Pieces, TwinTerms};
 
 /// One world with one seed, at the beginning of a period.
 #[derive(Clone, Debug)]
@@ -26,6 +27,8 @@ pub struct World<'a> {
     /// Pieces on their way between places, by the period in which they come.
     under_way: Vec<(Period, usize, Lot)>,
     docks: Vec<(&'a Dock, Vec<usize>)>,
+    /// Cells whose offer has ended, and when what is left of it is counted.
+    over: Vec<(Period, usize)>,
     ledger: Ledger,
     /// What happened in each cell in the last period.
     pub(crate) books: Vec<CellBooks>,
@@ -56,6 +59,7 @@ impl<'a> World<'a> {
             shipments: Shipments::new(cells, furthest(spec)),
             under_way: Vec::new(),
             docks: docks(spec),
+            over: Vec::new(),
             ledger: Ledger::default(),
             books: vec![CellBooks::default(); cells],
             asked: Asked::new(spec),
@@ -94,6 +98,17 @@ impl<'a> World<'a> {
     fn fate(&self, cell: usize) -> Fate {
         let word = self.fates[cell];
         Fate::draw([word, word << 32], self.terms, &self.spec.terms().logistics)
+    }
+
+    /// Returns the seed.
+    pub fn seed(&self) -> u64 {
+        self.seed
+    }
+
+    /// Returns what a retailer could have recorded of the time before the first period: sales, prices and when stock ran
+    /// out. Nothing where the scenario has no past.
+    pub fn past(&self) -> Option<Panel> {
+        self.spec.past().map(|past| past_panel(self.spec, self.terms, past, self.seed))
     }
 
     /// Spreads the opening stock anew, before the first period.
@@ -217,17 +232,19 @@ impl<'a> World<'a> {
         }
     }
 
-    /// Counts what is left above normal cover where an offer has ended.
+    /// Counts what is left above normal cover where an offer has ended, when it is time to.
     fn write_down_leftovers(&mut self) {
         let Some(terms) = self.spec.terms().costs.write_down else { return };
-        let means = self.spec.index.means_of(self.spec.slot_of(self.period));
-        for &cell in &self.before.promoted {
-            let cell = cell as usize;
-            if !self.asked.tags[cell].promoted {
-                let normal = (terms.cover_periods * means[cell]).round() as i64;
-                let above = self.stock.on_hand(cell) - normal;
-                self.ledger.enter_left_over(above.max(0), self.spec.index.unit_cost[cell]);
-            }
+        let now = self.period;
+        let over = self.before.promoted.iter().map(|&cell| (now.plus(terms.after_periods as i32), cell as usize));
+        self.over.extend(over);
+        let means = self.spec.index.means_of(self.spec.slot_of(now));
+        let tags = &self.asked.tags;
+        self.over.retain(|(_, cell)| !tags[*cell].promoted);
+        for (_, cell) in self.over.extract_if(.., |(due, _)| *due <= now) {
+            let normal = (terms.cover_periods * means[cell]).round() as i64;
+            let above = self.stock.on_hand(cell) - normal;
+            self.ledger.enter_left_over(above.max(0), self.spec.index.unit_cost[cell]);
         }
     }
 
@@ -354,13 +371,15 @@ impl<'a> World<'a> {
     /// Throws away what is too old, lets shoppers remember, enters the books.
     fn close_period(&mut self) {
         let index = &self.spec.index;
+        let in_time = self.period.0 - self.spec.span().start.0 >= self.spec.lead_time_periods() as i32 - 1;
         for (cell, books) in self.books.iter_mut().enumerate() {
             let tag = self.asked.tags[cell];
             books.waste += self.stock.expire(cell, self.period);
             books.closing = self.stock.on_hand(cell);
             self.shoppers.remember(cell, books.sold as f64, tag);
             let (list_price, unit_cost) = (index.list_price[cell], index.unit_cost[cell]);
-            let prices = CellPrices { list_price, paid: self.asked.paid[cell], unit_cost, promoted: tag.promoted };
+            let prices =
+                CellPrices { list_price, paid: self.asked.paid[cell], unit_cost, promoted: tag.promoted, in_time };
             self.ledger.enter(books, prices);
         }
         self.shoppers.tell_rivals(&self.asked.tags);

@@ -77,7 +77,7 @@ fn busy(life: Option<usize>, transfer_periods: usize) -> WorldSpec {
             expedite: Some(Expedite { lead_time_periods: 1, cost_rate: 0.2 }),
         };
         terms.costs.transfer_cost = 3.0;
-        terms.costs.write_down = Some(WriteDown { cover_periods: 0.5, rate: 0.4 });
+        terms.costs.write_down = Some(WriteDown { cover_periods: 0.5, rate: 0.4, after_periods: 0 });
         terms.costs.end_value_rate = Some(0.5);
         terms.shocks = vec![
             Shock { kind: ShockKind::LateDelivery, size: Some(2.0), from: Moment::After(4), ..closure() },
@@ -378,18 +378,20 @@ fn late_deliveries_of_a_shock_come_late() {
 }
 
 #[test]
-fn leftovers_above_normal_cover_are_written_down_when_the_offer_ends() {
-    let costs = Costs { write_down: Some(WriteDown { cover_periods: 2.0, rate: 0.5 }), ..Costs::default() };
-    let cells = vec![CellSpec { on_hand: 1000, mean_demand: vec![0.0; 7], ..cell("a", "x") }];
-    let spec = under(&world_of(cells, 5), |terms| terms.costs = costs);
-    let terms = calm();
-    let mut world = World::new(&spec, &terms, 1);
-    let mut written = Vec::new();
-    while !world.is_over() {
-        world.step(&Actions { offers: vec![offer(&spec, "a", 0..2, 0.2)], ..Actions::default() }).unwrap();
-        written.push(world.outcome("p").write_down);
+fn leftovers_above_normal_cover_are_written_down_when_the_offer_ends_or_later() {
+    for (after_periods, expected) in [(0, [0, 0, 60_000, 60_000, 60_000]), (2, [0, 0, 0, 0, 60_000])] {
+        let write_down = Some(WriteDown { cover_periods: 2.0, rate: 0.5, after_periods });
+        let cells = vec![CellSpec { on_hand: 1000, mean_demand: vec![0.0; 7], ..cell("a", "x") }];
+        let spec = under(&world_of(cells, 5), |terms| terms.costs = Costs { write_down, ..Costs::default() });
+        let terms = calm();
+        let mut world = World::new(&spec, &terms, 1);
+        let mut written = Vec::new();
+        while !world.is_over() {
+            world.step(&Actions { offers: vec![offer(&spec, "a", 0..2, 0.2)], ..Actions::default() }).unwrap();
+            written.push(world.outcome("p").write_down);
+        }
+        assert_eq!(written, expected, "half of the cost of a thousand pieces, once");
     }
-    assert_eq!(written, [0, 0, 60_000, 60_000, 60_000], "half of the cost of a thousand pieces, once");
 }
 
 #[test]

@@ -21,6 +21,8 @@ impl Levels {
             review_periods: replenishment.review_periods,
             service_level_min: replenishment.service_level_min,
             life,
+            late: None,
+            left: None,
         };
         let levels = levels(cover, terms, &rules);
         Self { reorder_point: levels.reorder_point, order_up_to: levels.order_up_to }
@@ -208,7 +210,7 @@ mod tests {
             let replenishment = Replenishment { lead_time_periods: 1, review_periods: 1, persistence: 0.0, service_level_min: None };
             let cover = Demand { mean, dispersion };
             let life = life.map(|life| Demand { mean: mean * life, dispersion });
-            let rules = CoverRules { review_periods: 1, service_level_min: None, life };
+            let rules = CoverRules { review_periods: 1, service_level_min: None, life, late: None, left: None };
             let expected = order_quantity(cover, position as f64, &terms, &rules);
             let levels = Levels::of(cover, life, &terms, &replenishment);
             prop_assert_eq!(Pieces(levels.order(position, &terms)), expected);

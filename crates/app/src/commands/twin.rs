@@ -7,7 +7,8 @@ use crate::report::{self, TrialPage};
 use anyhow::Context;
 use endcap_adapters::tables::{self, Column};
 use endcap_agent::policies::{
-    CalendarPolicy, Ordering, Replenishment, SizePolicy, believed_forecast, cell_terms, rotation, solve_page,
+    CalendarPolicy, Fits, Ordering, Replenishment, RollingPolicy, SizePolicy, believed_forecast, cell_terms, rotation,
+    solve_page,
 };
 use endcap_model::{Calendar, Currency, Depth, Mechanic, Offer, Outcome, Panel, Span, Support, Value};
 use endcap_twin::{
@@ -69,9 +70,11 @@ struct Tried {
     page: Option<Vec<PageKpis>>,
 }
 
-/// A policy of a scenario: one that needs nothing else, or a calendar with Endcap's ordering.
+/// A policy of a scenario: one that needs nothing else, one that plans on the way, a calendar with Endcap's ordering, or
+/// one that looks after sizes.
 enum Chosen<'a> {
     Shipped(Box<PolicyMaker<'a>>),
+    Rolling(Box<RollingPolicy<'a>>),
     Calendar(Box<CalendarPolicy>),
     Sizes(Box<SizePolicy<'a>>),
 }
@@ -84,22 +87,26 @@ pub fn run(args: &Args, console: &Console) -> anyhow::Result<Ending> {
     if let Some(folder) = &args.panel {
         return twin_panel::run(&scenario, &spec, folder, console).with_context(|| in_file(&args.scenario));
     }
-    let policies = scenario
-        .policies
-        .iter()
-        .map(|choice| match (shipped(choice, &scenario, &spec, folder), choice) {
-            (Some(maker), _) => Ok(Chosen::Shipped(maker)),
-            (None, PolicyChoice::Sizes { name, terms }) => {
-                Ok(Chosen::Sizes(Box::new(SizePolicy::new(name, &spec, *terms))))
-            }
-            (None, _) => make_policy(choice, &scenario, &spec, folder).map(|policy| Chosen::Calendar(Box::new(policy))),
-        })
-        .collect::<anyhow::Result<Vec<_>>>()?;
+    let fits = Fits::default();
+    let choose = |choice| -> anyhow::Result<Chosen> {
+        if let Some(maker) = shipped(choice, &scenario, &spec, folder) {
+            return Ok(Chosen::Shipped(maker));
+        }
+        if let Some(policy) = RollingPolicy::of(choice, &scenario, &spec, &fits) {
+            return Ok(Chosen::Rolling(Box::new(policy)));
+        }
+        if let PolicyChoice::Sizes { name, terms } = choice {
+            return Ok(Chosen::Sizes(Box::new(SizePolicy::new(name, &spec, *terms))));
+        }
+        make_policy(choice, &scenario, &spec, folder).map(|policy| Chosen::Calendar(Box::new(policy)))
+    };
+    let policies = scenario.policies.iter().map(choose).collect::<anyhow::Result<Vec<_>>>()?;
     #[allow(clippy::redundant_closure, reason = "the closure shortens the lifetime of what is made")]
     let makers: Vec<Box<PolicyMaker>> = policies
         .iter()
         .map(|policy| match policy {
             Chosen::Shipped(maker) => Box::new(|| maker()) as Box<PolicyMaker>,
+            Chosen::Rolling(policy) => Box::new(|| policy.start()),
             Chosen::Calendar(policy) => Box::new(|| policy.start()),
             Chosen::Sizes(policy) => Box::new(|| policy.start()),
         })

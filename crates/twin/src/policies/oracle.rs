@@ -12,8 +12,8 @@ use endcap_model::{Depth, Mechanic, Offer, Period, Span, SupplyTerms, Support, T
 use statrs::distribution::{ContinuousCDF, Normal};
 use std::collections::BTreeMap;
 
-/// Largest probability with which demand over a cover is to be met.
-const SERVICE_MAX: f64 = 0.998;
+/// Halvings until a level is found.
+const STEPS: usize = 20;
 
 /// The policy.
 pub(super) struct Oracle<'a> {
@@ -29,9 +29,8 @@ pub(super) struct Oracle<'a> {
     expected: Vec<Vec<f64>>,
     /// By period from the first, then cell: whether it is on offer.
     on_offer: Vec<Vec<bool>>,
-    /// By cell: standard normal quantiles of the newsvendor levels: a piece too many is held on, thrown away, or written
-    /// down after an offer.
-    safety: Vec<[f64; 3]>,
+    /// By cell.
+    costs: Vec<Costs>,
 }
 
 /// An offer that could be made: an item in a region in some periods.
@@ -55,7 +54,7 @@ impl<'a> Oracle<'a> {
         let cover = Cover::new(spec, supply, Some(0.0));
         let (offers, expected, on_offer) = (BTreeMap::new(), Vec::new(), Vec::new());
         let budget = limits.budget.map_or(f64::INFINITY, |budget| budget * minor_units);
-        Self { name, spec, terms, limits, cover, budget, offers, expected, on_offer, safety: safety(spec, supply) }
+        Self { name, spec, terms, limits, cover, budget, offers, expected, on_offer, costs: costs(spec, supply) }
     }
 
     /// True value of every offer that pays.
@@ -149,49 +148,77 @@ impl<'a> Oracle<'a> {
         }
     }
 
-    /// Level that covers a cell's demand from a period on with the newsvendor's probability: what is left over the cover
-    /// is held on, what is left over the shelf life is lost, what is left of an offer above normal cover is written down.
+    /// Level at which one piece more would cost as much as it saves over a cell's cover from a period on: it saves a sale
+    /// where demand is above it, in the cover or, when the next delivery is late, one period longer; it is held where demand
+    /// is below, lost where that is so over the shelf life, written down where it is left of an offer above normal cover.
     fn level(&self, cell: usize, from: usize) -> f64 {
-        let [held, lost, written] = self.safety[cell];
-        let end = from + self.cover.periods();
-        let mut level = self.quantile(cell, from..end, held);
-        if let Some(life) = self.spec.cells()[cell].shelf_life {
-            level = level.min(self.quantile(cell, from..from + self.cover.ahead - 1 + life, lost));
+        let Costs { short, held, lost, written } = self.costs[cell];
+        let (end, late) = (from + self.cover.periods(), self.terms.late_probability);
+        let (cover, longer) = (self.demand(cell, from..end), self.demand(cell, from..end + 1));
+        let life =
+            self.spec.cells()[cell].shelf_life.map(|life| self.demand(cell, from..from + self.cover.ahead - 1 + life));
+        let offer_ends = self.on_offer.get(end - 1).is_some_and(|on_offer| on_offer[cell]);
+        let normal = self.spec.terms().costs.write_down.filter(|_| offer_ends);
+        let normal = normal.map(|terms| terms.cover_periods * self.spec.index.means_of(self.slot(end))[cell]);
+        let costs_more = |level: f64| {
+            let covered = (1.0 - late) * below(cover, level) + late * below(longer, level);
+            let spoils = life.map_or(0.0, |life| lost * below(life, level));
+            let writes = normal.map_or(0.0, |normal| written * below(cover, level - normal));
+            covered * held + spoils + writes > (1.0 - covered) * short
+        };
+        let most = longer.0 + 4.0 * longer.1;
+        let (mut low, mut high) = (0.0, most);
+        for _ in 0..STEPS {
+            let middle = (low + high) / 2.0;
+            if costs_more(middle) { high = middle } else { low = middle }
         }
-        if let Some(terms) = self.spec.terms().costs.write_down
-            && self.on_offer.get(end - 1).is_some_and(|on_offer| on_offer[cell])
-        {
-            let normal = terms.cover_periods * self.spec.index.means_of(0)[cell];
-            level = level.min(self.quantile(cell, from..end, written) + normal);
-        }
-        level
+        high
     }
 
-    /// Normal quantile of a cell's demand over some periods, the last of them again where the delivery may be late.
-    fn quantile(&self, cell: usize, periods: std::ops::Range<usize>, z: f64) -> f64 {
+    fn slot(&self, at: usize) -> usize {
+        self.spec.slot_of(self.spec.span().start.plus(at as i32))
+    }
+
+    /// Mean and standard deviation of a cell's demand over some periods.
+    fn demand(&self, cell: usize, periods: std::ops::Range<usize>) -> (f64, f64) {
         let habits = &self.spec.terms().habits;
         let shared = self.terms.shock_sd.powi(2) + habits.region_shock_sd.powi(2);
         let last = self.expected.len() - 1;
-        let late = self.terms.late_probability * self.expected[(periods.end - 1).min(last)][cell].powi(2);
         let expected = periods.map(|at| self.expected[at.min(last)][cell]);
         let (mean, variance) = expected.fold((0.0, 0.0), |(mean, variance), expected| {
             (mean + expected, variance + habits.dispersion * expected + shared * expected * expected)
         });
-        mean + z * (variance + late).sqrt()
+        (mean, variance.sqrt())
     }
 }
 
-/// By cell: standard normal quantiles of margin over margin and the cost of a piece too many: held over the review,
-/// thrown away, written down.
-fn safety(spec: &WorldSpec, supply: &SupplyTerms) -> Vec<[f64; 3]> {
-    let normal = Normal::standard();
+/// Probability that a normal demand is at most `level`.
+fn below((mean, deviation): (f64, f64), level: f64) -> f64 {
+    if deviation > 0.0 {
+        Normal::standard().cdf((level - mean) / deviation)
+    } else {
+        f64::from(u8::from(level >= mean))
+    }
+}
+
+/// What a piece costs: one too few, and one too many that is held over the review, thrown away, written down.
+#[derive(Clone, Copy, Debug)]
+struct Costs {
+    short: f64,
+    held: f64,
+    lost: f64,
+    written: f64,
+}
+
+fn costs(spec: &WorldSpec, supply: &SupplyTerms) -> Vec<Costs> {
     let of = |cell: &crate::CellSpec| {
         let cost = cell.unit_cost as f64;
-        let short = (cell.list_price as f64 - cost).max(1.0);
-        let held = spec.terms().costs.holding_rate * cost * supply.review_periods as f64;
-        let lost = cost * (1.0 + supply.waste_rate);
-        let written = spec.terms().costs.write_down.map_or(0.0, |terms| terms.rate) * cost;
-        [held, lost, held + written].map(|over| normal.inverse_cdf((short / (short + over)).min(SERVICE_MAX)))
+        Costs {
+            short: (cell.list_price as f64 - cost).max(1.0),
+            held: spec.terms().costs.holding_rate * cost * supply.review_periods as f64,
+            lost: cost * (1.0 + supply.waste_rate),
+            written: spec.terms().costs.write_down.map_or(0.0, |terms| terms.rate) * cost,
+        }
     };
     spec.cells().iter().map(of).collect()
 }

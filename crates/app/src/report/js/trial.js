@@ -33,6 +33,7 @@ function toneOf(key, difference) {
 
 const labels = {
   profit: "Profit", margin: "Margin", revenue: "Revenue", sell_through: "Sell-through", stockout_rate_promoted: "Stock-outs on offer",
+  stockout_rate_in_time: "Stock-outs on offer where supply could be ordered in time",
   stockout_rate: "Stock-outs", lost: "Pieces not there when wanted", write_down: "Write-down", discount: "Discount given", moved: "Pieces moved between stores",
   core_coverage: "Core sizes in the stores", fragmentation: "Pieces in broken size runs", waste: "Pieces thrown away", gmroi: "Margin per money in stock",
   forecast_error_item: "Forecast error by item", forecast_error_place: "Forecast error by item and store", fill_rate: "Fill rate",

@@ -5,6 +5,7 @@ const kpiLabels = {
   sold: ["Pieces sold", "pieces"], sold_promoted: ["Pieces sold on promotion", "pieces"], lost: ["Pieces wanted and not there", "pieces"],
   waste: ["Pieces thrown away", "pieces"], left: ["Pieces left at the end", "pieces"],
   stockout_rate: ["Stock-out rate", "share"], stockout_rate_promoted: ["Stock-out rate on promotion", "share"], fill_rate: ["Fill rate", "share"],
+  stockout_rate_in_time: ["Stock-out rate on promotion where supply could be ordered in time", "share"],
   gmroi: ["Margin over mean stock at cost", "ratio"], sell_through: ["Sell-through", "share"],
   write_down: ["Written down after offers", "money"], write_down_share: ["Written down over promoted revenue", "share"],
 };

@@ -1,0 +1,143 @@
+use super::*;
+use endcap_twin::{Measure, PolicyMaker, Trials, kpis, try_all};
+
+/// Half a year of a small category: nine items in four stores.
+const SMALL: &str = r#"
+name = "A small category"
+currency = "EUR"
+horizon = 16
+past_periods = 60
+fixed_cost = 2.0
+
+[world]
+kind = "synthetic"
+items = 9
+places = 4
+regions = 2
+groups = 3
+start = "2026-W02"
+mean_demand = 20.0
+price_spread = 0.4
+
+[items]
+list_price = 3.5
+margin_rate = 0.4
+vendor_funding_share = 0.5
+
+[supply]
+lead_time_periods = 2
+opening_stock = { cover_periods = 2.0 }
+case_pack = 6
+holding_rate = 0.004
+shortage_rate = 0.1
+
+[logistics]
+late_again_probability = 0.3
+late_most = 3
+expedite = { lead_time_periods = 1, cost_rate = 0.15 }
+
+[costs]
+write_down = { cover_periods = 2.0, rate = 0.4 }
+
+[offers]
+slots = 2
+spacing = 4
+
+[response]
+worlds = 3
+seed = 1
+elasticity_mean = -3.2
+elasticity_sd = 0.8
+pull_forward_share = 0.1
+substitution_share = 0.2
+shock_sd = 0.1
+late_probability = 0.05
+cut_probability = 0.04
+cut_share = 0.4
+
+[panel]
+depths = [0.1, 0.2, 0.3]
+compliance = 1.0
+feature_share = 0.0
+display_share = 0.0
+display_alone_share = 0.0
+stock_cover = 2.0
+
+[[policy]]
+name = "siloed"
+kind = "siloed"
+notice_periods = 0
+
+[[policy]]
+name = "integrated"
+kind = "integrated"
+"#;
+
+fn tried(scenario: &TwinScenario) -> Trials {
+    let spec = scenario.world(None).unwrap();
+    let fits = Fits::default();
+    let policies: Vec<RollingPolicy> =
+        scenario.policies.iter().map(|choice| RollingPolicy::of(choice, scenario, &spec, &fits).unwrap()).collect();
+    let makers: Vec<Box<PolicyMaker>> =
+        policies.iter().map(|policy| Box::new(|| policy.start()) as Box<PolicyMaker>).collect();
+    let makers: Vec<&PolicyMaker> = makers.iter().map(Box::as_ref).collect();
+    try_all(&spec, &scenario.response, &makers, &|_, _| {}).unwrap()
+}
+
+fn read(text: &str) -> TwinScenario {
+    toml::from_str(text).unwrap()
+}
+
+#[test]
+fn planning_promotions_and_supply_in_one_loop_runs_out_less_and_earns_more_at_any_number_of_threads() {
+    let scenario = read(SMALL);
+    let run =
+        |threads| rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap().install(|| tried(&scenario));
+    let trials = run(2);
+    assert_eq!(trials.faults, []);
+    assert_eq!(run(1).outcomes, trials.outcomes);
+    let kpis = kpis(&trials.outcomes, "siloed");
+    let of = |measure| kpis.iter().find(|kpi| kpi.policy == "integrated" && kpi.measure == measure).unwrap();
+    assert!(of(Measure::SoldPromoted).level.mean > 0.0);
+    assert!(of(Measure::StockoutRatePromoted).difference.unwrap().hi95.unwrap() < 0.0);
+    assert!(of(Measure::StockoutRate).difference.unwrap().mean < 0.0);
+    assert!(of(Measure::Profit).difference.unwrap().mean > 0.0);
+    assert!(of(Measure::ForecastErrorItem).level.mean < 0.4);
+}
+
+#[test]
+fn a_world_without_records_is_refused_before_it_runs() {
+    let refused = read(&SMALL.replace("past_periods = 60", "")).world(None).unwrap_err().to_string();
+    assert!(refused.starts_with("past_periods is 0: expected at least 26"), "{refused}");
+    let refused = read(&SMALL.replace("spacing = 4", "spacing = 4\nperiods = 2")).world(None).unwrap_err().to_string();
+    assert!(refused.starts_with("offers.periods is 2"), "{refused}");
+}
+
+#[test]
+fn a_policy_of_another_kind_does_not_plan_on_the_way() {
+    let text = SMALL.replace("kind = \"siloed\"\nnotice_periods = 0", "kind = \"oracle\"");
+    let scenario = read(&text);
+    let spec = scenario.world(None).unwrap();
+    assert!(RollingPolicy::of(&scenario.policies[0], &scenario, &spec, &Fits::default()).is_none());
+}
+
+#[test]
+fn the_supplier_is_known_by_what_came() {
+    let scenario = read(SMALL);
+    let spec = scenario.world(None).unwrap();
+    let mut world = endcap_twin::World::new(&spec, &scenario.response, 5);
+    let mut deliveries = deliveries::Deliveries::default();
+    assert_eq!(deliveries.reliability(), endcap_supply::Reliability { late: vec![0.0; 3], ..Default::default() });
+    while !world.is_over() {
+        let seen = world.observe();
+        deliveries.note(&spec, &seen);
+        let order = |cell| endcap_twin::CellOrder { cell, pieces: 60, expedite: false };
+        let cell_orders = (0..spec.cells().len()).map(order).collect();
+        world.step(&endcap_twin::Actions { cell_orders, ..Default::default() }).unwrap();
+    }
+    let found = deliveries.reliability();
+    let late: f64 = found.late.iter().sum();
+    assert!((0.02..0.09).contains(&late), "one in twenty is late: {late}");
+    assert!((0.02..0.07).contains(&found.cut_probability), "one in 25 is cut: {}", found.cut_probability);
+    assert!((0.55..0.65).contains(&found.cut_share), "60 % of it comes: {}", found.cut_share);
+}
