@@ -124,13 +124,14 @@ impl<'a> Page<'a> {
     }
 
     /// Iterates over every offer that the page could make, with its value by the page's formula and the money that it
-    /// gives away, item by item and period by period.
+    /// gives away, item by item and period by period. Depths at which the page's lift falls below 0 are no offers: its
+    /// formula would have them give money back.
     pub fn offers(&self) -> impl Iterator<Item = (PageOffer, f64, f64)> + '_ {
         let all = (0..self.list.items.len()).flat_map(move |item| {
             let offers = move |period| self.terms.depths.iter().map(move |&depth| PageOffer { item, period, depth });
             (0..self.periods).flat_map(offers)
         });
-        all.map(|offer| {
+        all.filter(|&offer| self.lift(offer) >= 0.0).map(|offer| {
             let (gained, stolen, given) = self.parts(offer);
             (offer, gained - stolen, given)
         })
