@@ -27,7 +27,7 @@ pub struct Args {
     /// Address and port to listen on; port 0 takes any that is free.
     #[arg(long, default_value = "127.0.0.1:8484")]
     listen: SocketAddr,
-    /// Address that people type, where it is another: https://desk.example.com.
+    /// Address that people type, where it is another than the one listened on.
     #[arg(long, value_parser = Site::parse)]
     site: Option<Site>,
     /// Requests that one caller may make per second, twice as many for a moment.
