@@ -71,11 +71,10 @@ fn desk() -> anyhow::Result<()> {
         eprintln!("SKIPPED: the desk's pages are neither built nor driven: that needs npm and Chromium");
         return Ok(());
     }
-    let shots = root().join("target/desk");
-    run(Command::new("sh")
-        .arg(root().join("crates/app/web/test.sh"))
-        .arg(root().join("target/debug/endcap"))
-        .arg(shots))
+    // The tests have built the program into the folder that this one lies in.
+    let own = std::env::current_exe().context("the folder of xtask is not known")?;
+    let (endcap, shots) = (own.with_file_name("endcap"), own.with_file_name("desk"));
+    run(Command::new("sh").arg(root().join("crates/app/web/test.sh")).arg(endcap).arg(shots))
 }
 
 /// Installs Chromium where a Debian system lacks it; without it the browser tests say loudly that they were skipped.
