@@ -23,7 +23,7 @@ use utoipa_axum::router::OpenApiRouter;
 #[openapi(info(
     title = "Endcap",
     description = "Plans promotions with the supply chain inside the decision. Errors are `application/problem+json` \
-                   (RFC 9457). Changes take `Idempotency-Key`, and `If-Match` where what they change has a version. \
+                   (RFC 9457). Changes of boards take `Idempotency-Key`, and `If-Match` with the board's version. \
                    Amounts of money are whole minor units of the project's currency."
 ))]
 struct Described;
@@ -32,13 +32,14 @@ struct Described;
 pub fn router(app: &App) -> Router<App> {
     let (open, _) = session::routes().split_for_parts();
     let (guarded, _) = guarded().split_for_parts();
-    open.merge(guarded.layer(from_fn_with_state(app.clone(), once)))
+    let (boards, _) = boards::routes().split_for_parts();
+    open.merge(guarded).merge(boards.layer(from_fn_with_state(app.clone(), once)))
 }
 
 /// The routes, described as OpenAPI 3.1.
 pub fn document() -> OpenApi {
     let routes = OpenApiRouter::<App>::with_openapi(Described::openapi());
-    let routes = routes.nest("/api/v1", session::routes().merge(guarded()));
+    let routes = routes.nest("/api/v1", session::routes().merge(guarded()).merge(boards::routes()));
     let (_, mut document) = routes.split_for_parts();
     let components = document.components.get_or_insert_default();
     let cookie = SecurityScheme::ApiKey(ApiKey::Cookie(ApiKeyValue::new("endcap")));
@@ -49,11 +50,11 @@ pub fn document() -> OpenApi {
     document
 }
 
-/// The routes that ask who is there.
+/// The routes that ask who is there and keep no answer: those of accounts and tokens carry secrets, which must not lie in
+/// the store for a repetition.
 fn guarded() -> OpenApiRouter<App> {
     OpenApiRouter::new()
         .merge(project::routes())
-        .merge(boards::routes())
         .merge(data::routes())
         .merge(evidence::routes())
         .merge(after::routes())

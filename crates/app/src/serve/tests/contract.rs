@@ -2,24 +2,48 @@ use super::*;
 use serde_json::json as value;
 
 #[test]
-fn a_repeated_request_is_done_once() {
+fn a_repeated_request_gets_the_first_answer() {
     run(async {
         let desk = TestDesk::new(false).await;
-        desk.account("ada", &[Role::Viewer]).await;
+        desk.account("ada", &[Role::Planner]).await;
         let ada = desk.sign_in("ada").await;
-        let wanted = value!({ "name": "reports", "roles": ["viewer"], "days": 30 });
-        let named = |key: &str, body: &Value| {
-            let mut request = ada.request("POST", "/api/v1/tokens", body);
+        let named = |key: &str, name: &str| {
+            let mut request = ada.request("POST", "/api/v1/boards", &value!({ "name": name }));
             request.headers_mut().insert("idempotency-key", key.parse().unwrap());
             request
         };
-        let first = desk.send(named("k1", &wanted)).await;
-        let second = desk.send(named("k1", &wanted)).await;
+        let first = desk.send(named("k1", "Easter")).await;
+        let second = desk.send(named("k1", "Easter")).await;
         assert_eq!((first.status, &first.body), (second.status, &second.body));
+        assert!(!first.headers.contains_key("idempotency-replayed"));
         assert_eq!(second.headers["idempotency-replayed"], "true");
-        let other = value!({ "name": "other", "roles": ["viewer"], "days": 30 });
-        assert_eq!(desk.send(named("k1", &other)).await.status, StatusCode::UNPROCESSABLE_ENTITY);
-        assert_eq!(ada.get("/api/v1/tokens").await.json()["total"], 1);
+        assert_eq!(desk.send(named("k1", "Summer")).await.status, StatusCode::UNPROCESSABLE_ENTITY);
+    });
+}
+
+#[test]
+fn no_secret_lies_in_the_store() {
+    run(async {
+        let desk = TestDesk::new(false).await;
+        desk.account("root", &[Role::Admin]).await;
+        let root = desk.sign_in("root").await;
+        let named = |path: &str, body: &Value| {
+            let mut request = root.request("POST", path, body);
+            request.headers_mut().insert("idempotency-key", "k1".parse().unwrap());
+            request
+        };
+        let wanted = value!({ "name": "reports", "roles": ["admin"], "days": 30 });
+        let made = desk.send(named("/api/v1/tokens", &wanted)).await.json();
+        let eve = value!({ "name": "eve", "roles": ["viewer"], "password": PASSWORD });
+        assert_eq!(desk.send(named("/api/v1/accounts", &eve)).await.status, StatusCode::CREATED);
+        let copy = desk.app.settings.folder.join("copy.db");
+        desk.app.desk.back_up(&copy).await.unwrap();
+        let stored = String::from_utf8_lossy(&std::fs::read(&copy).unwrap()).into_owned();
+        let cookie = root.cookie.split_once('=').unwrap().1;
+        assert!(stored.contains("reports"), "the copy can be read");
+        for secret in [made["token"].as_str().unwrap(), PASSWORD, cookie] {
+            assert!(!stored.contains(secret));
+        }
     });
 }
 
