@@ -4,6 +4,7 @@
 //! It never tunes: the scored seeds are fixed here, and what was tuned was tuned on others.
 
 mod paired;
+mod shocks;
 mod table;
 
 use crate::measure::{self, Cost};
@@ -16,6 +17,8 @@ use table::{Goal, Row};
 
 const HEADING: &str = "The loop in the simulated world";
 const SCENARIO: &str = "examples/scenarios/grocery-year.toml";
+/// The fashion season at its full size, and its worlds.
+const SEASON: (&str, &str) = ("examples/scenarios/pittarosso-season.toml", "2");
 /// Worlds whose bytes are compared at one and two threads.
 const COMPARED: &str = "2";
 
@@ -28,7 +31,10 @@ pub struct Options {
     /// Seed of the first of them.
     #[arg(long, default_value_t = 1001)]
     seed: u64,
-    /// SKUs of the shock.
+    /// Worlds of each shock of the library.
+    #[arg(long, default_value_t = 5)]
+    shock_worlds: u32,
+    /// SKUs of the shock whose computing is timed.
     #[arg(long, default_value_t = 5000)]
     skus: u32,
     /// A built `endcap` to measure; the release build is made when not given.
@@ -44,11 +50,14 @@ pub fn run(options: &Options) -> anyhow::Result<ExitCode> {
     let mut rows = goals(&outcomes);
     eprintln!("bench: a shock among {} SKUs", options.skus);
     rows.push(shock(options)?);
+    eprintln!("bench: {}", SEASON.0);
+    rows.extend(season(&endcap)?);
     eprintln!("bench: speed of the world");
     rows.push(speed()?);
     eprintln!("bench: same bytes");
     rows.push(same_bytes(&endcap)?);
-    let section = table::section(&rows, &outcomes, options, cost)?;
+    let shocks = shocks::measured(&endcap, SCENARIO, options)?;
+    let section = table::section(&rows, &outcomes, &shocks, options, cost)?;
     println!("{section}");
     crate::page::write_section(HEADING, &section)?;
     Ok(ExitCode::SUCCESS)
@@ -62,17 +71,39 @@ impl Options {
 
 /// Every policy of the scenario in every world.
 fn compared(endcap: &Path, options: &Options) -> anyhow::Result<(Outcomes, Cost)> {
-    let mut program = twin(endcap);
-    program.args(["--worlds", &options.worlds.to_string(), "--seed", &options.seed.to_string()]);
-    let ended = measure::run(program.stderr(Stdio::inherit()), None)?;
-    ensure!(ended.success, "`endcap twin` ended badly");
-    Ok((Outcomes::read(&serde_json::from_str(&ended.stdout)?)?, ended.cost))
+    let (worlds, seed) = (options.worlds.to_string(), options.seed.to_string());
+    let (told, cost) = tried(twin(endcap, SCENARIO).args(["--worlds", &worlds, "--seed", &seed]))?;
+    Ok((Outcomes::read(&serde_json::from_str(&told)?)?, cost))
 }
 
-fn twin(endcap: &Path) -> Command {
+fn twin(endcap: &Path, scenario: &str) -> Command {
     let mut program = Command::new(endcap);
-    program.current_dir(crate::root()).args(["twin", SCENARIO, "--json"]);
+    program.current_dir(crate::root()).args(["twin", scenario, "--json"]);
     program
+}
+
+/// What `endcap twin` told, and what it cost.
+fn tried(program: &mut Command) -> anyhow::Result<(String, Cost)> {
+    let ended = measure::run(program.stderr(Stdio::inherit()), None)?;
+    ensure!(ended.success, "`endcap twin` ended badly");
+    Ok((ended.stdout, ended.cost))
+}
+
+/// Row 5: what is sold of a season, and how many pairs move for it.
+fn season(endcap: &Path) -> anyhow::Result<Vec<Row>> {
+    let (scenario, worlds) = SEASON;
+    let told: Value = serde_json::from_str(&tried(twin(endcap, scenario).args(["--worlds", worlds]))?.0)?;
+    let level = |policy: &str, measure: &str| {
+        let mut kpis = told["kpis"].as_array().into_iter().flatten();
+        kpis.find(|kpi| kpi["policy"] == policy && kpi["measure"] == measure)?["level"]["mean"].as_f64()
+    };
+    let sold = |policy: &str, goal| {
+        let found = level(policy, "sell_through").map(|mean| Paired { mean, low: mean, high: mean });
+        Row::share(5, &format!("fashion season of 200 stores: sell-through, {policy}"), found, goal)
+    };
+    let moved = Row::number(5, "the same: pairs moved between stores, Endcap", level("Endcap", "moved"), Goal::Shown);
+    let others = ["no system", "markdowns only", "transfers and markdowns"].map(|policy| sold(policy, Goal::Shown));
+    Ok([sold("Endcap", Goal::AtLeast(0.83)), moved].into_iter().chain(others).collect())
 }
 
 /// Rows 2 and 3: against the siloed policy, the spreadsheet and the ceiling.
@@ -115,14 +146,9 @@ fn speed() -> anyhow::Result<Row> {
 
 /// Row 7: outputs of the same seeds that differ at one and two threads.
 fn same_bytes(endcap: &Path) -> anyhow::Result<Row> {
-    let at = |threads: &str| -> anyhow::Result<String> {
-        let mut program = twin(endcap);
-        program.env("RAYON_NUM_THREADS", threads).args(["--worlds", COMPARED]);
-        let ended = measure::run(program.stderr(Stdio::inherit()), None)?;
-        ensure!(ended.success, "`endcap twin` at {threads} threads ended badly");
-        Ok(ended.stdout)
-    };
-    let different = f64::from(u8::from(at("1")? != at("2")?));
+    let at =
+        |threads: &str| tried(twin(endcap, SCENARIO).env("RAYON_NUM_THREADS", threads).args(["--worlds", COMPARED]));
+    let different = f64::from(u8::from(at("1")?.0 != at("2")?.0));
     Ok(Row::number(7, "outputs that differ at 1 and 2 threads", Some(different), Goal::AtMost(0.0)))
 }
 

@@ -43,6 +43,14 @@ pub enum TwinError {
         /// What would have been taken.
         expected: &'static str,
     },
+    /// A shock is to be switched on that the scenario does not have.
+    #[error("the scenario has no [[shock]] named '{found}': expected {}", one_of(.known))]
+    UnknownShock {
+        /// The name.
+        found: String,
+        /// The names there are.
+        known: Vec<String>,
+    },
     /// An action names an item that nothing in the world sells.
     #[error("{action} names item {sku}, which the world does not sell: use an item of the world")]
     UnknownSku {
@@ -98,4 +106,11 @@ pub enum TwinError {
     /// Two policies with the same name could not be told apart.
     #[error("two policies are called {0}: give each its own name")]
     DoubledPolicy(String),
+}
+
+fn one_of(names: &[String]) -> String {
+    if names.is_empty() {
+        return "a scenario with shocks".to_owned();
+    }
+    names.iter().map(|name| format!("'{name}'")).collect::<Vec<_>>().join(" or ")
 }

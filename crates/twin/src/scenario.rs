@@ -175,14 +175,14 @@ impl TwinScenario {
     /// Switches the shocks on that wait under these names.
     ///
     /// # Errors
-    /// [`TwinError::Setting`] for a name that no shock has.
+    /// [`TwinError::UnknownShock`] for a name that no shock has.
     pub fn switch_on(&mut self, names: &[String]) -> Result<(), TwinError> {
         for name in names {
-            let mut named = self.shocks.iter_mut().filter(|shock| shock.name.as_ref() == Some(name)).peekable();
-            if named.peek().is_none() {
-                let (field, expected) = ("shock.name".to_owned(), "the name of a [[shock]] of the scenario");
-                return Err(TwinError::Setting { field, found: name.clone(), expected });
+            if !self.shocks.iter().any(|shock| shock.name.as_ref() == Some(name)) {
+                let known = self.shocks.iter().filter_map(|shock| shock.name.clone()).collect();
+                return Err(TwinError::UnknownShock { found: name.clone(), known });
             }
+            let named = self.shocks.iter_mut().filter(|shock| shock.name.as_ref() == Some(name));
             named.for_each(|shock| shock.standby = false);
         }
         Ok(())

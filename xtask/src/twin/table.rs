@@ -2,6 +2,7 @@
 
 use super::Options;
 use super::paired::{Outcomes, Paired};
+use super::shocks::Taken;
 use crate::measure::Cost;
 use std::process::Command;
 
@@ -104,7 +105,13 @@ impl Goal {
 }
 
 /// The whole section.
-pub fn section(rows: &[Row], outcomes: &Outcomes, options: &Options, cost: Cost) -> anyhow::Result<String> {
+pub fn section(
+    rows: &[Row],
+    outcomes: &Outcomes,
+    shocks: &[Taken],
+    options: &Options,
+    cost: Cost,
+) -> anyhow::Result<String> {
     let goals = format!(
         "`examples/scenarios/grocery-year.toml`, {}: 30 items in 8 stores, a year of weeks after two years of records. All \
          policies meet the same shoppers and suppliers, so differences are paired by world; intervals are 95 %. The whole \
@@ -122,7 +129,18 @@ pub fn section(rows: &[Row], outcomes: &Outcomes, options: &Options, cost: Cost)
         };
         std::iter::once((*name).to_owned()).chain(outcomes.policies.iter().map(of)).collect()
     });
-    Ok(format!("{goals}\n{}", lines(&head, figures)))
+    let adjusted = shocks.iter().map(|taken| {
+        let Taken { shock, policy, acts, serves } = taken;
+        vec![shock.clone(), policy.clone(), acts.told(), serves.told()]
+    });
+    let head_of_shocks = ["shock", "policy", "weeks to act", "weeks to serve as without it"];
+    Ok(format!(
+        "{goals}\n{}\nTime to adjust, mean of {} worlds: weeks from the shock to the first actions that differ from those \
+         without it, and until what it hit is served as without it (within 2 points, for good).\n\n{}",
+        lines(&head, figures),
+        options.shock_worlds,
+        lines(&head_of_shocks, adjusted)
+    ))
 }
 
 impl Shown {

@@ -42,6 +42,33 @@ depth = 0.1
 uplift = 1.3
 "#;
 
+/// What lets policies learn from records and plan on the way, and a shock.
+const LOOP: &str = r#"
+[[policy]]
+name = "siloed"
+kind = "siloed"
+notice_periods = 0
+[[policy]]
+name = "integrated"
+kind = "integrated"
+[offers]
+slots = 2
+spacing = 3
+[panel]
+depths = [0.1, 0.2, 0.3]
+compliance = 1.0
+feature_share = 0.0
+display_share = 0.0
+display_alone_share = 0.0
+[[shock]]
+name = "half"
+kind = "supply_cut"
+size = 0.5
+from = "2026-W04"
+periods = 2
+standby = true
+"#;
+
 fn scenario_file(name: &str) -> String {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../../examples/scenarios").join(name).to_str().unwrap().to_owned()
 }
@@ -153,6 +180,44 @@ fn the_twin_plays_the_promo_planner_page_and_its_optimum() {
     for figure in ["over_uniform", "sku_periods", "budget_used", "mean_depth", "cannibalised_share"] {
         assert!(tried["page"][2][figure].is_number(), "{figure}");
     }
+}
+
+#[test]
+fn the_twin_tries_siloed_and_integrated_planning_and_tells_how_long_each_takes_to_answer_a_shock() {
+    let folder = tempfile::tempdir().unwrap();
+    let (file, out) = (folder.path().join("world.toml"), folder.path().join("tried"));
+    let answers_to_price = [
+        ("horizon = 6", "horizon = 8\npast_periods = 52"),
+        ("items = 2", "items = 6"),
+        ("margin_rate = 0.4", "margin_rate = 0.4\nvendor_funding_share = 0.5"),
+        ("elasticity_mean = -2.0", "elasticity_mean = -4.0"),
+    ];
+    let world = answers_to_price.iter().fold(WORLD.to_owned(), |world, (from, to)| world.replace(from, to));
+    fs::write(&file, format!("{world}{LOOP}")).unwrap();
+    let arguments = ["twin", file.to_str().unwrap(), "--shock", "half", "--json", "--out", out.to_str().unwrap()];
+    let at = |threads: &str| {
+        let output = crate::endcap().env("RAYON_NUM_THREADS", threads).args(arguments).output().unwrap();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        String::from_utf8(output.stdout).unwrap()
+    };
+    let told = at("1");
+    assert_eq!(told, at("2"), "the number of threads changes nothing");
+    let tried: Value = serde_json::from_str(&told).unwrap();
+    assert_eq!(tried["faults"], Value::Array(vec![]));
+    for policy in ["siloed", "integrated"] {
+        let outcomes = outcomes_of(&tried, policy);
+        assert!(
+            outcomes.iter().any(|outcome| outcome["sold_promoted"].as_f64().unwrap() > 0.0),
+            "{policy}: {outcomes:?}"
+        );
+        let own = tried["adjustments"].as_array().unwrap().iter().filter(|adjustment| adjustment["policy"] == policy);
+        let acted: Vec<_> = own.filter_map(|adjustment| adjustment["acts_after"].as_u64()).collect();
+        assert!(acted.len() == 2 && acted.iter().all(|&after| after <= 6), "{policy}: {acted:?}");
+    }
+    let page = fs::read_to_string(out.join("report.html")).unwrap();
+    assert!(page.contains("integrated") && page.contains("siloed"));
+    let (_, messages, status) = run(&["twin", file.to_str().unwrap(), "--shock", "quarter"]);
+    assert!(status == 2 && messages.contains("quarter") && messages.contains("half"), "{status}: {messages}");
 }
 
 /// Copies a folder with everything in it.

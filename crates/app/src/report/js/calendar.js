@@ -37,7 +37,7 @@ function showCalendar() {
     clearWhy(why);
   };
   add(host,
-    note(`Each cell is an offer: the number is the percentage off. Choose one to see why it is there.`),
+    note("Each cell is an offer: the number is the percentage off, the red foot the ", term("stockout"), ". Choose one to see why it is there."),
     places.length > 1 ? regionTabs(places, show) : null,
     legendOfDepths(),
     el("div", { class: "calendar" }, gridHost, why));
@@ -60,7 +60,7 @@ function regionTabs(places, show) {
 
 function legendOfDepths() {
   return el("p", { class: "legend", "aria-hidden": "true" }, "Off: ",
-    data.scenario.depths.map((depth) => el("span", { class: `swatch shade-${shade(depth)}` }, percent(depth, 0))), " • advertised or on display");
+    data.scenario.depths.map((depth) => el("span", { class: `swatch shade-${shade(depth)}` }, percent(depth, 0))), " • advertised or on display ", el("span", { class: "swatch missed" }, "runs out"));
 }
 
 function offerGrid(place, why) {
@@ -107,11 +107,12 @@ function columnHead(period) {
 
 function offerButton(offer, period, why) {
   const support = [offer.feature ? "advertised" : null, offer.display ? "on display" : null].filter(Boolean);
-  const label = `${itemName(offer.item)}, ${periodDay(period)}: ${[`${percent(offer.depth, 0)} off`, ...support].join(", ")}`;
+  const risk = offer.risk === null ? [] : [`${percent(offer.risk)} risk of running out`];
+  const label = `${itemName(offer.item)}, ${periodDay(period)}: ${[`${percent(offer.depth, 0)} off`, ...support, ...risk].join(", ")}`;
   return el("button", {
     type: "button", class: `offer shade-${shade(offer.depth)}`, "aria-label": label, "data-offer": offer.at, "data-depth": offer.depth,
     onclick: (event) => showWhy(why, offer, event.currentTarget),
-  }, number(offer.depth * 100, 1), support.length ? el("span", { class: "support", "aria-hidden": "true" }, "•") : null);
+  }, number(offer.depth * 100, 1), support.length ? el("span", { class: "support", "aria-hidden": "true" }, "•") : null, foot(offer.risk));
 }
 
 /** Arrow keys go to the nearest offer in their direction; the grid is one stop of the tab key. */

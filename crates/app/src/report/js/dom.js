@@ -26,6 +26,9 @@ const note = (...children) => el("p", { class: "muted" }, ...children);
 /** A name from the data, which may run from right to left. */
 const name = (value) => el("bdi", { class: "name" }, value);
 
+/** A red foot of a calendar's cell, as high as the share of demand that is not served, or the risk of it. */
+const foot = (share) => (share > 0.005 ? el("i", { class: "missed", style: `height:${Math.max(3, Math.round(share * 100))}%` }) : null);
+
 /** Words of the trade, explained on the spot and in the list at the end. */
 const glossary = {
   bound: ["proven bound", "No plan under the same limits can earn more than this; worked out from the limits, not from the search."],

@@ -205,7 +205,7 @@ function calendarCell(row, depth, period) {
   const missed = row.missed[period];
   const said = `${row.item}, ${periodDay(period)}: ${depth > 0 ? `${percent(depth, 0)} off` : "no offer"}, ${percent(missed, 0)} of what was wanted was not there`;
   return el("td", {}, el("span", { class: `state ${depth > 0 ? `shade-${shadeOf(depth)}` : ""}`, title: said, role: "img", "aria-label": said },
-    depth > 0 ? number(depth * 100, 0) : null, missed > 0.005 ? el("i", { class: "missed", style: `height:${Math.max(3, Math.round(missed * 100))}%` }) : null));
+    depth > 0 ? number(depth * 100, 0) : null, foot(missed)));
 }
 
 function showSizes() {

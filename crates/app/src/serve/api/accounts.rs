@@ -21,6 +21,7 @@ pub fn routes() -> OpenApiRouter<App> {
 
 /// An account, to those who manage them.
 #[derive(Serialize, ToSchema)]
+#[schema(as = Account)]
 pub struct Listed {
     /// Its name.
     name: String,
@@ -37,6 +38,7 @@ pub struct Listed {
 
 /// An account to make.
 #[derive(Deserialize, ToSchema)]
+#[schema(as = NewAccount)]
 pub struct Wanted {
     /// Its name: letters, digits and `. _ - @`, at most 80 characters.
     name: String,

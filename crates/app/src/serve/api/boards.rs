@@ -41,6 +41,7 @@ pub fn routes() -> OpenApiRouter<App> {
 
 /// A board in a list.
 #[derive(Serialize, ToSchema)]
+#[schema(as = ListedBoard)]
 pub struct Listed {
     /// Its id.
     id: String,
@@ -84,6 +85,7 @@ pub struct Shown {
 
 /// A board to make.
 #[derive(Deserialize, ToSchema)]
+#[schema(as = NewBoard)]
 pub struct Wanted {
     /// Its name.
     name: String,

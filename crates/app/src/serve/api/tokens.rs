@@ -22,6 +22,7 @@ pub fn routes() -> OpenApiRouter<App> {
 
 /// A token, without its value.
 #[derive(Serialize, ToSchema)]
+#[schema(as = Token)]
 pub struct Listed {
     /// Number.
     id: i64,
@@ -42,6 +43,7 @@ pub struct Listed {
 
 /// A token to make.
 #[derive(Deserialize, ToSchema)]
+#[schema(as = NewToken)]
 pub struct Wanted {
     /// What it is for.
     name: String,
@@ -55,6 +57,7 @@ pub struct Wanted {
 
 /// A new token.
 #[derive(Serialize, ToSchema)]
+#[schema(as = MadeToken)]
 pub struct Made {
     /// Number.
     id: i64,
@@ -63,7 +66,7 @@ pub struct Made {
 }
 
 /// The caller's tokens, newest first; an admin's list holds everybody's.
-#[utoipa::path(get, path = "/tokens", tag = "accounts", params(Part), responses((status = OK, body = Page<Listed>)))]
+#[utoipa::path(get, path = "/tokens", tag = "tokens", params(Part), responses((status = OK, body = Page<Listed>)))]
 async fn list(
     State(app): State<App>,
     who: Who,
@@ -83,7 +86,7 @@ async fn list(
 }
 
 /// Make a token; its value is shown this once.
-#[utoipa::path(post, path = "/tokens", tag = "accounts", request_body = Wanted,
+#[utoipa::path(post, path = "/tokens", tag = "tokens", request_body = Wanted,
     responses((status = CREATED, body = Made), (status = 403, body = Problem), (status = 422, body = Problem)))]
 async fn make(
     State(app): State<App>,
@@ -110,7 +113,7 @@ async fn make(
 }
 
 /// Take a token back.
-#[utoipa::path(delete, path = "/tokens/{id}", tag = "accounts", params(("id" = i64, Path, description = "Its number")),
+#[utoipa::path(delete, path = "/tokens/{id}", tag = "tokens", params(("id" = i64, Path, description = "Its number")),
     responses((status = NO_CONTENT), (status = 404, body = Problem)))]
 async fn revoke(State(app): State<App>, who: Who, id: Result<Path<i64>, PathRejection>) -> Answer<StatusCode> {
     let Path(id) = id?;

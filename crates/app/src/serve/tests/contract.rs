@@ -1,5 +1,6 @@
 use super::*;
 use serde_json::json as value;
+use std::collections::BTreeSet;
 
 #[test]
 fn a_repeated_request_gets_the_first_answer() {
@@ -86,6 +87,20 @@ fn the_stored_description_of_the_api_is_what_is_served() {
     let stored = std::fs::read_to_string(path).unwrap_or_default();
     let now = crate::serve::document().to_pretty_json().unwrap() + "\n";
     assert!(stored == now, "docs/openapi.json is old: write it anew with `endcap serve --openapi > docs/openapi.json`");
+}
+
+#[test]
+fn a_client_written_from_the_description_finds_every_name_once() {
+    let document = serde_json::to_value(crate::serve::document()).unwrap();
+    let paths = document["paths"].as_object().unwrap();
+    let operations: Vec<&Value> = paths.values().flat_map(|path| path.as_object().unwrap().values()).collect();
+    let names: BTreeSet<&str> = operations.iter().map(|operation| operation["operationId"].as_str().unwrap()).collect();
+    assert_eq!(names.len(), operations.len(), "{names:?}");
+    let text = document.to_string();
+    for reference in text.split("#/components/schemas/").skip(1) {
+        let name = &reference[..reference.find('"').unwrap()];
+        assert!(document["components"]["schemas"][name].is_object(), "{name} is referred to and not described");
+    }
 }
 
 #[test]
