@@ -1,8 +1,9 @@
-//! Chores of the repository: `cargo xtask test`, and `cargo xtask bench` with its parts `plan`, `demand`, `supply` and
-//! `twin`.
+//! Chores of the repository: `cargo xtask test`, and `cargo xtask bench` with its parts `plan`, `demand`, `supply`, `desk`
+//! and `twin`.
 
 mod bench;
 mod demand;
+mod desk;
 mod helper;
 mod measure;
 mod page;
@@ -37,6 +38,8 @@ enum Part {
     Demand(demand::Options),
     /// Measure orders on a published inventory game, and the speed of projection and orders.
     Supply(supply::Options),
+    /// Measure the desk under load: reads, sales sent over the API, memory, first page.
+    Desk(desk::Options),
     /// Measure in simulated worlds whether planning promotions and supply in one loop pays.
     Twin(twin::Options),
 }
@@ -48,6 +51,7 @@ fn main() -> anyhow::Result<ExitCode> {
         Chore::Bench { part: Some(Part::Plan(options)) } => return plan::run(options),
         Chore::Bench { part: Some(Part::Demand(options)) } => return demand::run(options),
         Chore::Bench { part: Some(Part::Supply(options)) } => return supply::run(options),
+        Chore::Bench { part: Some(Part::Desk(options)) } => return desk::run(&options),
         Chore::Bench { part: Some(Part::Twin(options)) } => return twin::run(&options),
     }
     Ok(ExitCode::SUCCESS)

@@ -86,7 +86,8 @@ fn watch(pid: u32, over: &AtomicBool, end: Option<Instant>) -> f64 {
     peak
 }
 
-fn peak_of(pid: u32) -> Option<f64> {
+/// Peak resident memory of a program that runs, in MiB.
+pub fn peak_of(pid: u32) -> Option<f64> {
     let status = fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
     let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
     let kib: f64 = peak.trim().strip_suffix(" kB")?.parse().ok()?;

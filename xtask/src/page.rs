@@ -3,8 +3,8 @@
 use anyhow::Context;
 use std::fs;
 
-const HEAD: &str = "# Benchmarks\n\nWritten by `cargo xtask bench`, `bench plan`, `bench demand`, `bench supply` and `bench twin`. Compare figures of\n\
-                    one machine only, and CPU seconds rather than wall time where it is shared.\n";
+const HEAD: &str = "# Benchmarks\n\nWritten by `cargo xtask bench`, `bench plan`, `bench demand`, `bench supply`, `bench desk` and `bench twin`.\n\
+                    Compare figures of one machine only, and CPU seconds rather than wall time where it is shared.\n";
 
 /// Replaces one section of the page and keeps the others.
 pub fn write_section(heading: &str, body: &str) -> anyhow::Result<()> {

@@ -4,6 +4,7 @@
 //! `endcap_govern`'s. Heavy libraries (the query engine, the database) are named here and nowhere else.
 
 pub mod artifacts;
+pub mod backup;
 mod csv_rows;
 pub mod desk;
 mod error;
@@ -12,6 +13,7 @@ mod fact_store;
 pub mod facts;
 pub mod file_drop;
 pub mod files;
+pub mod imports;
 pub mod instances;
 pub mod journal;
 pub mod load;
@@ -21,6 +23,8 @@ pub mod presets;
 pub mod project;
 mod quarantine;
 mod query;
+pub mod recognise;
+pub mod records;
 pub mod sift;
 mod snapshot;
 mod source;

@@ -4,9 +4,11 @@
 //! come out at one thread and at two.
 
 use crate::expressions::{Mapping, Named, session};
+use crate::imports::Import;
 use crate::lookup::LookupTable;
 use crate::project::{FILE_NAME, Project, SourceTable};
 use crate::quarantine::Quarantine;
+use crate::records;
 use crate::snapshot::{self, Snapshot, SourceCounts, StoredFile, StoredTable};
 use crate::source::{RawRows, Source, rows_if_known, schema_of};
 use crate::{AdapterError, files, tables};
@@ -37,35 +39,116 @@ pub struct LoadSettings<'a> {
 /// [`AdapterError`] when the configuration or a file cannot be read, or the facts cannot be written; then there is no
 /// new snapshot. Single bad rows are never an error: they are set aside.
 pub fn load(folder: &Path, settings: &LoadSettings<'_>) -> Result<Snapshot, AdapterError> {
-    let project = Project::read(folder)?;
-    let scratch = Scratch::new(folder)?;
+    prepare(folder, None, folder, settings)?.publish()
+}
+
+/// Facts that are stored and belong to no snapshot yet: nobody reads them until they are published.
+pub struct Unpublished {
+    into: PathBuf,
+    snapshot: Snapshot,
+    quarantined: Vec<(FactKind, PathBuf)>,
+    _scratch: Scratch,
+}
+
+impl Unpublished {
+    /// What would be published.
+    pub fn snapshot(&self) -> &Snapshot {
+        &self.snapshot
+    }
+
+    /// Makes the facts those that are known last.
+    ///
+    /// # Errors
+    /// [`AdapterError`] when the disk refuses; then there is no new snapshot.
+    pub fn publish(self) -> Result<Snapshot, AdapterError> {
+        let quarantine = self.snapshot.quarantine(&self.into);
+        for (kind, temporary) in &self.quarantined {
+            files::create_folder(&quarantine)?;
+            files::publish(temporary, &quarantine.join(format!("{kind}.csv")))?;
+        }
+        snapshot::publish(&self.into, self.snapshot)
+    }
+}
+
+/// Reads all files of a project, with those of one more import, and stores their facts in a folder: the project's own,
+/// or another to see what would come of it.
+///
+/// # Errors
+/// As [`load`].
+pub fn prepare(
+    folder: &Path,
+    more: Option<&Import>,
+    into: &Path,
+    settings: &LoadSettings<'_>,
+) -> Result<Unpublished, AdapterError> {
+    let project = Project::read_with(folder, more)?;
+    let scratch = Scratch::new(into)?;
     let session = session();
+    let mut records = records::Reader::open(folder)?;
+    let last_record = records.as_ref().map_or(0, |records| records.last);
     let mut rules = Rules { calendar: project.calendar, currency: project.currency, items: None, places: None };
     let (mut stored, mut quarantined) = (BTreeMap::new(), vec![]);
     for kind in FactKind::ALL {
-        if project.sources(kind).is_empty() {
+        let deliveries = deliveries(&project, kind, records.as_mut())?;
+        if deliveries.is_empty() {
             continue;
         }
         let mut quarantine = Quarantine::new(&scratch.folder, kind);
         let mut reader = Reader { folder, project: &project, session: &session, settings, kind };
-        let loaded = reader.read(rules.clone(), &mut quarantine)?;
+        let loaded = reader.read(&deliveries, records.as_mut(), rules.clone(), &mut quarantine)?;
         quarantined.extend(quarantine.finish()?);
         match kind {
             FactKind::Items => rules.items = Some(Arc::new(loaded.distinct("sku"))),
             FactKind::Places => rules.places = Some(Arc::new(loaded.distinct("place"))),
             _ => {}
         }
-        stored.insert(kind, store(folder, &loaded, settings.threads)?);
+        stored.insert(kind, store(into, &loaded, settings.threads)?);
     }
     let configuration = hash_json(&project);
     let calendar = (project.calendar, project.currency);
-    let snapshot = Snapshot::new(settings.as_of, calendar, project.absent_sales_are_zero, configuration, stored);
-    let quarantine = snapshot.quarantine(folder);
-    for (kind, temporary) in quarantined {
-        files::create_folder(&quarantine)?;
-        files::publish(&temporary, &quarantine.join(format!("{kind}.csv")))?;
+    let zero = project.absent_sales_are_zero;
+    let snapshot = Snapshot::new(settings.as_of, calendar, zero, configuration, last_record, stored);
+    Ok(Unpublished { into: into.to_owned(), snapshot, quarantined, _scratch: scratch })
+}
+
+/// Rows that came together; those of a later delivery hold where two say otherwise about the same thing.
+enum Delivery<'a> {
+    /// Files, of the configuration or of an import.
+    Files(Vec<&'a SourceTable>),
+    /// Records after the first number, up to the second.
+    Records(i64, i64),
+}
+
+/// The deliveries of a kind in order: the configured files, then imports with the records that came between them.
+fn deliveries<'a>(
+    project: &'a Project,
+    kind: FactKind,
+    mut records: Option<&mut records::Reader>,
+) -> Result<Vec<Delivery<'a>>, AdapterError> {
+    let mut deliveries = vec![];
+    let add_files = |deliveries: &mut Vec<Delivery<'a>>, tables: Vec<&'a SourceTable>| {
+        if !tables.is_empty() {
+            deliveries.push(Delivery::Files(tables));
+        }
+    };
+    let mut add_records = |deliveries: &mut Vec<Delivery<'a>>, after: i64, up_to: i64| {
+        if let Some(records) = &mut records
+            && records.any(kind, (after, up_to.min(records.last)))?
+        {
+            deliveries.push(Delivery::Records(after, up_to.min(records.last)));
+        }
+        Ok::<_, AdapterError>(())
+    };
+    add_files(&mut deliveries, project.sources(kind).iter().collect());
+    let mut after = 0;
+    for import in &project.imports {
+        add_records(&mut deliveries, after, import.after_record)?;
+        after = after.max(import.after_record);
+        let files = import.files.iter().filter(|file| file.kind == kind);
+        add_files(&mut deliveries, files.map(|file| &file.table).collect());
     }
-    snapshot::publish(folder, snapshot)
+    add_records(&mut deliveries, after, i64::MAX)?;
+    Ok(deliveries)
 }
 
 /// A folder for what is not whole yet, which goes away with its content.
@@ -106,30 +189,57 @@ struct Prepared {
 }
 
 impl Reader<'_> {
-    /// Takes in all sources of a kind.
-    fn read(&mut self, rules: Rules, quarantine: &mut Quarantine) -> Result<Loaded, AdapterError> {
+    /// Takes in all deliveries of a kind.
+    fn read(
+        &mut self,
+        deliveries: &[Delivery<'_>],
+        mut records: Option<&mut records::Reader>,
+        rules: Rules,
+        quarantine: &mut Quarantine,
+    ) -> Result<Loaded, AdapterError> {
         let mut intake = Intake::new(self.kind, rules);
         let configuration = self.folder.join(FILE_NAME);
-        let sources = self.project.sources(self.kind);
-        let found = sources
-            .iter()
-            .map(|table| Ok((table, self.files(table)?, self.lookups(table)?)))
-            .collect::<Result<Vec<_>, AdapterError>>()?;
         let mut all = 0;
-        for path in found.iter().flat_map(|(_, paths, _)| paths) {
-            all += rows_if_known(path)?.unwrap_or(0);
+        for delivery in deliveries {
+            if let Delivery::Files(tables) = delivery {
+                for table in tables {
+                    for path in self.files(table)? {
+                        all += rows_if_known(&path)?.unwrap_or(0);
+                    }
+                }
+            }
         }
         let mut done = 0;
-        for (table, paths, lookups) in &found {
-            for path in paths {
-                let named = Named { configuration: &configuration, file: path };
-                let file = FileReader::open(self, table, path, lookups, &named)?;
-                let before = done;
-                self.feed(file, &mut intake, quarantine, &mut |rows| {
-                    done = before + rows;
-                    (self.settings.progress)(self.kind.name(), done, all);
-                })?;
+        for delivery in deliveries {
+            match delivery {
+                Delivery::Files(tables) => {
+                    for table in tables {
+                        let lookups = self.lookups(table)?;
+                        for path in self.files(table)? {
+                            let named = Named { configuration: &configuration, file: &path };
+                            let file = FileReader::open(self, table, &path, &lookups, &named)?;
+                            let before = done;
+                            self.feed(file, &mut intake, quarantine, &mut |rows| {
+                                done = before + rows;
+                                (self.settings.progress)(self.kind.name(), done, all);
+                            })?;
+                        }
+                    }
+                }
+                Delivery::Records(after, up_to) => {
+                    let records = records.as_mut().expect("Invariant: a delivery of records has records");
+                    records.each(self.kind, (*after, *up_to), &mut |rows, columns| {
+                        let batch = RawBatch { source: records::FILE_NAME, rows, columns };
+                        done += rows.len() as u64;
+                        (self.settings.progress)(self.kind.name(), done, all.max(done));
+                        intake.add(&batch, &mut |row| quarantine.add(&row)).map_err(|source| AdapterError::Ingest {
+                            path: self.folder.join(records::FILE_NAME),
+                            source,
+                        })
+                    })?;
+                }
             }
+            intake.next_delivery();
         }
         (self.settings.progress)(self.kind.name(), done, done);
         Ok(intake.finish(&mut |row| quarantine.add(&row)))
@@ -385,7 +495,7 @@ fn nullable(schema: &SchemaRef) -> SchemaRef {
 }
 
 /// The columns of a file and those that lookups add; the file's own win.
-fn joined_schema(own: &SchemaRef, lookups: &[LookupTable]) -> SchemaRef {
+pub(crate) fn joined_schema(own: &SchemaRef, lookups: &[LookupTable]) -> SchemaRef {
     let mut fields: Vec<Arc<Field>> = own.fields().iter().cloned().collect();
     for lookup in lookups {
         for field in lookup.schema().fields() {

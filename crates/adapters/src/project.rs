@@ -1,7 +1,8 @@
 //! `endcap.toml`: what a project is called, how its time and money are counted, and which columns of which files hold
 //! its facts. Read once, checked whole, before anything else is done.
 
-use crate::{AdapterError, presets, tables};
+use crate::imports::{self, Import};
+use crate::{AdapterError, presets, records, tables};
 use endcap_model::{Calendar, Currency, FactKind, FieldKind, Period};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -57,6 +58,9 @@ pub struct Project {
     /// Where events and controls come from.
     #[serde(default)]
     pub events: Vec<SourceTable>,
+    /// What was brought in at the desk, the first import first; no part of the file.
+    #[serde(skip_deserializing, skip_serializing_if = "Vec::is_empty")]
+    pub imports: Vec<Import>,
 }
 
 /// Files that hold rows of one kind of fact.
@@ -126,10 +130,40 @@ impl Project {
     /// # Errors
     /// [`AdapterError`] when `endcap.toml` is not there, or has a field that is unknown, missing or does not fit.
     pub fn read(folder: &Path) -> Result<Self, AdapterError> {
+        Self::read_with(folder, None)
+    }
+
+    /// Reads and checks the project of a folder as it would be with one more import.
+    ///
+    /// # Errors
+    /// As [`Project::read`].
+    pub fn read_with(folder: &Path, more: Option<&Import>) -> Result<Self, AdapterError> {
+        let path = folder.join(FILE_NAME);
+        let mut project = Self::read_configured(folder)?;
+        project.imports.extend(more.cloned());
+        let imported = project.imports.iter().flat_map(|import| &import.files);
+        let has_sales = imported.filter(|file| file.kind == FactKind::Sales).count() > 0;
+        if project.sales.is_empty() && !has_sales && !folder.join(records::FILE_NAME).exists() {
+            return Err(configuration(
+                &path,
+                "sales",
+                "missing",
+                "a [[sales]] table: nothing can be planned without sales",
+            ));
+        }
+        Ok(project)
+    }
+
+    /// Reads a project that may still lack sales: its files may yet be brought in.
+    ///
+    /// # Errors
+    /// As [`Project::read`].
+    pub fn read_configured(folder: &Path) -> Result<Self, AdapterError> {
         let path = folder.join(FILE_NAME);
         let mut project: Self = tables::read_toml(&path)?;
         project.expand(&path)?;
         project.check(&path)?;
+        project.imports = imports::all(folder)?;
         Ok(project)
     }
 
@@ -184,14 +218,6 @@ impl Project {
     fn check(&self, path: &Path) -> Result<(), AdapterError> {
         if self.calendar == Calendar::Index {
             return Err(configuration(path, "calendar", "index", "day or week"));
-        }
-        if self.sales.is_empty() {
-            return Err(configuration(
-                path,
-                "sales",
-                "missing",
-                "a [[sales]] table: nothing can be planned without sales",
-            ));
         }
         for kind in FactKind::ALL {
             for source in self.sources(kind) {

@@ -29,8 +29,15 @@ pub struct Snapshot {
     pub absent_sales_are_zero: bool,
     /// Hash of the configuration that they were read with.
     pub configuration: ContentHash,
+    /// The last record that came over the API and is among them.
+    #[serde(default, skip_serializing_if = "is_none")]
+    pub last_record: i64,
     /// The tables.
     pub tables: BTreeMap<FactKind, StoredTable>,
+}
+
+fn is_none(record: &i64) -> bool {
+    *record == 0
 }
 
 fn never() -> AsOf {
@@ -82,13 +89,15 @@ impl Snapshot {
         (calendar, currency): (Calendar, Currency),
         absent_sales_are_zero: bool,
         configuration: ContentHash,
+        last_record: i64,
         tables: BTreeMap<FactKind, StoredTable>,
     ) -> Self {
         let content: BTreeMap<FactKind, (Counts, &Vec<StoredFile>)> =
             tables.iter().map(|(&kind, table)| (kind, (table.counts, &table.files))).collect();
         let hash = hash_json(&(calendar, currency, absent_sales_are_zero, content));
         let id = SnapshotId::new(hash.as_str());
-        Self { id, as_of, loads: vec![as_of], calendar, currency, absent_sales_are_zero, configuration, tables }
+        let loads = vec![as_of];
+        Self { id, as_of, loads, calendar, currency, absent_sales_are_zero, configuration, last_record, tables }
     }
 
     /// Returns the rows read from all sources.

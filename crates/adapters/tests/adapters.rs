@@ -101,7 +101,10 @@ fn every_bad_row_is_set_aside_with_its_reason_and_the_rest_is_loaded() {
     let folder =
         project(&[("endcap.toml", &configuration), ("items.csv", "sku,category\na,Tea\n"), ("sales.csv", &rows)]);
     let snapshot = loaded(&folder);
-    assert_eq!(counts(&snapshot, FactKind::Sales), Counts { read: 21, loaded: 9, set_aside: 11, duplicates: 1 });
+    assert_eq!(
+        counts(&snapshot, FactKind::Sales),
+        Counts { read: 21, loaded: 9, set_aside: 11, duplicates: 1, replaced: 0 }
+    );
     let aside = quarantine(&folder, &snapshot, FactKind::Sales);
     for (at, (row, value, reason)) in bad.iter().enumerate() {
         let found = aside.iter().find(|(number, ..)| *number == 10 + at as u64);
@@ -118,7 +121,10 @@ fn bytes_that_are_no_text_and_lines_without_end_cost_their_own_row_only() {
     bytes.extend(b"\na,x,2024-01-02,1,2\n\"open,x,2024-01-03,1,2\na,x,2024-01-04,1,2\n");
     fs::write(folder.path().join("sales.csv"), bytes).unwrap();
     let snapshot = loaded(&folder);
-    assert_eq!(counts(&snapshot, FactKind::Sales), Counts { read: 6, loaded: 3, set_aside: 3, duplicates: 0 });
+    assert_eq!(
+        counts(&snapshot, FactKind::Sales),
+        Counts { read: 6, loaded: 3, set_aside: 3, duplicates: 0, replaced: 0 }
+    );
     let reasons: Vec<String> = quarantine(&folder, &snapshot, FactKind::Sales).into_iter().map(|row| row.3).collect();
     for (reason, expected) in reasons.iter().zip(["UTF-8", "1 MiB", "quotation mark"]) {
         assert!(reason.contains(expected), "{reason}");
@@ -408,7 +414,10 @@ fn expressions_lookups_and_rules_map_what_a_file_has() {
         ),
     ]);
     let snapshot = loaded(&folder);
-    assert_eq!(counts(&snapshot, FactKind::Sales), Counts { read: 5, loaded: 2, set_aside: 3, duplicates: 0 });
+    assert_eq!(
+        counts(&snapshot, FactKind::Sales),
+        Counts { read: 5, loaded: 2, set_aside: 3, duplicates: 0, replaced: 0 }
+    );
     let aside = quarantine(&folder, &snapshot, FactKind::Sales);
     let reasons: BTreeMap<u64, &str> = aside.iter().map(|(row, _, _, reason)| (*row, reason.as_str())).collect();
     assert_eq!((reasons[&2], reasons[&3]), ("nothing sold", "fuel"));
@@ -451,7 +460,10 @@ fn one_row_on_which_an_expression_fails_costs_that_row_only() {
     }
     let folder = project(&[("endcap.toml", &toml), ("sales.csv", &rows)]);
     let snapshot = loaded(&folder);
-    assert_eq!(counts(&snapshot, FactKind::Sales), Counts { read: 3_000, loaded: 2_997, set_aside: 3, duplicates: 0 });
+    assert_eq!(
+        counts(&snapshot, FactKind::Sales),
+        Counts { read: 3_000, loaded: 2_997, set_aside: 3, duplicates: 0, replaced: 0 }
+    );
     assert_eq!(quarantine(&folder, &snapshot, FactKind::Sales)[0].0, 8);
 }
 
@@ -479,7 +491,7 @@ fn fresh_retail_net_is_loaded_whole() {
     let Some(data) = shared("freshretailnet50k") else { return };
     let folder = preset("freshretailnet50k", "CNY", "day", &data);
     let snapshot = loaded(&folder);
-    let expected = Counts { read: 4_500_000, loaded: 4_483_961, set_aside: 16_039, duplicates: 0 };
+    let expected = Counts { read: 4_500_000, loaded: 4_483_961, set_aside: 16_039, duplicates: 0, replaced: 0 };
     assert_eq!(counts(&snapshot, FactKind::Sales), expected);
     assert_eq!(counts(&snapshot, FactKind::Items).loaded, 865);
     assert_eq!(counts(&snapshot, FactKind::Places).loaded, 898);
@@ -501,7 +513,7 @@ fn the_complete_journey_is_loaded_whole() {
     let Some(data) = shared("completejourney") else { return };
     let folder = preset("completejourney", "USD", "week", &data);
     let snapshot = loaded(&folder);
-    let expected = Counts { read: 1_469_307, loaded: 1_439_959, set_aside: 29_348, duplicates: 0 };
+    let expected = Counts { read: 1_469_307, loaded: 1_439_959, set_aside: 29_348, duplicates: 0, replaced: 0 };
     assert_eq!(counts(&snapshot, FactKind::Sales), expected);
     let promotions = counts(&snapshot, FactKind::Promotions);
     assert_eq!((promotions.read, promotions.duplicates), (20_940_529, 9));

@@ -61,6 +61,8 @@ enum Command {
     Lever(commands::lever::Args),
     Serve(commands::serve::Args),
     Account(commands::account::Args),
+    Backup(commands::backup::BackupArgs),
+    Restore(commands::backup::RestoreArgs),
     Completions(commands::completions::Args),
 }
 
@@ -95,6 +97,8 @@ fn main() -> ExitCode {
         Command::Lever(args) => commands::lever::run(args, &console),
         Command::Serve(args) => commands::serve::run(args, &console),
         Command::Account(args) => commands::account::run(args, &console),
+        Command::Backup(args) => commands::backup::back_up(args, &console),
+        Command::Restore(args) => commands::backup::restore(args, &console),
         Command::Completions(args) => commands::completions::run::<Cli>(args),
     };
     match ended {

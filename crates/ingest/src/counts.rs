@@ -14,12 +14,19 @@ pub struct Counts {
     pub set_aside: u64,
     /// Rows that repeat an earlier one word for word.
     pub duplicates: u64,
+    /// Rows whose place a later delivery's row took.
+    #[serde(default, skip_serializing_if = "is_none")]
+    pub replaced: u64,
+}
+
+fn is_none(rows: &u64) -> bool {
+    *rows == 0
 }
 
 impl Counts {
     /// Returns whether every row that was read is accounted for.
     pub fn add_up(&self) -> bool {
-        self.read == self.loaded + self.set_aside + self.duplicates
+        self.read == self.loaded + self.set_aside + self.duplicates + self.replaced
     }
 }
 
@@ -29,5 +36,6 @@ impl AddAssign for Counts {
         self.loaded += other.loaded;
         self.set_aside += other.set_aside;
         self.duplicates += other.duplicates;
+        self.replaced += other.replaced;
     }
 }

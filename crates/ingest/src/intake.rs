@@ -58,6 +58,8 @@ pub struct Intake {
     /// Where each row came from: source and row number in one.
     pub(crate) origins: Vec<u64>,
     pub(crate) sources: Vec<Origin>,
+    /// Which delivery rows belong to that come now.
+    delivery: u32,
 }
 
 /// A source of rows.
@@ -67,6 +69,8 @@ pub(crate) struct Origin {
     /// How it names the column of each field.
     pub columns: Vec<String>,
     pub counts: Counts,
+    /// Its delivery: rows of a later one take the place of earlier rows with the same key.
+    pub delivery: u32,
 }
 
 impl Intake {
@@ -81,7 +85,12 @@ impl Intake {
                 Column::absent(0, interner, PeriodReader::new(rules.calendar), field)
             })
             .collect();
-        Self { kind, rules, minor_units, columns, origins: vec![], sources: vec![] }
+        Self { kind, rules, minor_units, columns, origins: vec![], sources: vec![], delivery: 0 }
+    }
+
+    /// Begins a later delivery: its rows take the place of earlier ones that say otherwise for the same key.
+    pub fn next_delivery(&mut self) {
+        self.delivery += 1;
     }
 
     /// Counts a row that was set aside before it came here.
@@ -162,10 +171,11 @@ impl Intake {
     }
 
     fn source_of(&mut self, name: &str, columns: impl FnOnce() -> Vec<String>) -> usize {
-        let known = self.sources.iter().rposition(|source| source.name == name);
+        let delivery = self.delivery;
+        let known = self.sources.iter().rposition(|source| source.name == name && source.delivery == delivery);
         let at = known.unwrap_or_else(|| {
             let (name, counts) = (name.to_owned(), Counts::default());
-            self.sources.push(Origin { name, columns: vec![], counts });
+            self.sources.push(Origin { name, columns: vec![], counts, delivery });
             self.sources.len() - 1
         });
         if self.sources[at].columns.is_empty() {

@@ -138,7 +138,8 @@ fn sorted(key: &[KeyPart<'_>], rows: usize) -> Vec<u32> {
     order
 }
 
-/// Keeps the first row of each key; the others are duplicates when they say the same, and are set aside when not.
+/// Keeps the first row of each key; the others are duplicates when they say the same. When not, a row of a later
+/// delivery takes the place of the one before, and any other is set aside.
 fn without_repeats(
     intake: &mut Intake,
     order: Vec<u32>,
@@ -158,11 +159,16 @@ fn without_repeats(
         };
         let differs = columns().position(|(field, c)| !field.key && !c.same(first as usize, row as usize));
         let (source, number) = origin(intake.origins[row as usize]);
+        let (first_source, first_number) = origin(intake.origins[first as usize]);
         match differs {
             None => intake.sources[source].counts.duplicates += 1,
+            Some(_) if intake.sources[source].delivery > intake.sources[first_source].delivery => {
+                intake.sources[first_source].counts.replaced += 1;
+                kept.pop();
+                kept.push(row);
+            }
             Some(at) => {
                 intake.sources[source].counts.set_aside += 1;
-                let (first_source, first_number) = origin(intake.origins[first as usize]);
                 let reason = format!(
                     "conflicts with row {first_number} of {}, which has {} '{}' for the same {}",
                     intake.sources[first_source].name,

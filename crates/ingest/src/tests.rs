@@ -121,10 +121,25 @@ fn of_two_rows_that_contradict_the_earlier_one_stays() {
     let row =
         |units: &str| [Some("a"), Some("x"), Some("2024-01-01"), None, Some(units), None].map(|v| v.map(str::to_owned));
     let (loaded, aside) = take_in(&[&[row("3"), row("4"), row("3")]]);
-    assert_eq!(loaded.counts(), Counts { read: 3, loaded: 1, set_aside: 1, duplicates: 1 });
+    assert_eq!(loaded.counts(), Counts { read: 3, loaded: 1, set_aside: 1, duplicates: 1, replaced: 0 });
     assert_eq!(facts(&loaded), ["a|x|19723|-|3|-"]);
     assert_eq!((aside[0].row, aside[0].column.as_str(), aside[0].value.as_str()), (2, "units", "4"));
     assert!(aside[0].reason.contains("conflicts with row 1 of rows.csv"));
+}
+
+#[test]
+fn a_row_of_a_later_delivery_takes_the_place_of_an_earlier_one() {
+    let text = |text: &str| Some(Arc::new(StringArray::from(vec![text.to_owned()])) as ArrayRef);
+    let mut intake = Intake::new(FactKind::Stock, rules());
+    for (source, units) in [("first.csv", "3"), ("second.csv", "4"), ("third.csv", "4"), ("fourth.csv", "3")] {
+        let columns = [text("a"), text("x"), text("2024-01-01"), text(units), None];
+        let columns = columns.map(|values| RawColumn { name: "c".into(), values, origin: None });
+        intake.add(&RawBatch { source, rows: &[1], columns: &columns }, &mut |_| ()).unwrap();
+        intake.next_delivery();
+    }
+    let loaded = intake.finish(&mut |row| panic!("{row:?}"));
+    assert_eq!(loaded.counts(), Counts { read: 4, loaded: 1, set_aside: 0, duplicates: 1, replaced: 2 });
+    assert_eq!(loaded.batch(0).column(3).as_primitive::<Int64Type>().values(), &[3]);
 }
 
 #[test]

@@ -1,9 +1,9 @@
 //! `endcap check`: whether the history of each category can carry an estimate.
 
 use crate::console::{Console, Ending, table};
-use endcap_adapters::facts::{PanelQuery, Store};
+use endcap_adapters::facts::{PanelQuery, Snapshot, Store};
 use endcap_ingest::{Readiness, ReadinessVerdict, readiness};
-use endcap_model::AsOf;
+use endcap_model::{AsOf, Panel};
 use jiff::Timestamp;
 use serde::Serialize;
 use std::collections::BTreeSet;
@@ -38,11 +38,7 @@ pub fn run(args: &Args, console: &Console) -> anyhow::Result<Ending> {
     let store = Store::open(&args.folder)?;
     let snapshot = store.require(args.as_of.map(AsOf))?;
     let sign = console.spinner("check");
-    let query = PanelQuery { fill_zero: snapshot.absent_sales_are_zero, ..PanelQuery::default() };
-    let panel = store.panel(&snapshot, &query)?;
-    let items = store.items(&snapshot)?;
-    let category_of = items.into_iter().filter_map(|item| Some((item.sku, item.category?))).collect();
-    let categories = readiness(&panel, &category_of);
+    let (_, categories) = judged(&store, &snapshot)?;
     sign.finish_and_clear();
     let count = |verdict| categories.iter().filter(|category| category.verdict == verdict).count();
     let report = Report {
@@ -59,6 +55,16 @@ pub fn run(args: &Args, console: &Console) -> anyhow::Result<Ending> {
         return Ok(Ending::Refused);
     }
     Ok(Ending::Done)
+}
+
+/// The history of a snapshot, and whether that of each category can carry an estimate.
+pub fn judged(store: &Store, snapshot: &Snapshot) -> anyhow::Result<(Panel, Vec<Readiness>)> {
+    let query = PanelQuery { fill_zero: snapshot.absent_sales_are_zero, ..PanelQuery::default() };
+    let panel = store.panel(snapshot, &query)?;
+    let items = store.items(snapshot)?;
+    let category_of = items.into_iter().filter_map(|item| Some((item.sku, item.category?))).collect();
+    let categories = readiness(&panel, &category_of);
+    Ok((panel, categories))
 }
 
 fn for_people(report: &Report) -> String {

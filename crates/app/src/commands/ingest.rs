@@ -95,10 +95,10 @@ fn summary(snapshot: &Snapshot, folder: &Path) -> Summary {
 }
 
 fn for_people(summary: &Summary) -> String {
-    let mut shown = table(&["facts", "source", "read", "loaded", "set aside", "duplicates"]);
+    let mut shown = table(&["facts", "source", "read", "loaded", "set aside", "duplicates", "replaced"]);
     let row = |kind: &str, source: &str, counts: Counts| {
-        let Counts { read, loaded, set_aside, duplicates } = counts;
-        let numbers = [read, loaded, set_aside, duplicates].map(|count| count.to_string());
+        let Counts { read, loaded, set_aside, duplicates, replaced } = counts;
+        let numbers = [read, loaded, set_aside, duplicates, replaced].map(|count| count.to_string());
         [vec![kind.to_owned(), source.to_owned()], numbers.to_vec()].concat()
     };
     for source in &summary.sources {

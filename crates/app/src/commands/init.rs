@@ -5,6 +5,7 @@ use anyhow::{Context, bail};
 use endcap_adapters::presets::Preset;
 use endcap_adapters::project::{FILE_NAME, template};
 use endcap_adapters::tables::write_atomic;
+use endcap_model::Calendar;
 use serde::Serialize;
 use std::path::{Path, PathBuf};
 
@@ -62,13 +63,38 @@ pub fn run(args: &Args, console: &Console) -> anyhow::Result<Ending> {
     Ok(Ending::Done)
 }
 
+/// Makes a project in a folder whose data are still to be brought in; says whether it was not there yet.
+pub fn begin(dir: &Path, name: &str, currency: &str, calendar: Calendar) -> anyhow::Result<bool> {
+    let path = dir.join(FILE_NAME);
+    if path.exists() {
+        return Ok(false);
+    }
+    let name = toml::Value::from(name);
+    let text = format!(
+        "# What this project is called and how its time and money are counted. Its data are brought in at the desk; files\n\
+         # that are to be read from a folder can be named here as well (see docs/formats.md).\n\
+         name = {name}\ncurrency = \"{currency}\"\ncalendar = \"{calendar}\"\nabsent_sales_are_zero = true\n",
+    );
+    for (path, text) in [(dir.join("scenario.toml"), scenario(currency)), (dir.join("policy.toml"), POLICY.to_owned())]
+    {
+        if !path.exists() {
+            write_atomic(&path, text.as_bytes())?;
+        }
+    }
+    write_atomic(&path, text.as_bytes())?;
+    Ok(true)
+}
+
+fn scenario(currency: &str) -> String {
+    SCENARIO.replace("currency = \"EUR\"", &format!("currency = \"{currency}\""))
+}
+
 /// The files of a new project with their texts.
 fn files(dir: &Path, chosen: Option<(Preset, &Path)>) -> Vec<(PathBuf, String)> {
     let currency = chosen.map_or("EUR", |(preset, _)| preset.currency().code());
-    let scenario = SCENARIO.replace("currency = \"EUR\"", &format!("currency = \"{currency}\""));
     vec![
         (dir.join(FILE_NAME), template(chosen)),
-        (dir.join("scenario.toml"), scenario),
+        (dir.join("scenario.toml"), scenario(currency)),
         (dir.join("policy.toml"), POLICY.to_owned()),
     ]
 }

@@ -4,6 +4,7 @@ pub mod account;
 pub mod analyse;
 pub mod ask;
 pub mod backtest;
+pub mod backup;
 pub mod check;
 pub mod coefficients;
 pub mod compare;

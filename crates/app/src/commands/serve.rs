@@ -33,9 +33,15 @@ pub struct Args {
     /// Requests that one caller may make per second, twice as many for a moment.
     #[arg(long, default_value_t = 500, value_parser = clap::value_parser!(u32).range(1..))]
     requests_per_second: u32,
+    /// Largest file that people may bring in, in MiB.
+    #[arg(long, default_value_t = 1024, value_parser = clap::value_parser!(u64).range(1..=65_536))]
+    upload_max: u64,
     /// Print the description of the API (OpenAPI 3.1) and end.
     #[arg(long)]
     openapi: bool,
+    /// Print the description of live events and of sales that are sent (AsyncAPI 3) and end.
+    #[arg(long, conflicts_with = "openapi")]
+    asyncapi: bool,
     /// Write the log as JSON, a line each.
     #[arg(long)]
     log_json: bool,
@@ -45,6 +51,10 @@ pub struct Args {
 pub fn run(args: &Args, console: &Console) -> anyhow::Result<Ending> {
     if args.openapi {
         console.text(&serve::document().to_pretty_json()?)?;
+        return Ok(Ending::Done);
+    }
+    if args.asyncapi {
+        console.text(&serde_json::to_string_pretty(&serve::messages())?)?;
         return Ok(Ending::Done);
     }
     ensure!(
@@ -61,7 +71,13 @@ pub fn run(args: &Args, console: &Console) -> anyhow::Result<Ending> {
         let local = format!("http://{}", listener.local_addr()?);
         let site = args.site.clone().map_or_else(|| Site::parse(&local), Ok).map_err(anyhow::Error::msg)?;
         console.note(format!("Endcap is at {site} (stop with Ctrl-C)"));
-        let settings = Settings { folder, demo: args.demo, site, requests_per_second: args.requests_per_second };
+        let settings = Settings {
+            folder,
+            demo: args.demo,
+            site,
+            requests_per_second: args.requests_per_second,
+            upload_max: args.upload_max << 20,
+        };
         serve::serve(settings, listener, interrupted()?).await
     })?;
     Ok(Ending::Done)

@@ -34,6 +34,15 @@ pub enum Happened {
         /// Why.
         reason: String,
     },
+    /// Data were tried out or brought in, or could not be.
+    Import {
+        /// Name of the import.
+        id: String,
+        /// Whether it was only tried out.
+        dry_run: bool,
+        /// How it ended: `done`, `refused` or `failed`.
+        state: String,
+    },
     /// A board changed.
     Board {
         /// Its id.

@@ -7,8 +7,10 @@
 mod access;
 mod api;
 mod boards;
+mod events;
 mod health;
 mod idempotency;
+mod imports;
 mod listen;
 mod live;
 mod pages;
@@ -18,12 +20,15 @@ mod shell;
 mod site;
 #[cfg(test)]
 mod tests;
+mod upload;
 mod workspace;
 
 use access::throttle::Throttle;
 use anyhow::{Context, anyhow};
 use endcap_adapters::desk::Desk;
+use endcap_adapters::records::Records;
 use jiff::{Timestamp, ToSpan};
+use problem::Answer;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -31,7 +36,11 @@ use tokio::net::TcpListener;
 
 pub use access::password;
 pub use api::document;
+pub use events::document as messages;
 pub use site::Site;
+
+/// Seconds between two times at which what was measured is added up: until then every measurement is kept.
+const BEAT_SECONDS: u64 = 10;
 
 /// What the desk is started with.
 pub struct Settings {
@@ -43,6 +52,8 @@ pub struct Settings {
     pub site: Site,
     /// Requests per second that one caller may make.
     pub requests_per_second: u32,
+    /// Largest file that may be sent, in bytes.
+    pub upload_max: u64,
 }
 
 /// What every request can reach.
@@ -51,6 +62,12 @@ pub struct Served {
     pub desk: Desk,
     /// What plans are made from.
     pub workspace: workspace::Workspace,
+    /// Sales, items, prices and stock that programs send.
+    pub records: Records,
+    /// What records are checked against.
+    pub rules: api::KnownRules,
+    /// What is brought in now.
+    pub imports: imports::Imports,
     /// How it was started.
     pub settings: Settings,
     /// What makes the first account; nothing once there is one.
@@ -74,7 +91,7 @@ pub async fn serve(settings: Settings, listener: TcpListener, stop: impl Future<
     if let Some(code) = &app.first_account {
         eprintln!("There is no account yet. Make the first one at {}/first#{code}", app.settings.site);
     }
-    app.workspace.load(&app);
+    begin(&app).await?;
     let keeper = tokio::spawn(tidy(app.clone()));
     let router = shell::router(app.clone());
     listen::until(listener, router, stop, Duration::from_secs(10)).await;
@@ -83,15 +100,40 @@ pub async fn serve(settings: Settings, listener: TcpListener, stop: impl Future<
     Ok(())
 }
 
-/// Forgets, every hour, answers that nobody will ask for again and callers that have gone.
+/// Makes good what a stop cut off, and reads the project.
+async fn begin(app: &App) -> anyhow::Result<()> {
+    let (folder, now) = (app.settings.folder.clone(), (app.now)());
+    if let Err(error) = tokio::task::spawn_blocking(move || imports::make_good(&folder, now)).await? {
+        tracing::error!("the last import could not be made good: {error:#}");
+    }
+    app.workspace.load(app);
+    Ok(())
+}
+
+/// Does work that waits for the disk.
+async fn blocking<T: Send + 'static>(work: impl FnOnce() -> Answer<T> + Send + 'static) -> Answer<T> {
+    tokio::task::spawn_blocking(work).await.map_err(problem::Problem::broken)?
+}
+
+/// Adds up what was measured, and every hour forgets answers that nobody will ask for again and callers that have gone.
 async fn tidy(app: App) {
-    let mut hours = tokio::time::interval(Duration::from_secs(3600));
-    loop {
-        hours.tick().await;
+    let mut beats = tokio::time::interval(Duration::from_secs(BEAT_SECONDS));
+    for beat in 0_u64.. {
+        beats.tick().await;
+        app.metrics.run_upkeep();
+        if !(beat * BEAT_SECONDS).is_multiple_of(3600) {
+            continue;
+        }
         app.throttle.forget();
         let day_ago = (app.now)().saturating_sub(24.hours());
-        if let Err(error) = app.desk.forget_replies(day_ago.unwrap_or(Timestamp::MIN)).await {
+        let day_ago = day_ago.unwrap_or(Timestamp::MIN);
+        if let Err(error) = app.desk.forget_replies(day_ago).await {
             tracing::warn!(%error, "old answers could not be forgotten");
+        }
+        let folder = app.settings.folder.clone();
+        let tidied = tokio::task::spawn_blocking(move || upload::tidy(&folder, day_ago)).await;
+        if let Ok(Err(error)) = tidied {
+            tracing::warn!("old files could not be removed: {error:#}");
         }
     }
 }
@@ -101,6 +143,7 @@ async fn open(settings: Settings, now: fn() -> Timestamp) -> anyhow::Result<App>
     let path = settings.folder.join("desk.db");
     let desk = Desk::open(&path).await.with_context(|| format!("{} cannot be opened", path.display()))?;
     desk.forget_unanswered().await?;
+    let records = Records::open(&settings.folder).await?;
     let nobody = desk.accounts().await?.is_empty() && !settings.demo;
     let first_account =
         if nobody { Some(access::secret::make().map_err(|problem| anyhow!(problem.detail))?) } else { None };
@@ -113,6 +156,9 @@ async fn open(settings: Settings, now: fn() -> Timestamp) -> anyhow::Result<App>
     Ok(Arc::new(Served {
         desk,
         workspace,
+        records,
+        rules: api::KnownRules::default(),
+        imports: imports::Imports::default(),
         settings,
         first_account,
         now,

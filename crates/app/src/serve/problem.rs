@@ -3,9 +3,12 @@
 use axum::extract::rejection::{JsonRejection, PathRejection, QueryRejection};
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
+use endcap_adapters::AdapterError;
 use endcap_adapters::desk::DeskError;
+use endcap_adapters::records::RecordsError;
 use serde::{Deserialize, Serialize};
 use std::fmt::Display;
+use std::io::ErrorKind;
 use utoipa::ToSchema;
 
 /// A request that was not done, and why (`application/problem+json`).
@@ -106,6 +109,12 @@ impl Problem {
         Self::new(StatusCode::PAYLOAD_TOO_LARGE, "too-large", "Too much was sent", detail)
     }
 
+    /// The disk has no room.
+    pub fn no_room() -> Self {
+        let detail = "The disk of the desk is full: nothing was kept. Free some space there and send it again.";
+        Self::new(StatusCode::INSUFFICIENT_STORAGE, "no-room", "No room left", detail)
+    }
+
     /// Too many requests.
     pub fn too_many(seconds: u64) -> Self {
         let detail = format!("Too many requests: ask again in {seconds} s.");
@@ -124,6 +133,12 @@ impl Problem {
         tracing::error!(%cause, "a request broke");
         let detail = "Something broke here; the server's log says what. Nothing was changed.";
         Self::new(StatusCode::INTERNAL_SERVER_ERROR, "broken", "Something broke", detail)
+    }
+
+    /// The body has a form that is not read here.
+    pub fn media_type(expected: &str) -> Self {
+        let detail = format!("Send the header Content-Type: {expected}.");
+        Self::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "media-type", "Another form was expected", detail)
     }
 
     /// Adds single faults.
@@ -159,16 +174,40 @@ impl From<DeskError> for Problem {
     }
 }
 
+impl From<RecordsError> for Problem {
+    fn from(error: RecordsError) -> Self {
+        Self::broken(error)
+    }
+}
+
+/// Files and configurations of people: what is wrong with them is theirs to know, what the disk does is ours.
+impl From<AdapterError> for Problem {
+    fn from(error: AdapterError) -> Self {
+        match &error {
+            AdapterError::System { source, .. } if source.kind() == ErrorKind::StorageFull => Self::no_room(),
+            AdapterError::System { source, .. } => {
+                let cause = format!("{error}: {source}");
+                Self::broken(cause)
+            }
+            _ => Self::unprocessable(without_folders(&error.to_string())),
+        }
+    }
+}
+
+/// A message without the folders of this machine: a file is named by its last part.
+pub fn without_folders(text: &str) -> String {
+    let last = |word: &str| match word.rfind('/') {
+        Some(at) if word.starts_with('/') || word.contains("imports/files/") => word[at + 1..].to_owned(),
+        _ => word.to_owned(),
+    };
+    text.split(' ').map(last).collect::<Vec<_>>().join(" ")
+}
+
 impl From<JsonRejection> for Problem {
     fn from(rejection: JsonRejection) -> Self {
         match rejection {
             JsonRejection::JsonDataError(error) => Self::unprocessable(error.body_text()),
-            JsonRejection::MissingJsonContentType(_) => Self::new(
-                StatusCode::UNSUPPORTED_MEDIA_TYPE,
-                "media-type",
-                "Another form was expected",
-                "Send JSON with the header Content-Type: application/json.",
-            ),
+            JsonRejection::MissingJsonContentType(_) => Self::media_type("application/json"),
             other if other.status() == StatusCode::PAYLOAD_TOO_LARGE => Self::new(
                 StatusCode::PAYLOAD_TOO_LARGE,
                 "too-large",

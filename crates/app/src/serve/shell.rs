@@ -5,18 +5,22 @@ use super::{App, api, health, pages};
 use axum::Router;
 use axum::body::Body;
 use axum::extract::{DefaultBodyLimit, MatchedPath, Request, State};
-use axum::http::{HeaderName, HeaderValue, header};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, header};
 use axum::middleware::{Next, from_fn, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
 use std::time::{Duration, Instant};
 use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::compression::CompressionLayer;
 use tower_http::timeout::TimeoutLayer;
+use tracing::Instrument;
 
 /// Largest request that is no upload, in bytes.
 pub const BODY_MAX: usize = 2 << 20;
 /// Longest time for an answer; what takes longer runs as a job.
 const ANSWER_SECONDS: u64 = 60;
+
+/// Header with the number of a request.
+static NUMBER: HeaderName = HeaderName::from_static("x-request-id");
 
 /// What may run in the browser: our own files and nothing else.
 const CONTENT_SECURITY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; \
@@ -30,7 +34,10 @@ pub fn router(app: App) -> Router {
         Duration::from_secs(ANSWER_SECONDS),
     );
     Router::new()
-        .nest("/api/v1", api::router(&app).layer(timeout).fallback(unknown).layer(from_fn(no_store)))
+        .nest(
+            "/api/v1",
+            api::router(&app).layer(timeout).merge(api::uploads()).fallback(unknown).layer(from_fn(no_store)),
+        )
         .merge(health::router())
         .fallback(pages::page)
         .layer(DefaultBodyLimit::max(BODY_MAX))
@@ -70,14 +77,38 @@ async fn protect(request: Request, next: Next) -> Response {
     response
 }
 
+/// Gives the request a number that its log lines and its answer have, and measures it. Neither addresses nor headers go
+/// to the log: they may carry secrets.
 async fn measure(request: Request, next: Next) -> Response {
     let route = request.extensions().get::<MatchedPath>().map_or("page", MatchedPath::as_str).to_owned();
-    let (method, begun) = (request.method().to_string(), Instant::now());
-    let response = next.run(request).await;
-    let labels = [("route", route), ("method", method), ("status", response.status().as_u16().to_string())];
+    let (method, begun) = (request.method().clone(), Instant::now());
+    let number = number(request.headers());
+    let span = tracing::info_span!("request", number = %number, %method, route);
+    let mut response = next.run(request).instrument(span.clone()).await;
+    let (status, took) = (response.status(), begun.elapsed());
+    let milliseconds = took.as_millis() as u64;
+    span.in_scope(|| match status {
+        status if status.is_server_error() => tracing::warn!(status = status.as_u16(), milliseconds, "answered"),
+        status if method.is_safe() => tracing::debug!(status = status.as_u16(), milliseconds, "answered"),
+        status => tracing::info!(status = status.as_u16(), milliseconds, "answered"),
+    });
+    let labels = [("route", route), ("method", method.to_string()), ("status", status.as_u16().to_string())];
     metrics::counter!("endcap_http_requests_total", &labels).increment(1);
-    metrics::histogram!("endcap_http_request_seconds", &labels).record(begun.elapsed().as_secs_f64());
+    metrics::histogram!("endcap_http_request_seconds", &labels).record(took.as_secs_f64());
+    if let Ok(number) = HeaderValue::from_str(&number) {
+        response.headers_mut().insert(NUMBER.clone(), number);
+    }
     response
+}
+
+/// The number that the caller gave the request, or a new one.
+fn number(headers: &HeaderMap) -> String {
+    let plain = |text: &&str| {
+        (1..=64).contains(&text.len())
+            && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte))
+    };
+    let given = headers.get(&NUMBER).and_then(|value| value.to_str().ok()).filter(plain);
+    given.map_or_else(|| format!("{:016x}", getrandom::u64().unwrap_or_default()), str::to_owned)
 }
 
 fn panicked(cause: Box<dyn std::any::Any + Send>) -> Response<Body> {

@@ -106,12 +106,13 @@ impl Workspace {
         }
     }
 
-    /// Reads the project in the background, unless there is nothing to read.
+    /// Reads the project in the background, unless there is nothing to read; until that is done, the project that was
+    /// read before can be worked on.
     pub fn load(&self, app: &App) {
         if !self.folder.join("snapshots").is_dir() {
             return;
         }
-        self.enter(State::Loading { step: "facts".to_owned(), done: 0, all: 1 });
+        self.step("facts", 0, 1);
         let app = app.clone();
         tokio::task::spawn_blocking(move || {
             let state = match app.workspace.read(&app) {
@@ -119,7 +120,9 @@ impl Workspace {
                 Ok(Err(reason)) => State::Failed { reason },
                 Err(error) => State::Failed { reason: format!("{error:#}") },
             };
-            app.workspace.enter(state.clone());
+            if !matches!((&state, app.workspace.state()), (State::Failed { .. }, State::Ready(_))) {
+                app.workspace.enter(state.clone());
+            }
             match state {
                 State::Ready(project) => {
                     app.live.tell(Happened::Ready { snapshot: project.ground.snapshot.to_string() });
@@ -136,7 +139,7 @@ impl Workspace {
     fn read(&self, app: &Served) -> anyhow::Result<Result<Project, String>> {
         let terms = Terms { folder: self.folder.clone(), scenario: None, gap: 0.001, time_limit: None, threads: None };
         let told = |step: &str, done: usize, all: usize| {
-            self.enter(State::Loading { step: step.to_owned(), done, all });
+            self.step(step, done, all);
             app.live.tell(Happened::Progress { job: "project".to_owned(), step: step.to_owned(), done, all });
         };
         let scenario = terms.scenario()?;
@@ -155,6 +158,13 @@ impl Workspace {
             boards: OnceLock::new(),
             ground,
         })
+    }
+
+    /// Says how far the reading is, unless there is a project to work on meanwhile.
+    fn step(&self, step: &str, done: usize, all: usize) {
+        if !matches!(self.state(), State::Ready(_)) {
+            self.enter(State::Loading { step: step.to_owned(), done, all });
+        }
     }
 
     fn enter(&self, state: State) {

@@ -7,6 +7,7 @@ mod browser;
 mod commands;
 mod compare;
 mod demo;
+mod desk;
 mod drift;
 mod experiments;
 mod explain;

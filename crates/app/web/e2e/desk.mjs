@@ -184,6 +184,42 @@ try {
       await context.close();
     });
   }
+  await step('data are brought in: a file that fits, one that does not, and what came of them', async () => {
+    const context = await browser.newContext(sizes[0]);
+    const page = await context.newPage();
+    page.on('pageerror', (error) => broken.push(error.message));
+    await signIn(page, address, 'Data scientist');
+    await page.goto(`${address}/data`);
+    const file = (name, text) => ({ name, mimeType: 'text/csv', buffer: Buffer.from(text) });
+    const header = 'sku,place,period,units,price_ratio\n';
+    await page.getByLabel('Choose files to bring in').setInputFiles([
+      file('colours.csv', 'colour,size\nred,1\n'),
+      file('sales june.csv', `${header}191,5,2024-06-26,3,1.0\n191,5,2024-06-27,many,1.0\n191,5,2024-06-28,2,0.9\n`),
+    ]);
+    await page.getByText(/fit no kind of fact/).waitFor();
+    await page.getByLabel('What sales_june.csv holds').waitFor();
+    await accessible(page);
+    await looked(page, 'laptop-import-files');
+    await page.getByRole('button', { name: 'Dismiss colours.csv' }).click();
+    await page.getByRole('button', { name: 'Check what would come in' }).click();
+    await page.getByText('Rows that would come in').waitFor({ timeout: 120_000 });
+    await page.getByRole('cell', { name: 'many' }).waitFor();
+    const told = page.waitForEvent('download');
+    await page.getByRole('link', { name: 'Download the row' }).click();
+    assert.match(readFileSync(await (await told).path(), 'utf8'), /sales,sales_june.csv,2,units,many,/);
+    await accessible(page);
+    for (const size of sizes) {
+      await page.setViewportSize(size.viewport);
+      await page.emulateMedia({ colorScheme: size.colorScheme });
+      await looked(page, `${size.name}-import-checked`);
+      if (shots) await page.screenshot({ path: join(shots, `${size.name}-import-whole.png`), fullPage: true });
+    }
+    await page.getByRole('button', { name: 'Bring in', exact: true }).click();
+    await page.getByText('Brought in.').waitFor({ timeout: 120_000 });
+    await accessible(page);
+    await looked(page, 'phone-import-done');
+    await context.close();
+  });
   await step('an admin makes an account', async () => {
     const context = await browser.newContext(sizes[0]);
     const page = await context.newPage();

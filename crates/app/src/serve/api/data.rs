@@ -46,6 +46,8 @@ pub struct Source {
     set_aside: u64,
     /// Rows that repeat an earlier one word for word.
     duplicates: u64,
+    /// Rows whose place a later row took.
+    replaced: u64,
 }
 
 /// Whether the history of a category can carry estimates.
@@ -86,6 +88,7 @@ async fn sources(State(app): State<App>, who: Who) -> Answer<Json<Sources>> {
         loaded: of.counts.loaded,
         set_aside: of.counts.set_aside,
         duplicates: of.counts.duplicates,
+        replaced: of.counts.replaced,
     };
     Ok(Json(Sources {
         snapshot: project.manifest.id.to_string(),
@@ -134,7 +137,7 @@ async fn ready(
     Ok(Json(part?.of(project.readiness.iter().map(category))?))
 }
 
-fn category(of: &Readiness) -> Category {
+pub fn category(of: &Readiness) -> Category {
     Category {
         category: of.category.clone(),
         verdict: super::word(&of.verdict),

@@ -6,9 +6,13 @@ mod boards;
 mod data;
 mod described;
 mod evidence;
+mod imports;
 mod project;
+mod records;
 mod session;
 mod tokens;
+
+pub use records::{KnownRules, record_schema};
 
 use super::App;
 use super::idempotency::once;
@@ -22,8 +26,13 @@ pub use described::document;
 pub fn router(app: &App) -> Router<App> {
     let (open, _) = session::routes().split_for_parts();
     let (guarded, _) = guarded().split_for_parts();
-    let (boards, _) = boards::routes().split_for_parts();
-    open.merge(guarded).merge(boards.layer(from_fn_with_state(app.clone(), once)))
+    let (named, _) = boards::routes().merge(imports::routes()).split_for_parts();
+    open.merge(guarded).merge(named.layer(from_fn_with_state(app.clone(), once)))
+}
+
+/// The route that takes files, which may take longer than any other.
+pub fn uploads() -> Router<App> {
+    imports::uploads().split_for_parts().0
 }
 
 /// The routes that ask who is there and keep no answer: those of accounts and tokens carry secrets, which must not lie in
@@ -32,6 +41,7 @@ fn guarded() -> OpenApiRouter<App> {
     OpenApiRouter::new()
         .merge(project::routes())
         .merge(data::routes())
+        .merge(records::routes())
         .merge(evidence::routes())
         .merge(after::routes())
         .merge(accounts::routes())

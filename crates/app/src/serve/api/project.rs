@@ -2,19 +2,23 @@
 
 use super::super::App;
 use super::super::access::Who;
-use super::super::problem::{Answer, Problem};
+use super::super::problem::{Answer, Fault, Problem};
 use super::super::workspace::State as Progress;
+use crate::commands::init;
 use axum::Json;
 use axum::extract::State;
+use axum::extract::rejection::JsonRejection;
+use axum::http::StatusCode;
 use axum::response::IntoResponse;
 use endcap_govern::Right;
-use serde::Serialize;
+use endcap_model::{Calendar, Currency};
+use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 pub fn routes() -> OpenApiRouter<App> {
-    OpenApiRouter::new().routes(routes!(project)).routes(routes!(live))
+    OpenApiRouter::new().routes(routes!(project, begin)).routes(routes!(live))
 }
 
 /// How far the desk is with the project.
@@ -97,6 +101,47 @@ async fn project(State(app): State<App>, who: Who) -> Answer<Json<Project>> {
             })
         }
     }))
+}
+
+/// A project to begin.
+#[derive(Deserialize, ToSchema)]
+#[schema(as = NewProject)]
+pub struct Wanted {
+    /// Its name.
+    name: String,
+    /// Currency of all amounts, as ISO 4217 writes it.
+    #[schema(example = "EUR")]
+    currency: String,
+    /// How time is cut: `day` or `week`.
+    #[schema(example = "week")]
+    calendar: String,
+}
+
+/// Begin a project in an empty folder: its data are brought in next.
+#[utoipa::path(post, path = "/project", tag = "project", request_body = Wanted,
+    responses((status = CREATED), (status = 409, body = Problem), (status = 422, body = Problem)))]
+async fn begin(State(app): State<App>, who: Who, wanted: Result<Json<Wanted>, JsonRejection>) -> Answer<StatusCode> {
+    who.must(Right::Ingest)?;
+    let Json(wanted) = wanted?;
+    let wrong = |at: &str, detail: &str| {
+        let fault = Fault { at: format!("/{at}"), detail: detail.to_owned() };
+        Problem::unprocessable(format!("{at}: {detail}")).with(vec![fault])
+    };
+    let name = wanted.name.trim().to_owned();
+    if name.is_empty() || name.len() > 200 {
+        return Err(wrong("name", "expected 1 to 200 bytes"));
+    }
+    let currency: Currency = serde_json::from_value(wanted.currency.into())
+        .map_err(|_| wrong("currency", "expected a currency as ISO 4217 writes it, such as EUR"))?;
+    let calendar = match wanted.calendar.as_str() {
+        "day" => Calendar::Day,
+        "week" => Calendar::Week,
+        _ => return Err(wrong("calendar", "expected day or week")),
+    };
+    let folder = app.settings.folder.clone();
+    let begun =
+        super::super::blocking(move || init::begin(&folder, &name, currency.code(), calendar).map_err(Problem::broken));
+    if begun.await? { Ok(StatusCode::CREATED) } else { Err(Problem::conflict("The folder holds a project already.")) }
 }
 
 /// What happens from now on, as server-sent events.

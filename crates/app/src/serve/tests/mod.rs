@@ -2,6 +2,7 @@
 
 mod access;
 mod contract;
+mod data;
 
 use super::{App, Settings, Site, open, shell};
 use axum::Router;
@@ -64,6 +65,7 @@ impl TestDesk {
             demo,
             site: Site::parse("http://127.0.0.1:8484").unwrap(),
             requests_per_second: 1000,
+            upload_max: 1 << 20,
         };
         let app = open(settings, noon).await.unwrap();
         Self { router: shell::router(app.clone()), app, _folder: folder }

@@ -69,6 +69,34 @@ export async function ask<T>(path: string, asked: Asked = {}): Promise<T> {
   return (await askVersioned<T>(path, asked)).body;
 }
 
+/** Sends a file as it is and tells how much of it has gone. */
+export function sendFile<T>(path: string, file: File, sent: (share: number) => void, signal: AbortSignal): Promise<T> {
+  return new Promise((done, failed) => {
+    const request = new XMLHttpRequest();
+    const refuse = (problem: Problem) => failed(new Refused(problem));
+    request.open('POST', `/api/v1${path}`);
+    request.responseType = 'json';
+    request.setRequestHeader('Content-Type', 'application/octet-stream');
+    if (csrf) request.setRequestHeader('X-CSRF-Token', csrf);
+    request.upload.onprogress = (event) => sent(event.lengthComputable ? event.loaded / event.total : 0);
+    request.onload = () => {
+      if (request.status >= 200 && request.status < 300) return done(request.response as T);
+      if (request.status === 401) onSignedOut();
+      const detail = `The server answered ${request.status} without a reason.`;
+      refuse(request.response ?? { type: 'about:blank', title: 'Something went wrong', status: request.status, detail });
+    };
+    request.onerror = () =>
+      refuse({
+        type: '/problems/unreachable',
+        title: 'The file did not arrive',
+        status: 0,
+        detail: 'The connection was cut. Is the file still there, and no larger than allowed? Try again.',
+      });
+    signal.addEventListener('abort', () => request.abort());
+    request.send(file);
+  });
+}
+
 async function send(path: string, init: RequestInit): Promise<Response> {
   try {
     return await fetch(`/api/v1${path}`, { ...init, credentials: 'same-origin' });

@@ -44,6 +44,13 @@ export function figure(value: number, digits = 0): string {
   return new Intl.NumberFormat(LANGUAGE, { minimumFractionDigits: digits, maximumFractionDigits: digits }).format(value);
 }
 
+/** A size in bytes, in few digits. */
+export function size(bytes: number): string {
+  const step = bytes < 1000 ? 0 : Math.min(3, Math.floor(Math.log10(bytes) / 3));
+  const unit = ['byte', 'kilobyte', 'megabyte', 'gigabyte'][step];
+  return new Intl.NumberFormat(LANGUAGE, { style: 'unit', unit, maximumSignificantDigits: 3 }).format(bytes / 1000 ** step);
+}
+
 /** A moment, to the minute. */
 export function moment(text: string): string {
   return new Intl.DateTimeFormat(LANGUAGE, { dateStyle: 'medium', timeStyle: 'short' }).format(new Date(text));

@@ -20,8 +20,16 @@ export type Project =
   | { state: 'failed'; reason: string }
   | Glance;
 
-/** The project as last told. */
-export const project = $state<{ now: Project | null }>({ now: null });
+/** The project as last told, how far a job is, and how often the facts have changed since the page was opened. */
+export const project = $state<{ now: Project | null; job: Job | null; changes: number }>({ now: null, job: null, changes: 0 });
+
+/** How far a job in the background is. */
+export interface Job {
+  job: string;
+  step: string;
+  done: number;
+  all: number;
+}
 
 let source: EventSource | null = null;
 
@@ -31,10 +39,15 @@ export async function watchProject(): Promise<void> {
   source = new EventSource('/api/v1/live');
   source.onmessage = async (message) => {
     const told = JSON.parse(message.data) as { event: string; job?: string; step?: string; done?: number; all?: number };
+    if (told.event === 'progress') project.job = { job: told.job ?? '', step: told.step ?? '', done: told.done ?? 0, all: told.all ?? 0 };
+    else if (told.event !== 'board') project.job = null;
     if (told.event === 'progress' && told.job === 'project' && project.now?.state !== 'ready') {
       project.now = { state: 'loading', step: told.step ?? '', done: told.done ?? 0, all: told.all ?? 1 };
     }
-    if (told.event === 'ready' || told.event === 'failed') project.now = await ask<Project>('/project');
+    if (told.event === 'ready' || told.event === 'failed') {
+      project.now = await ask<Project>('/project');
+      project.changes += 1;
+    }
   };
 }
 

@@ -25,7 +25,7 @@ export const pages: Page[] = [
   { path: '/plan', title: 'Plan', component: Boards, right: 'read', icon: '▦' },
   { path: '/evidence', title: 'Evidence', component: Evidence, right: 'read', icon: '≈' },
   { path: '/after', title: 'After', component: After, right: 'read', icon: '✓' },
-  { path: '/data', title: 'Data', component: Data, right: 'read', icon: '▤' },
+  { path: '/data', title: 'Data', component: Data, right: 'read', icon: '▤', always: true },
   { path: '/accounts', title: 'Accounts', component: Accounts, right: 'administer', icon: '◍', always: true },
 ];
 
