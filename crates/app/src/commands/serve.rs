@@ -4,6 +4,7 @@ use crate::console::{Console, Ending};
 use crate::serve::{self, Settings, Site};
 use crate::{commands::ingest, example};
 use anyhow::{Context, ensure};
+use std::io::IsTerminal;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use tokio::net::TcpListener;
@@ -33,8 +34,8 @@ pub struct Args {
     /// Requests that one caller may make per second, twice as many for a moment.
     #[arg(long, default_value_t = 500, value_parser = clap::value_parser!(u32).range(1..))]
     requests_per_second: u32,
-    /// Largest file that people may bring in, in MiB.
-    #[arg(long, default_value_t = 1024, value_parser = clap::value_parser!(u64).range(1..=65_536))]
+    /// Largest file that people may bring in, in MB.
+    #[arg(long, default_value_t = 1000, value_parser = clap::value_parser!(u64).range(1..=65_536))]
     upload_max: u64,
     /// Print the description of the API (OpenAPI 3.1) and end.
     #[arg(long)]
@@ -76,7 +77,7 @@ pub fn run(args: &Args, console: &Console) -> anyhow::Result<Ending> {
             demo: args.demo,
             site,
             requests_per_second: args.requests_per_second,
-            upload_max: args.upload_max << 20,
+            upload_max: args.upload_max * 1_000_000,
         };
         serve::serve(settings, listener, interrupted()?).await
     })?;
@@ -100,7 +101,10 @@ fn demo_folder(args: &Args, console: &Console) -> anyhow::Result<PathBuf> {
 
 fn log(json: bool) {
     let filter = EnvFilter::try_from_env("ENDCAP_LOG").unwrap_or_else(|_| EnvFilter::new("info"));
-    let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    let builder = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr)
+        .with_ansi(std::io::stderr().is_terminal());
     // A second call (a test) keeps the first one's.
     let _ = if json { builder.json().try_init() } else { builder.try_init() };
 }

@@ -20,6 +20,9 @@ const WAITING_TIMES: u64 = 4;
 
 /// Receives a file whole, or leaves nothing behind; returns the hash of its content and where it waits.
 pub async fn receive(app: &App, headers: &HeaderMap, name: &str, body: Body) -> Answer<(ContentHash, PathBuf)> {
+    if !app.settings.folder.join(endcap_adapters::project::FILE_NAME).exists() {
+        return Err(Problem::conflict("The desk has no project yet: begin one, then bring data in."));
+    }
     let most = app.settings.upload_max;
     let stated = headers.get(header::CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse::<u64>().ok());
     if stated.is_some_and(|bytes| bytes > most) {

@@ -15,12 +15,17 @@ use endcap_demand::{Analysis, Backtest, PlannedUnits, analyse};
 use endcap_ingest::Readiness;
 use endcap_model::{Scenario, Sku};
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, OnceLock, PoisonError, RwLock};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError, RwLock};
 
 /// The project as the desk has it.
 pub struct Workspace {
     folder: PathBuf,
     state: RwLock<State>,
+    /// Times that it was to be read: only the last one counts.
+    asked: AtomicU64,
+    /// Held by the one that reads.
+    reading: Mutex<()>,
 }
 
 /// How far the desk is with the project.
@@ -86,7 +91,12 @@ impl Project {
 impl Workspace {
     /// A workspace over a folder, not read yet.
     pub fn new(folder: &Path) -> Self {
-        Self { folder: folder.to_owned(), state: RwLock::new(State::Empty) }
+        Self {
+            folder: folder.to_owned(),
+            state: RwLock::new(State::Empty),
+            asked: AtomicU64::new(0),
+            reading: Mutex::new(()),
+        }
     }
 
     /// How far it is.
@@ -113,8 +123,12 @@ impl Workspace {
             return;
         }
         self.step("facts", 0, 1);
-        let app = app.clone();
+        let (app, mine) = (app.clone(), self.asked.fetch_add(1, Ordering::SeqCst) + 1);
         tokio::task::spawn_blocking(move || {
+            let _alone = app.workspace.reading.lock().unwrap_or_else(PoisonError::into_inner);
+            if app.workspace.asked.load(Ordering::SeqCst) != mine {
+                return;
+            }
             let state = match app.workspace.read(&app) {
                 Ok(Ok(project)) => State::Ready(Arc::new(project)),
                 Ok(Err(reason)) => State::Failed { reason },

@@ -46,9 +46,9 @@ export function figure(value: number, digits = 0): string {
 
 /** A size in bytes, in few digits. */
 export function size(bytes: number): string {
-  const step = bytes < 1000 ? 0 : Math.min(3, Math.floor(Math.log10(bytes) / 3));
-  const unit = ['byte', 'kilobyte', 'megabyte', 'gigabyte'][step];
-  return new Intl.NumberFormat(LANGUAGE, { style: 'unit', unit, maximumSignificantDigits: 3 }).format(bytes / 1000 ** step);
+  const units = ['B', 'kB', 'MB', 'GB'];
+  const step = bytes < 1000 ? 0 : Math.min(units.length - 1, Math.floor(Math.log10(bytes) / 3));
+  return `${new Intl.NumberFormat(LANGUAGE, { maximumSignificantDigits: 3 }).format(bytes / 1000 ** step)}\u00a0${units[step]}`;
 }
 
 /** A moment, to the minute. */

@@ -1,5 +1,6 @@
 // Data on their way in: files are sent, checked, and brought in once somebody has seen what would come of it.
 
+import { size } from './format';
 import { ask, type Problem, problemFrom, sendFile } from './api';
 
 export interface Way {
@@ -119,7 +120,7 @@ export class Imports {
     const most = this.now?.upload_max ?? Infinity;
     const waiting = [...files].map((file) => {
       const sending: Sending = { key: (this.#next += 1), name: file.name, bytes: file.size, share: 0, problem: null, stop: new AbortController() };
-      if (file.size > most) sending.problem = { type: '', title: 'Too large', status: 413, detail: `Files of up to ${Math.floor(most / 2 ** 20)} MiB can be brought in: send it in parts.` };
+      if (file.size > most) sending.problem = { type: '', title: 'Too large', status: 413, detail: `Files of up to ${size(most)} can be brought in: send it in parts.` };
       this.sending.push(sending);
       return { file, key: sending.key };
     });
