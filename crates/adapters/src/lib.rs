@@ -6,6 +6,7 @@
 pub mod artifacts;
 pub mod backup;
 mod csv_rows;
+mod delivery;
 pub mod desk;
 mod error;
 mod expressions;
