@@ -12,6 +12,7 @@
 
 use crate::events::{Parts, Past, PromotionEvent, Rates, Run, Split, Sum, naive, runs};
 use crate::fit::{Fitted, FittedItem, Z95};
+use crate::stockouts::{Stockouts, stockouts};
 use endcap_model::{EffectStatus, Panel, Period, Place, Sku};
 use rayon::prelude::*;
 use serde::Serialize;
@@ -86,6 +87,14 @@ pub struct Analysed {
     pub sold: f64,
     /// Units that were forecast for its cells; nothing unless for all of them.
     pub forecast: Option<f64>,
+    /// Share of its cells that were advertised.
+    pub feature: f64,
+    /// Share of its cells that were displayed.
+    pub display: f64,
+    /// What its item would have taken in without it, in money.
+    pub usual_sales: f64,
+    /// What empty shelves cost it; nothing where none was seen empty.
+    pub stockouts: Option<Stockouts>,
     /// Money given away on all units sold.
     pub given_away: f64,
     /// Sales that it added or lost, in money, whatever they cost.
@@ -190,7 +199,9 @@ struct Books {
     anyway: Rates,
     /// Paid price, and price without promotion.
     revenue: Rates,
-    /// The same were every cost the price without promotion.
+    /// Price without promotion on each unit that would have been sold anyway, taken off.
+    usual: Rates,
+    /// Paid price less price without promotion: as `profit`, were every cost the price without promotion.
     at_cost: Rates,
     units: Rates,
     discount: Vec<f64>,
@@ -219,6 +230,7 @@ impl Books {
             profit: Rates { with: margin.clone(), without: less_cost(&base) },
             margin: Rates { with: margin.clone(), without: margin },
             anyway: Rates { with: nothing.clone(), without: discount.clone() },
+            usual: Rates { with: nothing.clone(), without: base.clone() },
             at_cost: Rates { with: paid.iter().zip(&base).map(|(paid, base)| paid - base).collect(), without: nothing },
             revenue: Rates { with: paid, without: base },
             units: Rates::units(panel),
@@ -276,6 +288,8 @@ impl<'a> Ledger<'a> {
         let (revenue, at_cost) = (revenue.net(), at_cost.net());
         let break_even_margin = break_even(at_cost.units, revenue.units);
         let status = past.fitted.lift.response(&book.sku).map(|response| &response.own_price.status);
+        let c = past.prepared.panel.columns();
+        let mean = |of: &dyn Fn(usize) -> f64| run.rows.iter().map(|&row| of(row)).sum::<f64>() / run.rows.len() as f64;
         let (verdict, why) = verdict(money.as_ref(), &revenue.split(item), break_even_margin, status);
         book.net = book.net.plus(&units.net());
         book.revenue = book.revenue.plus(&revenue);
@@ -286,6 +300,10 @@ impl<'a> Ledger<'a> {
             event,
             sold: run.rows.iter().map(|&row| past.prepared.panel.columns().units[row]).sum(),
             forecast: self.forecast(run),
+            feature: mean(&|row| c.feature[row]),
+            display: mean(&|row| c.display[row]),
+            usual_sales: -sums(&books.usual).unwrap_or_default().own.units,
+            stockouts: stockouts(past, item, &run.rows, known.then_some(&books.margin.with[..])),
             given_away,
             revenue: revenue.split(item),
             money,
@@ -398,7 +416,7 @@ impl ItemTotal {
     }
 
     /// Counts and sums without error.
-    fn counted(events: &[Analysed]) -> Self {
+    pub(crate) fn counted(events: &[Analysed]) -> Self {
         let are = |verdict: Verdict| events.iter().filter(|event| event.verdict == verdict).count();
         let naive = events.iter().filter_map(|event| event.money.as_ref()?.naive);
         let any = events.iter().any(|event| event.money.is_some());
@@ -441,7 +459,7 @@ impl ItemTotal {
 }
 
 impl MoneyParts {
-    fn of<'a>(events: impl Iterator<Item = &'a Money>) -> Self {
+    pub(crate) fn of<'a>(events: impl Iterator<Item = &'a Money>) -> Self {
         let of = |money: &Money| Self {
             own: money.own.units,
             anyway: money.anyway.units,

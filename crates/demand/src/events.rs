@@ -89,7 +89,7 @@ pub(crate) struct Rates {
 pub(crate) struct Past<'a> {
     pub(crate) fitted: &'a Fitted,
     pub(crate) prepared: &'a Prepared<'a>,
-    expected: Expected,
+    pub(crate) expected: Expected,
     others: Vec<Vec<usize>>,
     reach: HaloReach,
 }
@@ -107,7 +107,7 @@ pub(crate) struct Parts {
 pub(crate) struct Expected {
     pub(crate) mean: Vec<f64>,
     /// Relative variance of the period's shock, given what was sold.
-    unsure: Vec<f64>,
+    pub(crate) unsure: Vec<f64>,
     /// Share of an error of the effects that the sales of the period do not mend.
     unmended: Vec<f64>,
 }
@@ -403,16 +403,16 @@ impl Sum {
 
 /// Units by period, for what the shock of a period moves together.
 #[derive(Default)]
-struct ByPeriod(BTreeMap<i32, (f64, f64)>);
+pub(crate) struct ByPeriod(BTreeMap<i32, (f64, f64)>);
 
 impl ByPeriod {
-    fn add(&mut self, period: i32, units: f64, unsure: f64) {
+    pub(crate) fn add(&mut self, period: i32, units: f64, unsure: f64) {
         let entry = self.0.entry(period).or_default();
         entry.0 += units;
         entry.1 = unsure;
     }
 
-    fn variance(&self) -> f64 {
+    pub(crate) fn variance(&self) -> f64 {
         self.0.values().map(|(units, unsure)| units * units * unsure).sum()
     }
 }
