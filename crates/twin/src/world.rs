@@ -11,7 +11,7 @@ use crate::shoppers::Shoppers;
 use crate::stock::{Lot, Stock};
 use crate::truth::past_panel;
 use crate::{Actions, CellSeen, Dock, Observation, RunState, Shock, TwinError, WorldSpec};
-use endcap_model::{Calendar, Outcome, Panel, Period, Pieces, TwinTerms};
+use endcap_model::{Calendar, Depth, Outcome, Panel, Period, Pieces, Sku, TwinTerms};
 
 /// One world with one seed, at the beginning of a period.
 #[derive(Clone, Debug)]
@@ -130,6 +130,13 @@ impl<'a> World<'a> {
         }
         self.stock = Stock::spread_anew(self.spec.cells(), on_hand, self.period);
         Ok(())
+    }
+
+    /// Returns what a discount multiplies an item's demand by for shoppers who remember none; nothing for an item that is not
+    /// sold. Hidden from whoever acts: for explaining a world that is over.
+    pub fn hidden_lift(&self, sku: &Sku, depth: Depth) -> Option<f64> {
+        let item = self.spec.index.skus.iter().position(|(known, _)| known == sku)?;
+        Some(self.shoppers.fresh_answer(item, depth.share(), 0.0))
     }
 
     /// Returns the period that is about to begin.

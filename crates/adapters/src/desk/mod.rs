@@ -6,6 +6,7 @@
 mod accounts;
 mod boards;
 mod entry;
+mod practice;
 mod replies;
 mod schema;
 #[cfg(test)]
@@ -17,6 +18,7 @@ use std::path::Path;
 pub use accounts::{Account, NewAccount};
 pub use boards::{Board, BoardEdit, NewBoard, Stored};
 pub use entry::{NewToken, Session, Token};
+pub use practice::Exercise;
 pub use replies::{Reply, Seen};
 
 /// Why the desk could not keep or find something.

@@ -5,7 +5,8 @@ use sqlx::AssertSqlSafe;
 use sqlx::sqlite::SqlitePool;
 
 /// What each version adds. A version that was released is never changed, only followed by another.
-const VERSIONS: &[&str] = &["
+const VERSIONS: &[&str] = &[
+    "
 create table account (
     id       integer primary key,
     name     text not null unique collate nocase,
@@ -66,7 +67,21 @@ create table reply (
     primary key (account, key)
 ) strict;
 create index reply_at on reply (at);
-"];
+",
+    "
+create table exercise (
+    id      text primary key,
+    account integer not null references account (id),
+    kind    text not null,
+    version integer not null,
+    content text not null,
+    result  text,
+    created text not null,
+    changed text not null
+) strict;
+create index exercise_account on exercise (account, kind, created);
+",
+];
 
 /// Brings the store to the newest version, all or nothing.
 pub async fn bring_up(writer: &SqlitePool) -> Result<(), DeskError> {

@@ -120,3 +120,24 @@ fn a_copy_holds_what_was_kept_and_a_newer_desk_is_refused() {
         assert!(Desk::open(&copy).await.unwrap_err().to_string().contains("version 99"));
     });
 }
+
+#[test]
+fn an_exercise_is_its_owners_and_changes_once_for_each_version() {
+    run(async {
+        let folder = tempfile::tempdir().unwrap();
+        let desk = desk(&folder).await;
+        let ada = with_account(&desk, "ada", &[Role::Planner]).await;
+        let bob = with_account(&desk, "bob", &[Role::Viewer]).await;
+        desk.add_exercise("e1", ada, ("drill", "{}"), noon()).await.unwrap();
+        desk.add_exercise("e2", ada, ("drill", "{}"), later(1)).await.unwrap();
+        assert_eq!(desk.exercise("e1", bob, "drill").await.unwrap(), None);
+        assert_eq!(desk.exercise("e1", ada, "sandbox").await.unwrap(), None);
+        let first = desk.change_exercise(("e1", 1), "{\"a\":1}", None, later(2)).await.unwrap();
+        let second = desk.change_exercise(("e1", 1), "{\"a\":2}", Some("1"), later(2)).await.unwrap();
+        assert_eq!((first, second), (Stored::Kept(2), Stored::Stale(2)));
+        assert_eq!(desk.change_exercise(("e9", 1), "", None, noon()).await.unwrap(), Stored::Missing);
+        let all = desk.exercises(ada, "drill").await.unwrap();
+        assert_eq!(all.iter().map(|one| one.id.as_str()).collect::<Vec<_>>(), ["e2", "e1"]);
+        assert_eq!((all[1].content.as_str(), all[1].result.as_deref()), ("{\"a\":1}", None));
+    });
+}
