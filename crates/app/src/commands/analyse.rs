@@ -207,7 +207,7 @@ fn books_of_project(args: &Args, folder: &Path, history: &History) -> anyhow::Re
 }
 
 /// What the published plans of a project expected; later plans win.
-fn of_published_plans(folder: &Path) -> anyhow::Result<PlannedUnits> {
+pub fn of_published_plans(folder: &Path) -> anyhow::Result<PlannedUnits> {
     let path = folder.join("journal.db");
     let mut cells = PlannedUnits::new();
     if !path.is_file() {

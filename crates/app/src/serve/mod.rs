@@ -15,6 +15,7 @@ mod listen;
 mod live;
 mod pages;
 mod paging;
+mod practice;
 mod problem;
 mod shell;
 mod site;

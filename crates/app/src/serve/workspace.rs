@@ -2,8 +2,10 @@
 
 use super::boards::Boards;
 use super::live::Happened;
+use super::practice::Answers;
 use super::problem::{Answer, Problem};
 use super::{App, Served};
+use crate::commands::analyse::of_published_plans;
 use crate::commands::ground::Terms;
 use anyhow::Context;
 use endcap_adapters::facts::{Snapshot, Store};
@@ -63,8 +65,10 @@ pub struct Project {
     pub backtest: Backtest,
     /// What people know better, beside the estimates.
     pub edits: Vec<Applied>,
+    planned: PlannedUnits,
     analysis: OnceLock<Analysis>,
     boards: OnceLock<Boards>,
+    answers: Answers,
 }
 
 impl Project {
@@ -73,13 +77,23 @@ impl Project {
         self.analysis.get_or_init(|| {
             let facts = &self.ground.facts;
             let economics = facts.promotion_economics(Some(&self.ground.scenario));
-            analyse(&self.ground.fitted, &facts.panel, &economics, &PlannedUnits::new())
+            analyse(&self.ground.fitted, &facts.panel, &economics, &self.planned)
         })
     }
 
     /// Plans of boards; the workbench is set up when it is first asked for.
     pub fn boards(&self) -> &Boards {
         self.boards.get_or_init(|| Boards::new(self))
+    }
+
+    /// What the model says, blind, of past promotions.
+    pub fn answers(&self) -> &Answers {
+        &self.answers
+    }
+
+    /// The category of an item, where the facts have one.
+    pub fn category(&self, sku: &Sku) -> Option<String> {
+        self.ground.facts.items.get(sku)?.category.clone()
     }
 
     /// The name of an item, where the facts have one.
@@ -168,8 +182,10 @@ impl Workspace {
             readiness: bench.readiness(&ground.snapshot)?,
             backtest: bench.backtest_of(&ground.snapshot)?,
             edits: bench.edits(estimates)?,
+            planned: of_published_plans(&self.folder)?,
             analysis: OnceLock::new(),
             boards: OnceLock::new(),
+            answers: Answers::default(),
             ground,
         })
     }

@@ -4,6 +4,7 @@ use super::super::App;
 use super::super::access::Who;
 use super::super::paging::{Page, Part};
 use super::super::problem::{Answer, Problem};
+use super::super::workspace::Project;
 use super::word;
 use axum::Json;
 use axum::extract::rejection::QueryRejection;
@@ -167,7 +168,7 @@ async fn totals(State(app): State<App>, who: Who) -> Answer<Json<Totals>> {
 }
 
 /// The project once its past is analysed, which may take seconds the first time.
-async fn analysed(app: &App) -> Answer<Arc<super::super::workspace::Project>> {
+pub async fn analysed(app: &App) -> Answer<Arc<Project>> {
     let project = app.workspace.project()?;
     let working = project.clone();
     tokio::task::spawn_blocking(move || {
@@ -191,6 +192,6 @@ fn total(of: &ItemTotal) -> Total {
     }
 }
 
-fn split(of: &Units) -> Split {
+pub fn split(of: &Units) -> Split {
     Split { value: of.units, lo95: of.lo95, hi95: of.hi95 }
 }

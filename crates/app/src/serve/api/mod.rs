@@ -5,10 +5,13 @@ mod after;
 mod boards;
 mod data;
 mod described;
+mod drills;
 mod evidence;
 mod imports;
 mod project;
 mod records;
+mod rollup;
+mod sandbox;
 mod session;
 mod tokens;
 
@@ -44,6 +47,9 @@ fn guarded() -> OpenApiRouter<App> {
         .merge(records::routes())
         .merge(evidence::routes())
         .merge(after::routes())
+        .merge(rollup::routes())
+        .merge(sandbox::routes())
+        .merge(drills::routes())
         .merge(accounts::routes())
         .merge(tokens::routes())
 }

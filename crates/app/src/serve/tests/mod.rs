@@ -3,6 +3,7 @@
 mod access;
 mod contract;
 mod data;
+mod learn;
 
 use super::{App, Settings, Site, open, shell};
 use axum::Router;
