@@ -89,6 +89,8 @@ try {
   });
 
   let board = '';
+  let played = '';
+  let drilled = '';
   await step('a new board begins with a proven plan', async () => {
     await page.goto(`${address}/plan`);
     await page.getByRole('button', { name: 'New board' }).click();
@@ -159,6 +161,119 @@ try {
     await second.close();
   });
 
+  await step('the tour is taken by keyboard, left, and gone on with', async () => {
+    await page.goto(`${address}/learn`);
+    await page.getByRole('button', { name: 'Take the tour' }).press('Enter');
+    await page.getByRole('heading', { name: 'Where things are' }).waitFor();
+    const focused = () => page.evaluate(() => document.activeElement?.id);
+    await page.waitForFunction(() => document.activeElement?.id === 'tour-title');
+    await accessible(page);
+    await page.getByRole('button', { name: 'Next' }).press('Enter');
+    await page.getByRole('heading', { name: 'The project at a glance' }).waitFor();
+    await page.getByRole('button', { name: 'Next' }).press('Enter');
+    await page.getByRole('heading', { name: 'What it rests on' }).waitFor();
+    assert.equal(new URL(page.url()).pathname, '/data');
+    assert.equal(await focused(), 'tour-title');
+    await page.locator('.frame').waitFor();
+    await page.keyboard.press('Escape');
+    assert.equal(await page.locator('#tour-title').count(), 0);
+    await page.goto(`${address}/learn`);
+    await page.getByRole('button', { name: 'Go on at step 3' }).click();
+    await page.getByRole('heading', { name: 'What it rests on' }).waitFor();
+    await page.getByRole('button', { name: /Leave the tour/ }).click();
+  });
+  await step('a word explains itself where it stands, and on its page', async () => {
+    await page.goto(`${address}/after`);
+    const word = page.getByRole('button', { name: 'Usual report', exact: true }).first();
+    await word.press('Enter');
+    await page.getByRole('link', { name: 'All words' }).first().waitFor();
+    await accessible(page);
+    await page.keyboard.press('Escape');
+    assert.equal(await word.evaluate((element) => document.activeElement === element), true);
+    await word.click();
+    await page.getByRole('link', { name: 'All words' }).first().click();
+    await page.locator('#word-usual_report.asked').waitFor();
+    await page.getByLabel('Find a word').fill('zzz');
+    await page.getByText('No word fits').waitFor();
+  });
+  await step('past promotions have a report, a roll-up and a playbook', async () => {
+    await page.goto(`${address}/after`);
+    await page.getByRole('button', { name: /^Report/ }).first().click();
+    await page.getByRole('heading', { name: 'Next time' }).waitFor();
+    await page.getByText(/sold was (in|out)side/).waitFor({ timeout: 120_000 });
+    await accessible(page);
+    await looked(page, 'laptop-report');
+    await page.getByRole('button', { name: 'Close' }).click();
+    await page.getByRole('link', { name: 'Roll-up' }).click();
+    await page.getByRole('button', { name: 'Depth', exact: true }).click();
+    await page.getByRole('rowheader', { name: 'over 10 to 20 %' }).waitFor();
+    await page.getByRole('link', { name: 'Playbook' }).click();
+    await page.getByRole('heading', { name: 'What not to do again' }).waitFor();
+    await page.getByRole('button', { name: /Open a board with such an offer/ }).first().click();
+    await page.locator('#plan-value').waitFor({ timeout: 120_000 });
+  });
+  await step('a world of the sandbox is played to its end', async () => {
+    await page.goto(`${address}/learn/sandbox`);
+    await page.getByLabel(/^World/).fill('seven');
+    await page.getByRole('button', { name: 'Start a world' }).click();
+    await page.getByText('A whole number from 1 to 9999').waitFor();
+    await page.getByLabel(/^World/).fill('7');
+    await page.getByRole('button', { name: 'Start a world' }).click();
+    await page.getByRole('heading', { name: /world 7/ }).waitFor();
+    const game = page.url();
+    await page.getByLabel('Coffee, 2026-W13').selectOption('0.2');
+    await page.getByLabel('Coffee, 2026-W14').selectOption('0.2');
+    await page.getByRole('button', { name: 'Play one week' }).click();
+    await page.getByText(/expected 4 weeks between/).waitFor();
+    assert.equal(await page.locator('select[aria-invalid="true"]').count(), 1);
+    await accessible(page);
+    await page.getByLabel('Coffee, 2026-W14').selectOption('0');
+    await page.getByLabel('Your order of tea').fill('many');
+    await page.getByRole('button', { name: 'Play one week' }).click();
+    await page.getByText('An order is not a number').waitFor();
+    await page.getByLabel('Your order of tea').fill('240');
+    const other = await context.newPage();
+    await other.goto(game);
+    await other.getByRole('button', { name: 'Play one week' }).waitFor();
+    await page.getByRole('button', { name: 'Play one week' }).click();
+    await page.getByText('Week 2 of 13').waitFor();
+    await other.getByRole('button', { name: 'Play one week' }).click();
+    await other.getByText(/has been played already/).waitFor();
+    await other.close();
+    await page.getByRole('button', { name: 'Play four weeks' }).click();
+    await page.getByText('Week 6 of 13').waitFor();
+    await looked(page, 'laptop-sandbox-half');
+    await page.getByRole('button', { name: 'Play to the end' }).click();
+    await page.getByRole('heading', { name: 'How you did' }).waitFor({ timeout: 120_000 });
+    await accessible(page);
+    await looked(page, 'laptop-sandbox-end');
+    played = new URL(game).pathname;
+  });
+  await step('a drill is taken and scored beside the model', async () => {
+    await page.goto(`${address}/learn/drill`);
+    await page.getByLabel('Promotions').selectOption('3');
+    await page.getByRole('button', { name: 'Begin a drill' }).click();
+    await page.getByRole('button', { name: 'Give these forecasts' }).waitFor({ timeout: 60_000 });
+    assert.equal(await page.getByText('Model', { exact: true }).count(), 0);
+    const forecasts = page.getByLabel('Your forecast');
+    for (let at = 0; at < 3; at += 1) await forecasts.nth(at).fill('100');
+    await forecasts.nth(1).fill('a lot');
+    await page.getByRole('button', { name: 'Give these forecasts' }).click();
+    await page.getByText('"a lot" is no number').waitFor();
+    assert.equal(await page.evaluate(() => document.activeElement?.id), 'units-1');
+    await forecasts.nth(1).fill('80');
+    await page.getByLabel('Low').nth(1).fill('50');
+    await page.getByLabel('High').nth(1).fill('120');
+    await accessible(page);
+    await page.getByRole('button', { name: 'Give these forecasts' }).click();
+    await page.locator('#drill-result').waitFor({ timeout: 180_000 });
+    await accessible(page);
+    await looked(page, 'laptop-drill-result');
+    drilled = new URL(page.url()).pathname;
+    await page.goto(`${address}/learn/drill`);
+    await page.getByRole('cell', { name: /%/ }).first().waitFor();
+  });
+
   const pages = [
     ['overview', '/'],
     ['boards', '/plan'],
@@ -167,6 +282,14 @@ try {
     ['backtest', '/evidence/backtest'],
     ['edits', '/evidence/edits'],
     ['after', '/after'],
+    ['rollup', '/after/rollup'],
+    ['playbook', '/after/playbook'],
+    ['learn', '/learn'],
+    ['sandbox', '/learn/sandbox'],
+    ['sandbox-played', played],
+    ['drill', '/learn/drill'],
+    ['drill-taken', drilled],
+    ['words', '/learn/words'],
     ['data', '/data'],
   ];
   for (const size of sizes) {

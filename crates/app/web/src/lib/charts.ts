@@ -13,6 +13,7 @@ import {
 } from 'echarts/components';
 import { type ECharts, init, use } from 'echarts/core';
 import { CanvasRenderer } from 'echarts/renderers';
+import { colour } from './colour';
 
 use([
   AriaComponent,
@@ -33,10 +34,6 @@ use([
 
 export type Option = Parameters<ECharts['setOption']>[0];
 
-/** A colour of the page, by its name in style.css. */
-export function colour(name: string): string {
-  return getComputedStyle(document.documentElement).getPropertyValue(`--${name}`).trim();
-}
 
 /** Draws or redraws. Tooltips are drawn on the canvas: the page's content policy allows no inline styles. */
 export function draw(element: HTMLElement, option: Option, known?: ECharts): ECharts {
@@ -47,16 +44,19 @@ export function draw(element: HTMLElement, option: Option, known?: ECharts): ECh
     splitLine: { lineStyle: { color: colour('line') } },
   };
   const themed = (axes: unknown) =>
-    axes === undefined ? undefined : [axes].flat().map((one) => ({ ...axis, ...(one as object) }));
+    axes === undefined
+      ? undefined
+      : ([axes].flat() as { axisLabel?: object }[]).map((one) => ({ ...axis, ...one, axisLabel: { ...axis.axisLabel, ...one.axisLabel } }));
   const given = option as Record<string, unknown>;
   chart.setOption(
     {
       animation: false,
-      textStyle: { color: colour('text'), fontFamily: 'inherit' },
+      textStyle: { color: colour('text'), fontFamily: getComputedStyle(document.body).fontFamily },
       color: ['accent', 'second', 'warn', 'bad', 'good', 'quiet'].map(colour),
       grid: { left: 8, right: 12, top: 28, bottom: 8, containLabel: true },
       aria: { enabled: true },
       ...given,
+      legend: given.legend && { type: 'scroll', textStyle: { color: colour('text') }, ...(given.legend as object) },
       xAxis: themed(given.xAxis),
       yAxis: themed(given.yAxis),
       tooltip: {

@@ -17,6 +17,17 @@ export function money(minor: number, sign = false): string {
   }).format(amount);
 }
 
+/** Whole minor units as money of another currency than the project's. */
+export function moneyIn(minor: number, { currency, currency_digits: digits }: { currency: string; currency_digits: number }, sign = false): string {
+  return new Intl.NumberFormat(LANGUAGE, {
+    style: 'currency',
+    currency,
+    currencyDisplay: 'narrowSymbol',
+    maximumFractionDigits: 0,
+    signDisplay: sign ? 'exceptZero' : 'auto',
+  }).format(minor / 10 ** digits);
+}
+
 /** Money in few digits, where room is short. */
 export function shortMoney(minor: number): string {
   const glance = project.now?.state === 'ready' ? project.now : null;

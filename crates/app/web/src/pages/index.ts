@@ -7,6 +7,7 @@ import Boards from './Boards.svelte';
 import Data from './Data.svelte';
 import Evidence from './Evidence.svelte';
 import Home from './Home.svelte';
+import Learn from './Learn.svelte';
 import Missing from './Missing.svelte';
 
 export interface Page {
@@ -26,6 +27,7 @@ export const pages: Page[] = [
   { path: '/evidence', title: 'Evidence', component: Evidence, right: 'read', icon: '≈' },
   { path: '/after', title: 'After', component: After, right: 'read', icon: '✓' },
   { path: '/data', title: 'Data', component: Data, right: 'read', icon: '▤', always: true },
+  { path: '/learn', title: 'Learn', component: Learn, right: 'read', icon: '✎', always: true },
   { path: '/accounts', title: 'Accounts', component: Accounts, right: 'administer', icon: '◍', always: true },
 ];
 
