@@ -42,7 +42,12 @@ impl Hasher {
 
     /// Returns the hash of all pieces.
     pub fn finish(self) -> ContentHash {
-        hexadecimal(&self.0.finalize())
+        hexadecimal(&self.bytes())
+    }
+
+    /// Returns the same as 32 bytes.
+    pub fn bytes(self) -> [u8; 32] {
+        self.0.finalize().into()
     }
 }
 

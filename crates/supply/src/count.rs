@@ -69,7 +69,12 @@ impl Count {
 
     /// Returns p(k+1) / p(k).
     pub fn ratio(&self, k: u64) -> f64 {
-        (self.start + self.slope * k as f64) / (k as f64 + 1.0)
+        self.step(k as f64)
+    }
+
+    /// The same for a whole number that is kept as a floating-point one: converting costs more than the step.
+    pub fn step(&self, k: f64) -> f64 {
+        (self.start + self.slope * k) / (k + 1.0)
     }
 
     /// Returns P(D = k).
@@ -104,11 +109,13 @@ impl Count {
     fn summed_from_zero(&self, n: u64) -> AtStock {
         let mut probability = self.none();
         let (mut below, mut sales, mut left_square) = (probability, 0.0, 0.0);
-        for k in 0..n {
-            left_square += probability * ((n - k) * (n - k)) as f64;
+        let (mut k, n) = (0.0, n as f64);
+        while k < n {
+            left_square += probability * ((n - k) * (n - k));
             sales += (1.0 - below).max(0.0);
-            probability *= self.ratio(k);
+            probability *= self.step(k);
             below += probability;
+            k += 1.0;
         }
         let below = below.min(1.0);
         AtStock { probability, below, above: 1.0 - below, sales: sales.min(self.mean), left_square }
@@ -117,33 +124,37 @@ impl Count {
     fn downwards(&self, n: u64) -> AtStock {
         let probability = self.probability(n);
         let (mut term, mut below, mut unsold, mut left_square) = (probability, probability, 0.0, 0.0);
-        for k in (0..n).rev() {
-            term /= self.ratio(k);
-            let left = term * (n - k) as f64;
+        let (mut spare, n) = (1.0, n as f64);
+        while spare <= n {
+            term /= self.step(n - spare);
+            let left = term * spare;
             below += term;
             unsold += left;
-            left_square += left * (n - k) as f64;
+            left_square += left * spare;
             if left <= NEGLIGIBLE * unsold {
                 break;
             }
+            spare += 1.0;
         }
-        AtStock { probability, below, above: 1.0 - below, sales: n as f64 - unsold, left_square }
+        AtStock { probability, below, above: 1.0 - below, sales: n - unsold, left_square }
     }
 
     fn upwards(&self, n: u64) -> AtStock {
         let probability = self.probability(n);
         let (mut term, mut above, mut lost, mut lost_square) = (probability, 0.0, 0.0, 0.0);
-        for k in n.. {
-            term *= self.ratio(k);
-            let short = term * (k + 1 - n) as f64;
+        let (mut beyond, n) = (1.0, n as f64);
+        loop {
+            term *= self.step(n + beyond - 1.0);
+            let short = term * beyond;
             above += term;
             lost += short;
-            lost_square += short * (k + 1 - n) as f64;
+            lost_square += short * beyond;
             if short <= NEGLIGIBLE * lost {
                 break;
             }
+            beyond += 1.0;
         }
-        let spare = n as f64 - self.mean;
+        let spare = n - self.mean;
         let left_square = (spare * spare + self.mean * self.dispersion - lost_square).max(0.0);
         AtStock { probability, below: 1.0 - above, above, sales: self.mean - lost, left_square }
     }
@@ -152,9 +163,7 @@ impl Count {
     ///
     /// Starts from the normal quantile corrected for skewness (Cornish and Fisher 1938) and walks from there.
     pub fn quantile(&self, level: f64) -> (u64, f64, f64) {
-        let z = rough_normal_quantile(level);
-        let skewness = (z * z - 1.0) * (2.0 * self.dispersion - 1.0) / 6.0;
-        let mut n = (self.mean + self.deviation() * z + skewness).max(0.0) as u64;
+        let mut n = self.near(level);
         let AtStock { mut probability, mut below, mut sales, .. } = self.at(n);
         while below < level && probability > 0.0 {
             sales += 1.0 - below;
@@ -169,6 +178,24 @@ impl Count {
             probability /= self.ratio(n);
         }
         (n, below, sales.clamp(0.0, self.mean))
+    }
+
+    /// Returns a whole number from which a walk upwards meets the quantiles of this level and of higher ones, with
+    /// P(D <= n) and P(D = n).
+    pub fn foot(&self, level: f64) -> (u64, f64, f64) {
+        if self.near(level) <= NEAR_ZERO {
+            let none = self.none();
+            return (0, none, none);
+        }
+        let (n, below, _) = self.quantile(level);
+        (n, below, self.probability(n))
+    }
+
+    /// A whole number near a quantile.
+    fn near(&self, level: f64) -> u64 {
+        let z = rough_normal_quantile(level);
+        let skewness = (z * z - 1.0) * (2.0 * self.dispersion - 1.0) / 6.0;
+        (self.mean + self.deviation() * z + skewness).max(0.0) as u64
     }
 }
 

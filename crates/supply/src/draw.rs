@@ -51,14 +51,14 @@ impl Ranks {
 pub(crate) fn counts(demand: Demand, offset: f64, by_rank: &mut [i64]) {
     let Some(count) = Count::new(demand) else { return by_rank.fill(0) };
     let paths = by_rank.len() as f64;
-    let (mut k, mut below, _) = count.quantile((offset / paths).max(TAIL));
-    let mut probability = count.probability(k);
+    let (foot, mut below, mut probability) = count.foot((offset / paths).max(TAIL));
+    let mut k = foot as f64;
     for (rank, drawn) in by_rank.iter_mut().enumerate() {
         let level = (rank as f64 + offset) / paths;
         while below < level && probability > 0.0 {
-            probability *= count.ratio(k);
+            probability *= count.step(k);
             below += probability;
-            k += 1;
+            k += 1.0;
         }
         *drawn = k as i64;
     }
@@ -73,21 +73,12 @@ pub(crate) fn shared_generator(seed: u64) -> ChaCha8Rng {
 pub(crate) fn generator(seed: u64, sku: &Sku, place: &Place) -> ChaCha8Rng {
     let mut hasher = Hasher::default();
     hasher.add(seed.to_be_bytes()).add(sku.as_str()).add(place.as_str());
-    let digits = hasher.finish();
-    let mut key = [0u8; 32];
-    for (byte, pair) in key.iter_mut().zip(digits.as_str().as_bytes().chunks_exact(2)) {
-        *byte = hexadecimal(pair[0]) * 16 + hexadecimal(pair[1]);
-    }
-    ChaCha8Rng::from_seed(key)
+    ChaCha8Rng::from_seed(hasher.bytes())
 }
 
 /// Where the n-ths of a distribution begin.
 pub(crate) fn offset(random: &mut ChaCha8Rng) -> f64 {
     random.random_range(0.0..1.0)
-}
-
-fn hexadecimal(digit: u8) -> u8 {
-    (digit as char).to_digit(16).expect("Invariant: a content hash is hexadecimal digits") as u8
 }
 
 #[cfg(test)]

@@ -79,8 +79,8 @@ struct Stocks<'a> {
     on_hand: Vec<i64>,
     /// By path, pieces by the last period in which they can be sold; empty where they keep.
     ages: Vec<VecDeque<(usize, i64)>>,
-    /// Pieces that arrive, by period and path.
-    arrivals: Vec<Vec<i64>>,
+    /// Pieces that arrive, by period and then path.
+    arrivals: Vec<i64>,
 }
 
 /// Sums over paths of one period; whole, so that no order of adding changes them.
@@ -122,7 +122,9 @@ struct Member<'a> {
     deliveries: Deliveries<'a>,
     /// Where the n-ths of each period's demand begin.
     offsets: Vec<f64>,
+    /// Demand of a period, by rank and by path.
     by_rank: Vec<i64>,
+    by_path: Vec<i64>,
 }
 
 impl<'a> Member<'a> {
@@ -134,7 +136,8 @@ impl<'a> Member<'a> {
         let of_deliveries = (offset(&mut random), offset(&mut random));
         let (reliability, paths) = (outlook.reliability, paths.paths);
         let deliveries = Deliveries { reliability, set, paths, offsets: of_deliveries };
-        Self { stocks: Stocks::new(outlook, settings, deliveries), deliveries, offsets, by_rank: vec![0; paths] }
+        let (by_rank, by_path) = (vec![0; paths], vec![0; paths]);
+        Self { stocks: Stocks::new(outlook, settings, deliveries), deliveries, offsets, by_rank, by_path }
     }
 
     fn order(&mut self, period: usize) {
@@ -145,8 +148,9 @@ impl<'a> Member<'a> {
 
     fn pass(&mut self, span: Span, period: usize) -> ProjectionRow {
         counts(self.stocks.outlook.cell.demand[period], self.offsets[period], &mut self.by_rank);
-        let by_path = self.deliveries.set.demand.of_period(period).iter().map(|&rank| self.by_rank[rank as usize]);
-        let tally = self.stocks.pass(period, by_path);
+        let (by_rank, ranks) = (self.by_rank.as_slice(), self.deliveries.set.demand.of_period(period));
+        self.by_path.iter_mut().zip(ranks).for_each(|(demand, &rank)| *demand = by_rank[rank as usize]);
+        let tally = self.stocks.pass(period, &self.by_path);
         self.stocks.row(span, period, tally)
     }
 }
@@ -192,7 +196,7 @@ impl<'a> Stocks<'a> {
             settings,
             on_hand: vec![cell.on_hand; paths],
             ages: ages.map_or(Vec::new(), |ages| vec![ages; paths]),
-            arrivals: vec![vec![0; paths]; cell.demand.len()],
+            arrivals: vec![0; paths * cell.demand.len()],
         };
         for (period, &pieces) in cell.arrivals.iter().enumerate().filter(|&(_, &pieces)| pieces > 0) {
             stocks.deliver(period, period, deliveries, std::iter::repeat_n(pieces, paths));
@@ -203,13 +207,13 @@ impl<'a> Stocks<'a> {
     /// Delivers pieces by path, due in a period; `event` is their number among the deliveries of a path.
     fn deliver(&mut self, due: usize, event: usize, deliveries: Deliveries, pieces: impl Iterator<Item = i64>) {
         if deliveries.reliability.is_perfect() {
-            let Some(arrivals) = self.arrivals.get_mut(due) else { return };
-            return arrivals.iter_mut().zip(pieces).for_each(|(arrivals, pieces)| *arrivals += pieces);
+            let arrivals = self.arrivals.iter_mut().skip(due * deliveries.paths);
+            return arrivals.zip(pieces).for_each(|(arrivals, pieces)| *arrivals += pieces);
         }
         for (path, pieces) in pieces.enumerate() {
             let (late, comes) = deliveries.of(pieces, event, path);
-            if let Some(arrivals) = self.arrivals.get_mut(due + late) {
-                arrivals[path] += comes;
+            if let Some(arrivals) = self.arrivals.get_mut((due + late) * deliveries.paths + path) {
+                *arrivals += comes;
             }
         }
     }
@@ -223,7 +227,8 @@ impl<'a> Stocks<'a> {
         let cell = self.outlook.cell;
         let life = cell.terms.shelf_life.unwrap_or(usize::MAX);
         let end = period + cell.lead_time - 1 + self.settings.review_periods.min(life);
-        for arrivals in &self.arrivals[period..end.min(self.arrivals.len())] {
+        let paths = position.len();
+        for arrivals in self.arrivals[period * paths..end.min(cell.demand.len()) * paths].chunks_exact(paths) {
             position.iter_mut().zip(arrivals).for_each(|(position, arrivals)| *position += arrivals);
         }
         position
@@ -235,13 +240,13 @@ impl<'a> Stocks<'a> {
         let rule = self.outlook.rules[period].as_ref()?;
         Some(match period {
             0 => vec![self.outlook.orders[0]; position.len()],
-            _ => position.iter().map(|&position| rule.order(position as f64)).collect(),
+            _ => rule.orders(position),
         })
     }
 
     fn ordered(&mut self, period: usize, orders: Vec<i64>, deliveries: Deliveries) {
         let arrives = period + self.outlook.cell.lead_time - 1;
-        self.deliver(arrives, self.arrivals.len() + arrives, deliveries, orders.into_iter());
+        self.deliver(arrives, self.outlook.cell.demand.len() + arrives, deliveries, orders.into_iter());
     }
 
     /// Ships pieces of a path to another place, the oldest first.
@@ -253,9 +258,11 @@ impl<'a> Stocks<'a> {
     }
 
     /// Lets a period pass with its demand by path.
-    fn pass(&mut self, period: usize, demand: impl Iterator<Item = i64>) -> Tally {
+    fn pass(&mut self, period: usize, demand: &[i64]) -> Tally {
         let mut tally = Tally::default();
-        for ((on_hand, &arrivals), demand) in self.on_hand.iter_mut().zip(&self.arrivals[period]).zip(demand) {
+        let paths = self.on_hand.len();
+        let arrivals = &self.arrivals[period * paths..][..paths];
+        for ((on_hand, &arrivals), &demand) in self.on_hand.iter_mut().zip(arrivals).zip(demand) {
             let there = *on_hand + arrivals;
             let sales = demand.min(there);
             *on_hand = there - sales;
@@ -273,7 +280,9 @@ impl<'a> Stocks<'a> {
     /// Throws away, after the sales of a period, what was last to be sold in it; its arrivals live to the end of `last`.
     fn spoil(&mut self, period: usize, last: usize) -> i64 {
         let mut waste = 0;
-        for ((ages, on_hand), &arrivals) in self.ages.iter_mut().zip(&mut self.on_hand).zip(&self.arrivals[period]) {
+        let paths = self.on_hand.len();
+        let arrivals = &self.arrivals[period * paths..][..paths];
+        for ((ages, on_hand), &arrivals) in self.ages.iter_mut().zip(&mut self.on_hand).zip(arrivals) {
             ages.push_back((last, arrivals));
             let there: i64 = ages.iter().map(|(_, pieces)| pieces).sum();
             sell_oldest_first(ages, there - *on_hand);
@@ -403,7 +412,7 @@ mod tests {
         for (period, (demand, sales, waste, closing)) in
             [(3, 3, 2, 9), (6, 6, 3, 0), (9, 0, 0, 0)].into_iter().enumerate()
         {
-            let tally = stocks.pass(period, std::iter::once(demand));
+            let tally = stocks.pass(period, &[demand]);
             assert_eq!((tally.sales, tally.lost, tally.waste), (sales, demand - sales, waste), "period {period}");
             assert_eq!(stocks.on_hand, [closing]);
         }
@@ -422,7 +431,7 @@ mod tests {
             let mut stocks = begun(&outlook, &settings);
             let mut opening = on_hand;
             for (period, &demand) in demand.iter().enumerate().take(arrivals.len()) {
-                let tally = stocks.pass(period, std::iter::once(demand));
+                let tally = stocks.pass(period, &[demand]);
                 let closing = stocks.on_hand[0];
                 prop_assert_eq!(opening + tally.arrivals, tally.sales + tally.waste + closing);
                 prop_assert_eq!(tally.sales + tally.lost, demand);

@@ -126,6 +126,18 @@ impl OrderRule {
         }
     }
 
+    /// Pieces to order at each of many whole stock positions, as [`Self::order`] says for one.
+    pub fn orders(&self, positions: &[i64]) -> Vec<i64> {
+        let single = self.case_pack == 1 && self.delivered == 1.0 && self.most.is_none();
+        if !single || self.reorder_point == f64::NEG_INFINITY {
+            return positions.iter().map(|&position| self.order(position as f64)).collect();
+        }
+        let enough = (self.reorder_point - HALF_A_PIECE).ceil() as i64;
+        let up_to = (self.order_up_to - HALF_A_PIECE).ceil() as i64;
+        let order = |&position: &i64| if position >= enough { 0 } else { self.batch.max(up_to - position) };
+        positions.iter().map(order).collect()
+    }
+
     /// Moves the levels along the position.
     pub fn shifted(self, by: f64) -> Self {
         Self { reorder_point: self.reorder_point + by, order_up_to: self.order_up_to + by, ..self }
@@ -190,10 +202,13 @@ impl CoverCost {
         let ratio = critical_ratio(self.underage, self.overage);
         let late = self.late.map_or(0.0, |(_, late)| late.quantile(ratio));
         let newsvendor = self.cover.quantile(ratio).max(late);
-        if batch == 1 && self.life.is_none() && self.late.is_none() && self.left.is_none() {
+        let plain = self.life.is_none() && self.late.is_none() && self.left.is_none();
+        if batch == 1 && plain {
             return newsvendor;
         }
-        let (mut low, mut high) = (-batch, newsvendor as i64);
+        let mut high = newsvendor as i64;
+        // Costs that nothing but the cover has a part in fall up to the newsvendor quantity.
+        let mut low = if plain { high - batch } else { -batch };
         while high - low > 1 {
             let middle = low + (high - low) / 2;
             let rises = self.of((middle + batch) as f64) >= self.of(middle as f64);
@@ -358,6 +373,18 @@ mod tests {
             prop_assert!(quantity >= 0);
             prop_assert_eq!(quantity % case_pack, 0);
             prop_assert!(quantity == 0 || quantity >= minimum);
+        }
+
+        #[test]
+        fn orders_at_many_positions_are_those_at_each(
+            mean in 0.1f64..200.0, shift in -40.0f64..40.0, case_pack in 1i64..4, minimum in 0i64..20,
+            most in proptest::option::of(0i64..60),
+        ) {
+            let rule = OrderRule::new(Demand { mean, dispersion: 2.0 }, &terms(4.0, 0.5, case_pack, minimum), &EVERY_PERIOD);
+            let rule = OrderRule { most, ..rule.shifted(shift) };
+            let positions: Vec<i64> = (0..400).collect();
+            let each: Vec<i64> = positions.iter().map(|&position| rule.order(position as f64)).collect();
+            prop_assert_eq!(rule.orders(&positions), each);
         }
 
         #[test]

@@ -19,6 +19,10 @@ use serde::Serialize;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+/// Cells that are planned at a time where no limit ties them to others: what is known of so many stays in the processor's
+/// cache over all periods.
+const BLOCK: usize = 256;
+
 /// Orders, transfers, and how stock is expected to run with them.
 #[derive(Clone, Debug, PartialEq)]
 pub struct SupplyPlan {
@@ -142,19 +146,18 @@ pub fn supply(
     let whole_terms: Vec<CellTerms> = pools.iter().map(|pool| pool.terms(&cells)).collect();
     let wholes: Vec<Cell> =
         pools.iter().zip(&whole_terms).map(|(pool, terms)| pool.cell(&cells, terms, settings)).collect();
-    let mut network = Network::new(&cells, &pools, &wholes, settings);
-    let Ordered { advice, prices: limit_prices } = network.order(0);
-    for period in 0..span.len() {
-        if period > 0 {
-            network.order(period);
-        }
-        network.advance(period);
-    }
-    let outlooks = network.outlooks;
-    let rows = projected(&outlooks, &pools, span, settings, progress);
-    transfers.extend(shipments(&outlooks, span));
+    let horizon = Horizon { span, settings, paths: Paths::new(span.len(), settings), all: cells.len(), progress };
+    let done = AtomicUsize::new(0);
+    let planned: Vec<Planned> = if settings.has_shared_limits() || !pools.is_empty() {
+        vec![horizon.plan(&cells, (&pools, &wholes), &done)]
+    } else {
+        cells.par_chunks(BLOCK).map(|block| horizon.plan(block, (&[], &[]), &done)).collect()
+    };
+    let Planned { ordered, quantities, rows } = Planned::joined(planned);
+    let Ordered { advice, prices: limit_prices } = ordered;
+    transfers.extend(shipments(&cells, &quantities, span));
     transfers.sort();
-    let mut orders = orders(&outlooks, span);
+    let mut orders = orders(&cells, &quantities, span);
     let helped: BTreeSet<(&Sku, &Place)> = (transfers.iter().map(|moved| (&moved.sku, &moved.to)))
         .chain(expedited.iter().map(|order| (&order.sku, &order.place)))
         .collect();
@@ -193,63 +196,102 @@ fn sort(alerts: &mut [Alert]) {
     });
 }
 
-/// Projects every cell, a warehouse together with its places; rows by cell.
-fn projected(
-    outlooks: &[Outlook],
-    pools: &[Pool],
+/// What all cells are planned and projected over.
+struct Horizon<'a> {
     span: Span,
-    settings: &SupplySettings,
-    progress: &(dyn Fn(usize, usize) + Sync),
-) -> Vec<Vec<ProjectionRow>> {
-    let together: BTreeSet<usize> = pools.iter().flat_map(Pool::members).collect();
-    let alone = (0..outlooks.len()).filter(|at| !together.contains(at)).map(|at| vec![at]);
-    let groups: Vec<Vec<usize>> = alone.chain(pools.iter().map(|pool| pool.members().collect())).collect();
-    let (done, paths) = (AtomicUsize::new(0), Paths::new(span.len(), settings));
-    let of_group = |group: &Vec<usize>| {
-        let members: Vec<&Outlook> = group.iter().map(|&at| &outlooks[at]).collect();
-        let rows = project(&members, span, settings, &paths);
-        progress(done.fetch_add(group.len(), Ordering::Relaxed) + group.len(), outlooks.len());
-        rows
-    };
-    let projected: Vec<Vec<Vec<ProjectionRow>>> = groups.par_iter().map(of_group).collect();
-    let mut rows = vec![Vec::new(); outlooks.len()];
-    for (group, of_group) in groups.iter().zip(projected) {
-        group.iter().zip(of_group).for_each(|(&at, found)| rows[at] = found);
+    settings: &'a SupplySettings,
+    paths: Paths,
+    /// Number of all cells.
+    all: usize,
+    progress: &'a (dyn Fn(usize, usize) + Sync),
+}
+
+/// What came of some cells, by cell.
+struct Planned {
+    ordered: Ordered,
+    /// Pieces ordered at the end of the period before each.
+    quantities: Vec<Vec<i64>>,
+    rows: Vec<Vec<ProjectionRow>>,
+}
+
+impl Planned {
+    /// Joins cells that were planned apart, where nothing has a price.
+    fn joined(parts: Vec<Self>) -> Self {
+        let mut parts = parts.into_iter();
+        let first = parts.next().expect("Invariant: a plan has cells");
+        parts.fold(first, |mut all, part| {
+            all.ordered.advice.extend(part.ordered.advice);
+            all.quantities.extend(part.quantities);
+            all.rows.extend(part.rows);
+            all
+        })
     }
-    rows
+}
+
+impl Horizon<'_> {
+    /// Orders and projects cells that share no limit with others.
+    fn plan(&self, cells: &[Cell], (pools, wholes): (&[Pool], &[Cell]), done: &AtomicUsize) -> Planned {
+        let mut network = Network::new(cells, pools, wholes, self.settings);
+        let ordered = network.order(0);
+        for period in 0..self.span.len() {
+            if period > 0 {
+                network.order(period);
+            }
+            network.advance(period);
+        }
+        let rows = self.projected(&network.outlooks, pools, done);
+        Planned { ordered, quantities: network.outlooks.into_iter().map(|outlook| outlook.orders).collect(), rows }
+    }
+
+    /// Projects every cell, a warehouse together with its places; rows by cell.
+    fn projected(&self, outlooks: &[Outlook], pools: &[Pool], done: &AtomicUsize) -> Vec<Vec<ProjectionRow>> {
+        let together: BTreeSet<usize> = pools.iter().flat_map(Pool::members).collect();
+        let alone = (0..outlooks.len()).filter(|at| !together.contains(at)).map(|at| vec![at]);
+        let groups: Vec<Vec<usize>> = alone.chain(pools.iter().map(|pool| pool.members().collect())).collect();
+        let of_group = |group: &Vec<usize>| {
+            let members: Vec<&Outlook> = group.iter().map(|&at| &outlooks[at]).collect();
+            let rows = project(&members, self.span, self.settings, &self.paths);
+            (self.progress)(done.fetch_add(group.len(), Ordering::Relaxed) + group.len(), self.all);
+            rows
+        };
+        let projected: Vec<Vec<Vec<ProjectionRow>>> = groups.par_iter().map(of_group).collect();
+        let mut rows = vec![Vec::new(); outlooks.len()];
+        for (group, of_group) in groups.iter().zip(projected) {
+            group.iter().zip(of_group).for_each(|(&at, found)| rows[at] = found);
+        }
+        rows
+    }
 }
 
 /// What warehouses ship now.
-fn shipments(outlooks: &[Outlook], span: Span) -> Vec<Transfer> {
-    let shipped = |outlook: &Outlook| {
-        let terms = outlook.cell.terms;
-        let quantity = outlook.orders.first().copied().filter(|&pieces| pieces > 0)?;
+fn shipments(cells: &[Cell], quantities: &[Vec<i64>], span: Span) -> Vec<Transfer> {
+    let shipped = |(cell, quantities): (&Cell, &Vec<i64>)| {
+        let quantity = quantities.first().copied().filter(|&pieces| pieces > 0)?;
         Some(Transfer {
-            sku: terms.sku.clone(),
-            from: terms.feed.as_ref()?.source.clone(),
-            to: terms.place.clone(),
+            sku: cell.terms.sku.clone(),
+            from: cell.terms.feed.as_ref()?.source.clone(),
+            to: cell.terms.place.clone(),
             period: period_of(span, 0).plus(-1),
             quantity: Pieces(quantity),
         })
     };
-    outlooks.iter().filter_map(shipped).collect()
+    cells.iter().zip(quantities).filter_map(shipped).collect()
 }
 
-/// The orders from suppliers.
-fn orders(outlooks: &[Outlook], span: Span) -> Vec<SupplyOrder> {
+/// The orders from suppliers, by period.
+fn orders(cells: &[Cell], quantities: &[Vec<i64>], span: Span) -> Vec<SupplyOrder> {
     let mut orders = Vec::new();
     for period in 0..span.len() {
-        let supplied = outlooks.iter().filter(|outlook| outlook.cell.terms.feed.is_none());
-        for outlook in supplied.filter(|outlook| outlook.orders[period] > 0) {
-            let terms = outlook.cell.terms;
+        let supplied = cells.iter().zip(quantities).filter(|(cell, _)| cell.terms.feed.is_none());
+        for (cell, quantities) in supplied.filter(|(_, quantities)| quantities[period] > 0) {
             let order_period = period_of(span, period).plus(-1);
             orders.push(SupplyOrder {
-                place: terms.place.clone(),
-                sku: terms.sku.clone(),
-                supplier: terms.supplier.clone(),
+                place: cell.terms.place.clone(),
+                sku: cell.terms.sku.clone(),
+                supplier: cell.terms.supplier.clone(),
                 order_period,
-                arrives: order_period.plus(outlook.cell.lead_time as i32),
-                quantity: Pieces(outlook.orders[period]),
+                arrives: order_period.plus(cell.lead_time as i32),
+                quantity: Pieces(quantities[period]),
             });
         }
     }

@@ -159,6 +159,14 @@ impl Default for SupplySettings {
 }
 
 impl SupplySettings {
+    /// Whether the orders of one cell can leave less room for those of another.
+    pub(crate) fn has_shared_limits(&self) -> bool {
+        self.capacity.is_some()
+            || !self.capacity_by_place.is_empty()
+            || self.budget.is_some()
+            || !self.trucks.is_empty()
+    }
+
     /// Checks every setting's range.
     pub(crate) fn check(&self) -> Result<(), SupplyError> {
         const LEAD: &str = "1 to 1000 periods, because an order placed at the end of a period arrives at the start of a \

@@ -279,6 +279,25 @@ fn the_same_input_gives_the_same_bytes_at_any_thread_count_and_among_any_neighbo
 }
 
 #[test]
+fn cells_that_share_nothing_are_planned_in_parts_as_they_are_together() {
+    let mut shop = shop();
+    for number in 0..700 {
+        let mean = 0.5 + f64::from(number % 37);
+        shop = shop.with(
+            &format!("item {number:03}"),
+            "north",
+            &[mean, 2.0 * mean, mean, mean, mean, mean],
+            number as i64 % 50,
+        );
+    }
+    let in_parts = shop.plan().unwrap();
+    // A capacity that never binds is a limit that all cells share.
+    shop.settings.capacity = Some(1_000_000_000);
+    assert!(shop.plan().unwrap() == in_parts);
+    assert_eq!(in_parts.projection.rows.len(), 700 * 6);
+}
+
+#[test]
 fn input_that_cannot_be_planned_is_refused_with_its_reason() {
     let refused = |change: fn(&mut Shop)| {
         let mut shop = shop().with("milk", "north", &[5.0; 6], 3);
