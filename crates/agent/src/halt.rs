@@ -113,11 +113,13 @@ pub fn watch(events: &[Event], regime: Option<Regime>, calendar: Calendar) -> Op
 #[cfg(test)]
 mod tests {
     use super::*;
+    use endcap_demand::Measured;
     use endcap_model::hash_bytes;
 
     fn collapse(outside: bool) -> Option<Regime> {
         let (sold, expected) = (0.0, 900.0);
-        Some(Regime { periods: 2, sold, expected, ratio: 0.0, lowest: 0.7, highest: 1.4, effect: -30.0, outside })
+        let shift = Measured { value: 0.0, lo95: 0.0, hi95: 0.2 };
+        Some(Regime { periods: 2, sold, expected, ratio: 0.0, lowest: 0.7, highest: 1.4, shift, outside })
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! Jobs: each names its input by hash, is done once, and leaves its result under the hash of its content.
 
 use crate::approve;
-use crate::plan::{self, Draft};
+use crate::plan::{self, Draft, Known};
 use crate::ports::{Artifacts, FactStore, PortError};
 use crate::sense::Facts;
 use crate::step::Job;
@@ -450,8 +450,14 @@ impl<'a> Bench<'a> {
         let draft = self.draft(id)?;
         let (facts, fitted) = (self.facts(&draft.snapshot)?, self.fitted(&draft.model)?);
         let baseline = self.forecast(&draft.forecast)?;
-        let model_forecast = plan::forecast(&facts, &fitted, self.scenario, &draft.proposal.offers)?;
-        let (planned, told) = override_alike(&model_forecast, &self.overridden(&draft.forecast)?.overrides)?;
+        let (overrides, offers) = (self.overridden(&draft.forecast)?.overrides, &draft.proposal.offers);
+        let model_forecast = match overrides.is_empty() {
+            true => {
+                plan::forecast_again(&facts, &fitted, self.scenario, Known { offers: &[], forecast: &baseline }, offers)
+            }
+            false => plan::forecast(&facts, &fitted, self.scenario, offers),
+        }?;
+        let (planned, told) = override_alike(&model_forecast, &overrides)?;
         let changed = Changed::of(told, model_forecast, &planned);
         let progress = self.progress;
         let supplied = plan::supply(&facts, &planned, &baseline, self.scenario, self.settings.seed, &|done, all| {

@@ -68,6 +68,34 @@ pub fn forecast(facts: &Facts, fitted: &Fitted, scenario: &Scenario, offers: &[O
     Ok(endcap_demand::forecast(fitted, &facts.panel, &future, &LEVELS)?)
 }
 
+/// What the model is known to forecast of the facts under some offers.
+#[derive(Clone, Copy, Debug)]
+pub struct Known<'a> {
+    /// The offers.
+    pub offers: &'a [Offer],
+    /// The model's forecast under them, as nobody changed it.
+    pub forecast: &'a Forecast,
+}
+
+/// As [`forecast`], to the bit, taking from what is known all that these offers do not move.
+///
+/// # Errors
+/// As [`forecast`].
+pub fn forecast_again(
+    facts: &Facts,
+    fitted: &Fitted,
+    scenario: &Scenario,
+    known: Known,
+    offers: &[Offer],
+) -> Result<Forecast, JobError> {
+    let span = facts.horizon(scenario).ok_or_else(|| JobError::Missing("a history of sales".into()))?;
+    if span_of(known.forecast) != span || known.forecast.levels != LEVELS {
+        return forecast(facts, fitted, scenario, offers);
+    }
+    let [before, future] = [known.offers, offers].map(|offers| facts.future(span, offers));
+    Ok(endcap_demand::forecast_again(fitted, &facts.panel, (&before?, known.forecast), &future?)?)
+}
+
 /// Chooses offers; the inner error is the set of rules that clash.
 ///
 /// # Errors

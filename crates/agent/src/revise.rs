@@ -4,7 +4,7 @@
 
 use crate::jobs::JobError;
 use crate::pace::{Running, ahead};
-use crate::plan;
+use crate::plan::{self, Known};
 use crate::sense::Facts;
 use crate::sizes::broken;
 use endcap_demand::Fitted;
@@ -24,6 +24,9 @@ pub struct Season<'a> {
     pub baseline: &'a Forecast,
     /// What they changed of it.
     pub overrides: &'a [Overridden],
+    /// What the model is known to say of these facts under some offers, the best those of the plan in force: what they do
+    /// not move is not forecast again.
+    pub known: Option<Known<'a>>,
     /// Limits and assumptions; what changes cost and which periods are frozen.
     pub scenario: &'a Scenario,
     /// The plan in force.
@@ -74,7 +77,10 @@ impl Season<'_> {
     ) -> Result<Plan, JobError> {
         let before = self.in_force.offers.iter().filter(|offer| offer.span.start < self.rest.start);
         let offers: Vec<Offer> = before.chain(&revision.proposal.offers).cloned().collect();
-        let model_forecast = plan::forecast(self.facts, self.fitted, self.scenario, &offers)?;
+        let model_forecast = match self.known {
+            Some(known) => plan::forecast_again(self.facts, self.fitted, self.scenario, known, &offers)?,
+            None => plan::forecast(self.facts, self.fitted, self.scenario, &offers)?,
+        };
         let (planned, _) = override_alike(&model_forecast, self.overrides)?;
         let mut supplied = plan::supply(self.facts, &planned, self.baseline, self.scenario, seed, progress)?;
         // An order is placed at the end of a period, so that those of the last one before the rest can still change.

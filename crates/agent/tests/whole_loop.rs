@@ -484,6 +484,7 @@ fn what_is_on_offer_is_set_beside_the_plan_and_what_is_ahead_is_not_made_cheaper
         fitted: &fitted,
         baseline: &baseline,
         overrides: &[],
+        known: None,
         scenario: &scenario,
         in_force: &plan,
         projection: None,

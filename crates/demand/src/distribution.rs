@@ -53,7 +53,7 @@ pub(crate) fn quantile(mean: f64, variance: f64, level: f64) -> f64 {
 }
 
 /// Largest mean for which [`quantiles`] walks from count to count.
-const WALK: f64 = 150.0;
+const WALK: f64 = 500.0;
 /// Reciprocals of the counts up to which it walks.
 const INVERSE: [f64; 1_000] = {
     let mut inverse = [0.0; 1_000];

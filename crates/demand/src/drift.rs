@@ -1,15 +1,16 @@
 //! Whether newer data still look like those that a model was made from: inputs, forecasts, errors.
 //!
 //! Pure functions of two samples, then and now, to figures with their intervals; sums of whole periods are the unit, since
-//! all cells of a period share its shocks. Never estimates an effect, and never refits: it says whether to.
+//! all cells of a period share its shocks, and are compared as `shift` does. Never estimates an effect, and never refits: it
+//! says whether to.
 //!
 //! Sources: population stability index and its usual limits, Siddiqi (2006); what it is by chance, Yurdakul (2018);
-//! standardised difference, Cohen (1988); errors by leaving out one period each, as MacKinnon, Nielsen and Webb (2023).
+//! standardised difference, Cohen (1988).
 
 use crate::card::{Distribution, QUANTILES};
+use crate::shift::{Measured, Ratio, half_width, shift};
 use endcap_model::Period;
 use serde::{Deserialize, Serialize};
-use statrs::distribution::{ContinuousCDF, StudentsT};
 use std::collections::BTreeMap;
 use std::fmt;
 
@@ -34,17 +35,6 @@ pub enum Drift {
     Watch,
     /// Moved by what matters, beyond chance.
     Drifted,
-}
-
-/// A figure with its 95 % interval; ends are infinite where nothing tells how far it strays by chance.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Measured {
-    /// The figure.
-    pub value: f64,
-    /// Lower end of its 95 % interval.
-    pub lo95: f64,
-    /// Upper end of its 95 % interval.
-    pub hi95: f64,
 }
 
 /// An input then and now.
@@ -188,25 +178,22 @@ pub fn period_errors(cells: impl IntoIterator<Item = (Period, f64, f64, f64)>) -
     sums.into_values().collect()
 }
 
-/// Compares the errors of newer periods with the usual ones, which may be none; nothing where nothing was expected.
-pub fn error_drift(now: &[PeriodError], usual: &[PeriodError]) -> Option<ErrorDrift> {
+/// Compares the errors of newer periods with the usual ones, which may be none, at the n-th look since the model was fitted;
+/// nothing where nothing was expected.
+pub fn error_drift(now: &[PeriodError], usual: &[PeriodError], look: usize) -> Option<ErrorDrift> {
+    let ratio = |periods: &[PeriodError], of: fn(&PeriodError) -> (f64, f64)| Ratio::of(periods.iter().map(of));
     let units = |of: &PeriodError| (of.units, of.expected);
     let errors = |of: &PeriodError| (of.absolute_error, of.units);
     let money = |of: &PeriodError| (of.sales, of.expected_sales);
-    let (sold, sold_then) = (Ratio::of(now, units)?, Ratio::of(usual, units));
-    let before = sold_then.filter(|then| then.value > 0.0).map_or(1.0, |then| then.value);
-    let (error, error_then) = (Ratio::of(now, errors), Ratio::of(usual, errors).filter(|then| then.value > 0.0));
-    let shift = {
-        let value = sold.value / before;
-        let half = half_width(&sold, sold_then.as_ref(), true) / before;
-        Measured { value, lo95: (value - half).max(0.0), hi95: value + half }
-    };
-    let wape_ratio = error.zip(error_then).filter(|(now, _)| now.value > 0.0).map(|(now, then)| {
-        let (value, half) = (now.value / then.value, half_width(&now.relative(), Some(&then.relative()), true));
+    let (sold, sold_then) = (ratio(now, units)?, ratio(usual, units));
+    let shift = shift(&sold, sold_then.as_ref(), look);
+    let (error, error_then) = (ratio(now, errors), ratio(usual, errors).filter(|then| then.value > 0.0));
+    let wape_ratio = error.as_ref().zip(error_then.as_ref()).filter(|(now, _)| now.value > 0.0).map(|(now, then)| {
+        let (value, half) = (now.value / then.value, half_width(&now.relative(), Some(&then.relative()), true, look));
         Measured { value, lo95: value * (-half).exp(), hi95: value * half.exp() }
     });
-    let sales = Ratio::of(now, money).map_or(Measured { value: 0.0, lo95: 0.0, hi95: 0.0 }, |sales| {
-        let half = half_width(&sales, Ratio::of(usual, money).as_ref(), false) * sales.base;
+    let sales = ratio(now, money).map_or(Measured { value: 0.0, lo95: 0.0, hi95: 0.0 }, |sales| {
+        let half = half_width(&sales, ratio(usual, money).as_ref(), false, look) * sales.base;
         let value = (sales.value - 1.0) * sales.base;
         Measured { value, lo95: value - half, hi95: value + half }
     });
@@ -226,7 +213,7 @@ pub fn error_drift(now: &[PeriodError], usual: &[PeriodError]) -> Option<ErrorDr
 /// Drifted where a shift or a growth of errors that matters lies beyond chance; watched where it matters but may be chance.
 fn grade(shift: &Measured, wape_ratio: Option<&Measured>) -> Drift {
     let shifted = (shift.value - 1.0).abs() >= SHIFT;
-    let surely = shifted && (shift.hi95 < 1.0 || shift.lo95 > 1.0);
+    let surely = shifted && shift.is_moved();
     let grown = wape_ratio.is_some_and(|ratio| ratio.value >= ERROR_GROWTH);
     if surely || (grown && wape_ratio.is_some_and(|ratio| ratio.lo95 > 1.0)) {
         Drift::Drifted
@@ -235,50 +222,6 @@ fn grade(shift: &Measured, wape_ratio: Option<&Measured>) -> Drift {
     } else {
         Drift::Steady
     }
-}
-
-/// A ratio of sums over periods.
-#[derive(Clone, Copy)]
-struct Ratio {
-    value: f64,
-    /// The sum below the line.
-    base: f64,
-    /// Variance of one period about it, and its degrees of freedom.
-    variance: f64,
-    freedom: f64,
-    /// Sum of the squared weights of the periods: 1 over their number where all are alike.
-    weights: f64,
-}
-
-impl Ratio {
-    fn of(periods: &[PeriodError], parts: fn(&PeriodError) -> (f64, f64)) -> Option<Self> {
-        let all: Vec<(f64, f64)> = periods.iter().map(parts).filter(|(_, base)| *base > 0.0).collect();
-        let (top, base) = all.iter().fold((0.0, 0.0), |sum, of| (sum.0 + of.0, sum.1 + of.1));
-        let (value, freedom) = (top / base, all.len() as f64 - 1.0);
-        let squares: f64 = all.iter().map(|(top, own)| own / base * (top / own - value).powi(2)).sum();
-        let weights = all.iter().map(|(_, own)| (own / base).powi(2)).sum();
-        let variance = if freedom > 0.0 { squares * (freedom + 1.0) / freedom } else { 0.0 };
-        (base > 0.0).then_some(Self { value, base, variance, freedom, weights })
-    }
-
-    /// The same with its spread as a share of its value.
-    fn relative(self) -> Self {
-        Self { variance: self.variance / self.value.powi(2).max(f64::MIN_POSITIVE), ..self }
-    }
-}
-
-/// Half of the 95 % interval of a ratio now, or of its difference from the one then, by the spread of both; infinite where
-/// neither has two periods.
-fn half_width(now: &Ratio, then: Option<&Ratio>, difference: bool) -> f64 {
-    let before = then.map_or((0.0, 0.0, 0.0), |then| (then.freedom, then.variance, then.weights));
-    let freedom = now.freedom + before.0;
-    if freedom < 1.0 {
-        return f64::INFINITY;
-    }
-    let variance = (now.freedom * now.variance + before.0 * before.1) / freedom;
-    let weights = now.weights + if difference { before.2 } else { 0.0 };
-    let student = StudentsT::new(0.0, 1.0, freedom).expect("Invariant: degrees of freedom are at least 1");
-    student.inverse_cdf(0.975) * (variance * weights).sqrt()
 }
 
 impl PeriodError {
@@ -307,10 +250,10 @@ mod tests {
     }
 
     #[test]
-    fn demand_that_goes_on_as_before_is_rarely_called_drifted() {
+    fn demand_that_goes_on_as_before_is_rarely_called_drifted_at_any_week_of_half_a_year() {
         let drifted = |seed: &u64| {
-            let found = error_drift(&periods(2 * seed, 4, 1.0, 0.4), &periods(2 * seed + 1, 12, 1.0, 0.4)).unwrap();
-            found.drift == Drift::Drifted
+            let (all, usual) = (periods(2 * seed, 26, 1.0, 0.4), periods(2 * seed + 1, 12, 1.0, 0.4));
+            (1..=26).any(|look| error_drift(&all[..look], &usual, look).unwrap().drift == Drift::Drifted)
         };
         let share = (0..200).filter(drifted).count() as f64 / 200.0;
         assert!(share <= 0.05, "{share}");
@@ -318,7 +261,7 @@ mod tests {
 
     #[test]
     fn a_collapse_of_demand_is_seen_in_two_periods_and_told_in_money() {
-        let found = error_drift(&periods(1, 2, 0.5, 0.4), &periods(2, 10, 1.0, 0.4)).unwrap();
+        let found = error_drift(&periods(1, 2, 0.5, 0.4), &periods(2, 10, 1.0, 0.4), 2).unwrap();
         assert_eq!(found.drift, Drift::Drifted);
         assert!(found.shift.hi95 < 0.7 && (found.shift.value - 0.5).abs() < 0.1, "{found:?}");
         assert!((found.money.value + 800.0).abs() < 120.0 && found.money.hi95 < 0.0, "{found:?}");
@@ -327,15 +270,15 @@ mod tests {
     #[test]
     fn a_single_period_is_judged_by_how_far_periods_used_to_stray() {
         let usual = periods(3, 10, 1.0, 0.4);
-        assert_eq!(error_drift(&periods(4, 1, 0.5, 0.4), &usual).unwrap().drift, Drift::Drifted);
-        let alone = error_drift(&periods(4, 1, 0.5, 0.4), &[]).unwrap();
+        assert_eq!(error_drift(&periods(4, 1, 0.5, 0.4), &usual, 1).unwrap().drift, Drift::Drifted);
+        let alone = error_drift(&periods(4, 1, 0.5, 0.4), &[], 1).unwrap();
         assert_eq!((alone.drift, alone.shift.hi95), (Drift::Watch, f64::INFINITY), "nothing tells how far is far");
-        assert_eq!(error_drift(&[], &usual), None);
+        assert_eq!(error_drift(&[], &usual, 1), None);
     }
 
     #[test]
     fn errors_that_grow_are_seen_where_sums_stay() {
-        let found = error_drift(&periods(5, 6, 1.0, 0.95), &periods(6, 12, 1.0, 0.4)).unwrap();
+        let found = error_drift(&periods(5, 6, 1.0, 0.95), &periods(6, 12, 1.0, 0.4), 6).unwrap();
         assert!(found.wape_ratio.unwrap().lo95 > 1.25 && found.drift == Drift::Drifted, "{found:?}");
     }
 

@@ -8,7 +8,7 @@
 
 use crate::boosted::{Boosted, Joined};
 use crate::columns::{DIP, LiftTerms};
-use crate::distribution::quantile;
+use crate::distribution::quantiles;
 use crate::error::DemandError;
 use crate::fit::{Fitted, FittedItem, Opinion};
 use crate::level::{Level, Memory, SkuBase, log_expected};
@@ -290,7 +290,9 @@ fn forecast_row(
 ) -> ForecastRow {
     let c = ahead.panel.columns();
     let promoted = ahead.is_promoted(cell.row);
-    let at = |level: f64| quantile(cell.mean, cell.variance, learnt.level(promoted, cell.mean, level));
+    let mut at = Vec::with_capacity(levels.len());
+    let learnt = levels.iter().map(|&level| learnt.level(promoted, cell.mean, level));
+    quantiles(cell.mean, cell.variance, learnt, &mut at);
     ForecastRow {
         sku: ahead.panel.skus()[c.sku[cell.row] as usize].sku.clone(),
         place: ahead.panel.places()[c.place[cell.row] as usize].place.clone(),
@@ -298,7 +300,7 @@ fn forecast_row(
         mean: cell.mean,
         baseline: cell.baseline,
         dispersion: (cell.variance / cell.mean.max(1e-12)).max(fitted.dispersion.counting.min(1.0)),
-        quantiles: levels.iter().map(|&level| at(level)).collect(),
+        quantiles: at,
     }
 }
 

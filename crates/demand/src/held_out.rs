@@ -7,7 +7,7 @@
 //! Never a forecast of its own.
 
 use crate::card::{Distribution, distribution};
-use crate::distribution::quantile;
+use crate::distribution::quantiles;
 use crate::drift::{PeriodError, period_errors};
 use crate::prepare::Prepared;
 use crate::recalibrate::Recalibration;
@@ -67,7 +67,7 @@ struct Scored {
     price: f64,
     mean: f64,
     units: f64,
-    quantiles: [f64; LEVELS.len()],
+    quantiles: Vec<f64>,
 }
 
 impl HeldOutScore {
@@ -99,10 +99,12 @@ impl HeldOutScore {
 impl Scored {
     fn of(ahead: &Prepared, held: &HeldOut, map: &Recalibration) -> Self {
         let (promoted, cell) = (ahead.is_promoted(held.cell.row), &held.cell);
-        let at = |level: f64| quantile(cell.mean, cell.variance, map.level(promoted, cell.mean, level));
+        let mut at = Vec::with_capacity(LEVELS.len());
+        let levels = LEVELS.iter().map(|&level| map.level(promoted, cell.mean, level));
+        quantiles(cell.mean, cell.variance, levels, &mut at);
         let c = ahead.panel.columns();
         let (period, price, units) = (c.period[cell.row], c.price[cell.row], c.units[cell.row]);
-        Self { promoted, period, price, mean: cell.mean, units, quantiles: LEVELS.map(at) }
+        Self { promoted, period, price, mean: cell.mean, units, quantiles: at }
     }
 
     fn inside(&self, (low, high): (usize, usize)) -> bool {

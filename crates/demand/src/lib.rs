@@ -6,6 +6,7 @@
 //! `sensitivity` -> `predictive`, `level`, `boosted`, `opinions`, `newcomers` -> `tail` (what held-out periods teach) -> `forecast` -> `sums`.
 
 mod advice;
+mod again;
 mod analysis;
 mod backtest;
 mod boosted;
@@ -54,6 +55,7 @@ mod season;
 mod second_opinion;
 mod sensitivity;
 mod shrink;
+mod shift;
 mod signal;
 mod stability;
 mod stockouts;
@@ -63,6 +65,7 @@ mod tail;
 mod test_support;
 
 pub use advice::{PriceAdvice, price_advice};
+pub use again::forecast_again;
 pub use analysis::{Analysed, Analysis, Cost, Economics, ItemTotal, Money, MoneyParts, PlannedUnits, Verdict, analyse};
 pub use backtest::{Backtest, BacktestSettings, LagScore, LevelScore, Score, backtest};
 pub use boosted::Boosted;
@@ -72,7 +75,7 @@ pub use card::{
 };
 pub use changes::{EffectChange, changes};
 pub use dispersion::Dispersion;
-pub use drift::{Drift, ErrorDrift, InputDrift, Measured, PeriodError, error_drift, input_drift, period_errors};
+pub use drift::{Drift, ErrorDrift, InputDrift, PeriodError, error_drift, input_drift, period_errors};
 pub use error::DemandError;
 pub use events::{PromotionEvent, Split, events};
 pub use fit::{FitSettings, Fitted, FittedItem, fit};
@@ -94,4 +97,5 @@ pub use season::Season;
 pub use second_opinion::{SecondOpinion, second_opinion};
 pub use shrink::{Measurement, Shrunk, towards_whole};
 pub use stockouts::Stockouts;
+pub use shift::Measured;
 pub use sums::{Together, Total, totals};

@@ -3,11 +3,13 @@
 //! A forecast outside its training range is a guess, whatever its band says. So the check is one of effect size over all
 //! cells at once, not of significance: with thousands of cells every week differs significantly from its forecast, and
 //! people stop to look. Sales over expectation are compared with the whole range in which that ratio has moved before;
-//! several periods in a row beyond it, on the same side, are another regime. Never says why, and decides nothing.
+//! several periods in a row beyond it, on the same side, are another regime, where the shift of their level is also more than
+//! chance makes of so few periods (`shift`). Never says why, and decides nothing.
 //!
 //! Source: control charts with limits from a reference period (Montgomery 2013, chapter 5), limits widened to the extremes;
 //! that effect size and not significance should raise an alarm is what users of drift monitors ask for.
 
+use crate::shift::{Measured, Ratio, shift};
 use endcap_model::{Calendar, Forecast, Panel, Period, Place, Sku};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
@@ -46,41 +48,40 @@ pub struct Regime {
     pub lowest: f64,
     /// Highest.
     pub highest: f64,
-    /// Distance of the log ratio from the middle of the known ones, in their standard deviations.
-    pub effect: f64,
-    /// Whether each of the periods is beyond the range, on one side.
+    /// The ratio over its usual one.
+    pub shift: Measured,
+    /// Whether each of the periods is beyond the range, on one side, and chance does not explain the shift.
     pub outside: bool,
 }
 
 /// Judges the latest periods: `known` are ratios of sold over expected from before, `latest` is sold and expected by
-/// period. Nothing where either is too short to tell.
-pub fn regime(known: &[f64], latest: &[(f64, f64)], rules: &RegimeRules) -> Option<Regime> {
-    let usable = |ratio: &&f64| ratio.is_finite() && **ratio > 0.0;
-    let logs: Vec<f64> = known.iter().filter(usable).map(|ratio| ratio.ln()).collect();
+/// period, `look` the number of times that the like was judged, with this one. Nothing where either is too short to tell.
+pub fn regime(known: &[f64], latest: &[(f64, f64)], look: usize, rules: &RegimeRules) -> Option<Regime> {
+    let usable = || known.iter().copied().filter(|ratio| ratio.is_finite() && *ratio > 0.0);
+    let logs: Vec<f64> = usable().map(f64::ln).collect();
     if logs.len() < rules.history_least.max(2) || latest.len() < rules.in_a_row || rules.in_a_row == 0 {
         return None;
     }
     let judged = &latest[latest.len() - rules.in_a_row..];
-    let (sold, expected) = judged.iter().fold((0.0, 0.0), |sum, period| (sum.0 + period.0, sum.1 + period.1));
     if judged.iter().any(|(_, expected)| *expected <= 0.0) {
         return None;
     }
+    let (now, then) = (Ratio::of(judged.iter().copied())?, Ratio::of(usable().map(|ratio| (ratio, 1.0)))?);
+    let shift = shift(&now, Some(&then), look);
     let (low, high) = logs.iter().fold((f64::MAX, f64::MIN), |range, log| (range.0.min(*log), range.1.max(*log)));
     let slack = rules.beyond.max(1.0).ln();
     let log = |(sold, expected): &(f64, f64)| (sold / expected).ln();
     let below = judged.iter().all(|period| log(period) < low - slack);
     let above = judged.iter().all(|period| log(period) > high + slack);
-    let middle = logs.iter().sum::<f64>() / logs.len() as f64;
-    let variance = logs.iter().map(|log| (log - middle).powi(2)).sum::<f64>() / (logs.len() - 1) as f64;
     Some(Regime {
         periods: rules.in_a_row,
-        sold,
-        expected,
-        ratio: sold / expected,
+        sold: now.value * now.base,
+        expected: now.base,
+        ratio: now.value,
         lowest: low.exp(),
         highest: high.exp(),
-        effect: ((sold / expected).max(1e-6).ln() - middle) / variance.sqrt().max(1e-6),
-        outside: below || above,
+        shift,
+        outside: (below || above) && shift.is_moved(),
     })
 }
 
@@ -102,7 +103,7 @@ pub fn regime_after(panel: &Panel, forecast: &Forecast, rules: &RegimeRules) -> 
         entry.1 += row.mean;
     }
     let latest: Vec<(f64, f64)> = latest.into_values().collect();
-    regime(&known, &latest, rules)
+    regime(&known, &latest, latest.len(), rules)
 }
 
 /// Judges the last totals against those before them: what is expected is the mean of the `window` periods before the
@@ -112,7 +113,7 @@ pub fn regime_of(totals: &[f64], rules: &RegimeRules) -> Option<Regime> {
     let known = ratios(&totals[..before], rules.window);
     let usual = totals[before.checked_sub(rules.window)?..before].iter().sum::<f64>() / rules.window.max(1) as f64;
     let latest: Vec<(f64, f64)> = totals[before..].iter().map(|total| (*total, usual)).collect();
-    regime(&known, &latest, rules)
+    regime(&known, &latest, known.len().saturating_sub(rules.history_least) + 1, rules)
 }
 
 /// Every period over the mean of the `window` before it.
@@ -164,21 +165,27 @@ impl Regime {
 mod tests {
     use super::*;
     use proptest::prelude::*;
+    use rand::SeedableRng;
+    use rand_chacha::ChaCha8Rng;
+    use rand_distr::{Distribution, StandardNormal};
 
     const KNOWN: [f64; 10] = [0.9, 1.1, 1.0, 0.8, 1.3, 1.05, 0.95, 1.2, 0.85, 1.0];
 
     #[test]
     fn a_collapse_is_outside_after_two_periods_in_a_row_and_a_bad_week_is_not() {
         let rules = RegimeRules::default();
-        let collapse = regime(&KNOWN, &[(980.0, 1000.0), (20.0, 1000.0), (0.0, 1000.0)], &rules).unwrap();
-        assert!(collapse.outside && collapse.ratio == 0.01 && collapse.effect < -10.0, "{collapse:?}");
+        let collapse = regime(&KNOWN, &[(980.0, 1000.0), (20.0, 1000.0), (0.0, 1000.0)], 1, &rules).unwrap();
+        assert!(collapse.outside && collapse.ratio == 0.01 && collapse.shift.hi95 < 0.5, "{collapse:?}");
         assert!((collapse.lowest - 0.8).abs() < 1e-12 && (collapse.highest - 1.3).abs() < 1e-12);
         let told = collapse.told(Calendar::Week);
         assert!(told.contains("20 pieces where 2000 were expected (1 %)") && told.contains("80 %"), "{told}");
-        assert!(!regime(&KNOWN, &[(20.0, 1000.0), (980.0, 1000.0)], &rules).unwrap().outside, "it is back");
-        assert!(!regime(&KNOWN, &[(700.0, 1000.0), (700.0, 1000.0)], &rules).unwrap().outside, "bad, not unheard of");
-        assert!(regime(&KNOWN, &[(3000.0, 1000.0), (2500.0, 1000.0)], &rules).unwrap().outside, "a rush is one too");
-        let opposed = regime(&KNOWN, &[(20.0, 1000.0), (5000.0, 1000.0)], &rules).unwrap();
+        assert!(!regime(&KNOWN, &[(20.0, 1000.0), (980.0, 1000.0)], 1, &rules).unwrap().outside, "it is back");
+        assert!(
+            !regime(&KNOWN, &[(700.0, 1000.0), (700.0, 1000.0)], 1, &rules).unwrap().outside,
+            "bad, not unheard of"
+        );
+        assert!(regime(&KNOWN, &[(3000.0, 1000.0), (2500.0, 1000.0)], 1, &rules).unwrap().outside, "a rush is one too");
+        let opposed = regime(&KNOWN, &[(20.0, 1000.0), (5000.0, 1000.0)], 1, &rules).unwrap();
         assert!(!opposed.outside, "two sides are no regime");
     }
 
@@ -191,18 +198,42 @@ mod tests {
         assert_eq!(regime_of(&totals[..5], &RegimeRules::default()), None);
     }
 
+    /// Week of half a year in which totals that stray and last, after sixteen weeks of history, are found out of range.
+    fn found(seed: u64, factor: f64) -> Option<usize> {
+        let mut g = ChaCha8Rng::seed_from_u64(seed);
+        let mut shock = 0.0;
+        let totals: Vec<f64> = (0..42)
+            .map(|week| {
+                let own: f64 = StandardNormal.sample(&mut g);
+                shock = 0.4 * shock + 0.9 * own;
+                if week < 16 { (0.2 * shock).exp() } else { factor * (0.2 * shock).exp() }
+            })
+            .collect();
+        let outside =
+            |week: &usize| regime_of(&totals[..16 + week], &RegimeRules::default()).is_some_and(|found| found.outside);
+        (1..=26).find(outside)
+    }
+
+    #[test]
+    fn a_quiet_half_year_is_rarely_out_of_range_and_a_collapse_is_within_three_weeks() {
+        let alarms = (0..200).filter(|&seed| found(seed, 1.0).is_some()).count();
+        assert!(alarms <= 10, "{alarms} of 200");
+        let collapses = (0..200).filter(|&seed| found(seed, 0.1).is_some_and(|week| week <= 3)).count();
+        assert!(collapses >= 190, "{collapses} of 200");
+    }
+
     #[test]
     fn too_little_history_tells_nothing() {
-        assert_eq!(regime(&KNOWN[..4], &[(0.0, 10.0), (0.0, 10.0)], &RegimeRules::default()), None);
-        assert_eq!(regime(&KNOWN, &[(0.0, 10.0)], &RegimeRules::default()), None);
-        assert_eq!(regime(&KNOWN, &[(0.0, 0.0), (0.0, 10.0)], &RegimeRules::default()), None);
+        assert_eq!(regime(&KNOWN[..4], &[(0.0, 10.0), (0.0, 10.0)], 1, &RegimeRules::default()), None);
+        assert_eq!(regime(&KNOWN, &[(0.0, 10.0)], 1, &RegimeRules::default()), None);
+        assert_eq!(regime(&KNOWN, &[(0.0, 0.0), (0.0, 10.0)], 1, &RegimeRules::default()), None);
     }
 
     proptest! {
         #[test]
         fn more_cells_at_the_same_ratio_raise_no_alarm(ratio in 0.75f64..1.4, size in 1.0f64..1e9) {
             let latest = [(ratio * size, size), (ratio * size, size)];
-            prop_assert!(!regime(&KNOWN, &latest, &RegimeRules::default()).unwrap().outside);
+            prop_assert!(!regime(&KNOWN, &latest, 1, &RegimeRules::default()).unwrap().outside);
         }
     }
 }

@@ -209,6 +209,17 @@ impl Panel {
         Self { columns: pick(&self.columns, &keep), ..self.clone_lists() }
     }
 
+    /// Keeps the items that are chosen, with all places.
+    pub fn of_items(&self, chosen: impl Fn(&SkuEntry) -> bool) -> Self {
+        let kept: Vec<usize> = (0..self.skus.len()).filter(|&sku| chosen(&self.skus[sku])).collect();
+        let rows: Vec<usize> = kept.iter().flat_map(|&sku| self.rows_of(sku)).collect();
+        let mut columns = pick(&self.columns, &rows);
+        let numbers = kept.iter().zip(0..).flat_map(|(&sku, number)| self.rows_of(sku).map(move |_| number));
+        columns.sku = numbers.collect();
+        let skus = kept.iter().map(|&sku| self.skus[sku].clone()).collect();
+        Self { calendar: self.calendar, skus, places: self.places.clone(), columns }
+    }
+
     fn clone_lists(&self) -> Self {
         Self {
             calendar: self.calendar,

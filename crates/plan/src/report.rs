@@ -94,8 +94,7 @@ impl Reporter<'_> {
     fn explain(&self, picked: Picked) -> Explanation {
         let list = &self.choices.lists[picked.list];
         let choice = self.choice(picked);
-        let at = |shift: f64| self.value_of(picked, shift);
-        let (low, high) = (at(-Z95), at(Z95));
+        let (low, high) = self.range_of(picked);
         let others = list.at(choice.period).iter().filter(|other| other.depth != choice.depth);
         let next_best = others.filter(|other| other.forbidden.is_none()).max_by_key(|other| self.value(other));
         let locked = list.rules.required.contains(&choice.period);
@@ -117,13 +116,14 @@ impl Reporter<'_> {
         }
     }
 
-    /// Value with the lift moved by so many standard errors from its estimate.
-    fn value_of(&self, picked: Picked, shift: f64) -> i64 {
+    /// Values with the lift at either end of its 95 % interval.
+    fn range_of(&self, picked: Picked) -> (i64, i64) {
         let list = &self.choices.lists[picked.list];
         let &Choice { period, depth, funded, ref worth, .. } = self.choice(picked);
         let cut = Cut { period, depth, kind: list.kind, funded };
-        let moved = self.choices.shop.valuer(list.line).worth(cut, shift);
-        self.columns.scorer.value(&moved) + worth.pnl.changes
+        let valuer = self.choices.shop.valuer(list.line);
+        let at = |shift: f64| self.columns.scorer.value(&valuer.worth(cut, shift)) + worth.pnl.changes;
+        (at(-Z95), at(Z95))
     }
 
     /// Best offers that were not chosen: per item, region and period the depth with the most left after its limits.

@@ -10,6 +10,7 @@
 use crate::cells::{Cell, Line};
 use endcap_model::Scenario;
 use endcap_supply::{Demand, QuantityTerms, best_quantity, expected_sales, stockout_probability};
+use std::cell::OnceCell;
 
 /// What supply makes of an offer in one store.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
@@ -61,20 +62,22 @@ impl ShelfTerms {
 }
 
 /// Values supply for an offer that multiplies the period's demand by `ratio` and sells at `margin` where the list
-/// price earns `plain_margin`.
+/// price earns `plain_margin`; `without` keeps what the period is without an offer, the same for all its depths.
 pub(crate) fn shelf(
     cell: &Cell,
     period: usize,
     ratio: f64,
     (plain_margin, margin): (f64, f64),
     terms: &ShelfTerms,
+    without: &OnceCell<Ordered>,
 ) -> Shelf {
     let plain = Demand { mean: cell.baseline[period], dispersion: cell.dispersion[period] };
     let promoted = Demand { mean: plain.mean * ratio, ..plain };
     if period < terms.first_arrival {
         return from_stock(cell, period, plain, promoted, terms);
     }
-    let before = ordered(cell, period, plain, plain_margin, &ShelfTerms { service: 0.0, ..*terms });
+    let before =
+        without.get_or_init(|| ordered(cell, period, plain, plain_margin, &ShelfTerms { service: 0.0, ..*terms }));
     let after = ordered(cell, period, promoted, margin, terms);
     Shelf {
         plain_sales: before.sales,
@@ -87,7 +90,8 @@ pub(crate) fn shelf(
 }
 
 /// A period that is ordered for.
-struct Ordered {
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Ordered {
     sales: f64,
     cost: f64,
     /// The part of the cost that is thrown away.

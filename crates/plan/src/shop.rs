@@ -5,6 +5,7 @@ use crate::outlets::Reach;
 use crate::terms::{PlanError, PlanInput};
 use crate::worth::{Substitute, Valuer};
 use endcap_model::{Group, Place};
+use std::cell::OnceCell;
 use std::collections::BTreeMap;
 
 /// The lines of a plan, ready to be valued.
@@ -38,6 +39,7 @@ impl<'a> Shop<'a> {
             lift: input.lift,
             season: input.calendar.season_length(),
             fixed_cost: input.scenario.money(input.scenario.limits.fixed_cost).minor,
+            without: vec![vec![OnceCell::new(); line.periods()]; line.stores.len()],
         }
     }
 

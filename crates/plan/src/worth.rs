@@ -23,9 +23,10 @@
 
 use crate::cells::Line;
 use crate::outlets::{Moved, Outlet};
-use crate::shelf::{ShelfTerms, shelf};
+use crate::shelf::{Ordered, ShelfTerms, shelf};
 use crate::wear::wear_out;
 use endcap_model::{Depth, LiftModel, Objective, OfferKind, Outcomes, ProfitAndLoss, Scenario};
+use std::cell::OnceCell;
 
 /// What an offer is worth and what it uses.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -80,6 +81,8 @@ pub(crate) struct Valuer<'a> {
     pub lift: &'a LiftModel,
     pub season: Option<usize>,
     pub fixed_cost: i64,
+    /// What periods that are ordered for are without an offer, by store and period, once it was needed.
+    pub without: Vec<Vec<OnceCell<Ordered>>>,
 }
 
 /// Promoted sales, and what supply changes against selling all demand at no cost of stock.
@@ -176,8 +179,8 @@ impl Valuer<'_> {
         let terms = ShelfTerms::of(self.line, self.scenario);
         let margin = self.line.margin();
         let mut all = Sold::default();
-        for cell in &self.line.stores {
-            let shelf = shelf(cell, period, ratio, (margin, margin - discount), &terms);
+        for (cell, without) in self.line.stores.iter().zip(&self.without) {
+            let shelf = shelf(cell, period, ratio, (margin, margin - discount), &terms, &without[period]);
             let base = cell.baseline[period];
             let sold = (margin - discount) * shelf.promoted_sales - margin * shelf.plain_sales;
             let wanted = (margin - discount) * base * ratio - margin * base;

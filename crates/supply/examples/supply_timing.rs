@@ -4,6 +4,10 @@
 //! seconds of the clock and of the processor, and a hash of orders and projection that must not change with the thread
 //! count (`RAYON_NUM_THREADS`).
 
+#[path = "timing/cpu.rs"]
+mod cpu;
+
+use cpu::cpu_seconds;
 use endcap_model::{Calendar, Forecast, ForecastRow, Hasher, Period, Pieces, Place, Sku, StockState};
 use endcap_supply::{CellTerms, SupplyPlan, SupplySettings, supply};
 use std::time::Instant;
@@ -59,15 +63,6 @@ fn hash(plan: &SupplyPlan) -> String {
         }
     }
     hasher.finish().as_str().to_owned()
-}
-
-/// CPU seconds of all threads so far.
-fn cpu_seconds() -> f64 {
-    const TICKS_PER_SECOND: f64 = 100.0;
-    let stat = std::fs::read_to_string("/proc/self/stat").unwrap_or_default();
-    let fields: Vec<&str> = stat.rsplit(')').next().unwrap_or_default().split_whitespace().collect();
-    let ticks = |at: usize| fields.get(at).and_then(|field| field.parse::<f64>().ok()).unwrap_or(f64::NAN);
-    (ticks(11) + ticks(12)) / TICKS_PER_SECOND
 }
 
 fn item_terms(sku: Sku, place: Place) -> CellTerms {

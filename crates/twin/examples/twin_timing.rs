@@ -5,6 +5,10 @@
 //!
 //!   cargo run --release -p endcap-twin --example twin_timing -- [ITEM_PLACES] [WEEKS] [SEEDS] [PIECES_PER_WEEK]
 
+#[path = "../../supply/examples/timing/cpu.rs"]
+mod cpu;
+
+use cpu::cpu_seconds;
 use endcap_model::{Calendar, Depth, Mechanic, Offer, OpeningStock, Period, Span, SupplyTerms, Support, TwinTerms};
 use endcap_twin::{Actions, CellOrder, CellSpec, Costs, Habits, Logistics, World, WorldSpec, WorldTerms};
 
@@ -131,12 +135,4 @@ fn terms() -> TwinTerms {
         cut_probability: 0.02,
         cut_share: 0.5,
     }
-}
-
-/// User and system seconds of this process, from the clock ticks that Linux keeps.
-fn cpu_seconds() -> f64 {
-    let stat = std::fs::read_to_string("/proc/self/stat").unwrap_or_default();
-    let after_name = stat.rsplit(')').next().unwrap_or_default();
-    let ticks = |at: usize| after_name.split_whitespace().nth(at).and_then(|text| text.parse::<f64>().ok());
-    (ticks(11).unwrap_or(f64::NAN) + ticks(12).unwrap_or(f64::NAN)) / 100.0
 }

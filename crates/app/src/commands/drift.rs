@@ -135,7 +135,10 @@ fn compare(fitted: &Fitted, card: &Card, panel: &Panel, newest: Span) -> anyhow:
     let usual = |name: &str| held_out.and_then(|held_out| held_out.sets.iter().find(|set| set.cells == name));
     let sets: [(&str, Chosen); 3] =
         [("all", |_| true), ("promoted", |cell| cell.promoted), ("base", |cell| !cell.promoted)];
-    let errors: Vec<Errors> = sets.into_iter().filter_map(|(name, of)| errors(name, &cells, of, usual(name))).collect();
+    // One look for every period since the fit, whichever of them are looked at now.
+    let look = Span { start: fitted.lift.span.end, end: newest.end }.len();
+    let found = sets.into_iter().filter_map(|(name, of)| errors((name, of), &cells, usual(name), look));
+    let errors: Vec<Errors> = found.collect();
     let (verdict, advice) = judge(&errors, &inputs, held_out.is_some());
     let name = |period| panel.calendar().format(period);
     let items: BTreeSet<_> = fitted.lift.responses.iter().map(|response| &response.sku).collect();
@@ -181,10 +184,15 @@ fn cells(fitted: &Fitted, known: &Panel, since: &Panel, newest: Span) -> anyhow:
     Ok(cells)
 }
 
-fn errors(name: &'static str, cells: &[Cell], of: fn(&Cell) -> bool, usual: Option<&HeldOutSet>) -> Option<Errors> {
+fn errors(
+    (name, of): (&'static str, Chosen),
+    cells: &[Cell],
+    usual: Option<&HeldOutSet>,
+    look: usize,
+) -> Option<Errors> {
     let chosen = cells.iter().filter(|cell| of(cell));
     let now = period_errors(chosen.map(|cell| (cell.period, cell.units, cell.mean, cell.price)));
-    let found = error_drift(&now, usual.map_or(&[], |set| &set.periods))?;
+    let found = error_drift(&now, usual.map_or(&[], |set| &set.periods), look)?;
     Some(Errors { cells: name, found })
 }
 

@@ -9,7 +9,7 @@ use endcap_adapters::file_drop;
 use endcap_adapters::tables::{Column, read_json, write_csv, write_json};
 use endcap_agent::ground::Ground;
 use endcap_agent::pace::{Course, Running, running};
-use endcap_agent::plan::{Draft, span_of};
+use endcap_agent::plan::{Draft, Known, span_of};
 use endcap_agent::revise::Season;
 use endcap_demand::Fitted;
 use endcap_model::{Currency, Forecast, Money, Period, Plan, PlanId, Projection, Span, hash_json};
@@ -142,6 +142,7 @@ pub fn run(args: &Args, console: &Console) -> anyhow::Result<Ending> {
         fitted: &ground.fitted,
         baseline: &ground.baseline,
         overrides: &ground.overrides,
+        known: ground.overrides.is_empty().then_some(Known { offers: &[], forecast: &ground.baseline }),
         scenario: &ground.scenario,
         in_force: &in_force,
         projection: projection.as_ref(),

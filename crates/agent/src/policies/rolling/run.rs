@@ -127,6 +127,7 @@ fn revise(
         fitted,
         baseline: &baseline,
         overrides: &[],
+        known: None,
         scenario,
         in_force: &in_force,
         pace: &[],

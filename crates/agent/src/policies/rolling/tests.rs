@@ -2,76 +2,7 @@ use super::*;
 use endcap_twin::{Measure, PolicyMaker, Trials, kpis, try_all};
 
 /// Half a year of a small category: nine items in four stores.
-const SMALL: &str = r#"
-name = "A small category"
-currency = "EUR"
-horizon = 16
-past_periods = 60
-fixed_cost = 2.0
-
-[world]
-kind = "synthetic"
-items = 9
-places = 4
-regions = 2
-groups = 3
-start = "2026-W02"
-mean_demand = 20.0
-price_spread = 0.4
-
-[items]
-list_price = 3.5
-margin_rate = 0.4
-vendor_funding_share = 0.5
-
-[supply]
-lead_time_periods = 2
-opening_stock = { cover_periods = 2.0 }
-case_pack = 6
-holding_rate = 0.004
-shortage_rate = 0.1
-
-[logistics]
-late_again_probability = 0.3
-late_most = 3
-expedite = { lead_time_periods = 1, cost_rate = 0.15 }
-
-[costs]
-write_down = { cover_periods = 2.0, rate = 0.4 }
-
-[offers]
-slots = 2
-spacing = 4
-
-[response]
-worlds = 3
-seed = 1
-elasticity_mean = -3.2
-elasticity_sd = 0.8
-pull_forward_share = 0.1
-substitution_share = 0.2
-shock_sd = 0.1
-late_probability = 0.05
-cut_probability = 0.04
-cut_share = 0.4
-
-[panel]
-depths = [0.1, 0.2, 0.3]
-compliance = 1.0
-feature_share = 0.0
-display_share = 0.0
-display_alone_share = 0.0
-stock_cover = 2.0
-
-[[policy]]
-name = "siloed"
-kind = "siloed"
-notice_periods = 0
-
-[[policy]]
-name = "integrated"
-kind = "integrated"
-"#;
+const SMALL: &str = include_str!("small-category.toml");
 
 fn tried(scenario: &TwinScenario) -> Trials {
     let spec = scenario.world(None).unwrap();
@@ -140,4 +71,27 @@ fn the_supplier_is_known_by_what_came() {
     assert!((0.02..0.09).contains(&late), "one in twenty is late: {late}");
     assert!((0.02..0.07).contains(&found.cut_probability), "one in 25 is cut: {}", found.cut_probability);
     assert!((0.55..0.65).contains(&found.cut_share), "60 % of it comes: {}", found.cut_share);
+}
+
+#[test]
+fn a_policy_that_estimates_again_forecasts_better_once_shoppers_answer_otherwise() {
+    let learns = "name = \"learns\"\nkind = \"integrated\"\nterms = { refit_every = 4 }";
+    let text = SMALL
+        .replace("horizon = 16", "horizon = 32")
+        .replace("name = \"siloed\"\nkind = \"siloed\"\nnotice_periods = 0", learns);
+    let broken = format!("{text}\n[[shock]]\nkind = \"regime_break\"\nsize = 1.6\nfrom = 2\n");
+    let errors = |text: &str| {
+        let trials = tried(&read(text));
+        assert_eq!(trials.faults, []);
+        let kpis = kpis(&trials.outcomes, "integrated");
+        let of = |policy: &str| {
+            let error = |kpi: &&endcap_twin::Kpi| kpi.policy == policy && kpi.measure == Measure::ForecastErrorItem;
+            kpis.iter().find(error).unwrap().level.mean
+        };
+        (of("learns"), of("integrated"))
+    };
+    let (learns, stays) = errors(&broken);
+    assert!(learns < 0.9 * stays, "{learns} of the one that learns, {stays} of the one that does not");
+    let (learns, stays) = errors(&text);
+    assert!(learns < 1.1 * stays, "nothing is lost where shoppers stay as they are: {learns} {stays}");
 }
