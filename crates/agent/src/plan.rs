@@ -182,6 +182,7 @@ pub fn supply_settings(facts: &Facts, scenario: &Scenario, seed: u64) -> SupplyS
         review_periods: scenario.supply.review_periods,
         transfer_cost: scenario.supply.transfer_cost.map(|cost| scenario.money(cost).minor as f64),
         regions: one_region(facts),
+        write_down: scenario.supply.write_down,
         seed,
         ..SupplySettings::default()
     }

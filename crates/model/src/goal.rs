@@ -72,6 +72,9 @@ pub struct Outcomes {
     pub cleared_value: i64,
     /// Cost of goods thrown away.
     pub wasted: i64,
+    /// Loss of value of what offers leave above normal cover.
+    #[serde(default)]
+    pub written_down: i64,
     /// Share of the stock of items that are not ordered again that is sold by the end; nothing where there are none.
     pub sell_through: Option<f64>,
 }
@@ -185,6 +188,7 @@ impl std::iter::Sum for Outcomes {
             cleared: a.cleared + b.cleared,
             cleared_value: a.cleared_value + b.cleared_value,
             wasted: a.wasted + b.wasted,
+            written_down: a.written_down + b.written_down,
             sell_through: None,
         })
     }

@@ -53,6 +53,7 @@ pub use quantity::{Depth, DepthError, Pieces, Units};
 pub use rules::{CalendarRule, Clearance, Counts, OfferKind, Pool, Stretch, Together, Which, WindowRule};
 pub use scenario::{
     ItemTerms, Limits, Lock, Objective, OpeningStock, PriceTerms, Scenario, ScenarioError, SupplyTerms, TwinTerms,
+    WriteDown,
 };
 pub use supply::{Projection, ProjectionRow, StockState, SupplyOrder, Transfer};
 pub use time::{AsOf, Calendar, Period, Span, TimeError};

@@ -201,6 +201,27 @@ pub struct SupplyTerms {
     /// Cost of moving one piece between places; stock stays where it is when absent.
     #[serde(default)]
     pub transfer_cost: Option<f64>,
+    /// What is left above normal cover when an offer ends loses value; it keeps it when absent.
+    #[serde(default)]
+    pub write_down: Option<WriteDown>,
+}
+
+/// Loss of value of what is left above normal cover when an offer ends.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct WriteDown {
+    /// Periods of baseline demand that are normal cover.
+    pub cover_periods: f64,
+    /// Loss of a piece above it, over its unit cost.
+    pub rate: f64,
+}
+
+impl WriteDown {
+    /// Returns the pieces that may be left without loss, and the loss of each one above, for this baseline of a period and
+    /// this cost of a piece.
+    pub fn above(self, baseline: f64, unit_cost: f64) -> (f64, f64) {
+        (self.cover_periods * baseline, self.rate * unit_cost)
+    }
 }
 
 fn every_period() -> usize {
@@ -297,6 +318,10 @@ impl Scenario {
             ("supply.shortage_rate", self.supply.shortage_rate),
         ] {
             in_range(field, rate, 0.0, 100.0, "a rate of 0 or more")?;
+        }
+        if let Some(WriteDown { cover_periods, rate }) = self.supply.write_down {
+            in_range("supply.write_down.cover_periods", cover_periods, 0.0, 1000.0, "0 to 1000 periods")?;
+            in_range("supply.write_down.rate", rate, 0.0, 1.0, "a share from 0 to 1")?;
         }
         in_range("twin.worlds", self.twin.worlds as f64, 1.0, 1e6, "1 or more")?;
         in_range("twin.elasticity_mean", self.twin.elasticity_mean, -20.0, 0.0, "an elasticity from -20 to 0")?;

@@ -275,6 +275,7 @@ fn scenario(items: usize, periods: usize) -> Scenario {
             waste_rate: 0.0,
             shortage_rate: 0.05,
             transfer_cost: None,
+            write_down: None,
         },
         twin: TwinTerms {
             worlds: 1,

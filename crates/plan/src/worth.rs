@@ -93,6 +93,7 @@ struct Sold {
     later_loss: f64,
     change: f64,
     wasted: f64,
+    written_down: f64,
     stockout: f64,
 }
 
@@ -153,6 +154,7 @@ impl Valuer<'_> {
             cleared: cleared.floor() as i64,
             cleared_value: round(list * cleared.floor()),
             wasted: round(sold.wasted),
+            written_down: round(sold.written_down),
             sell_through: None,
         };
         Worth {
@@ -189,6 +191,7 @@ impl Valuer<'_> {
             all.later_loss += shelf.later_loss;
             all.change += sold - wanted - margin * shelf.later_loss - shelf.extra_cost;
             all.wasted += shelf.extra_waste;
+            all.written_down += shelf.written_down;
             all.stockout += shelf.stockout / self.line.stores.len() as f64;
         }
         all

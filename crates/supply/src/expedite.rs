@@ -2,8 +2,9 @@
 //!
 //! A piece more on the shelf until the ordinary order arrives saves a sale with the probability that demand exceeds
 //! what is there; it costs the expediting, and holding where it is not sold (a newsvendor over the exposed periods with
-//! two sources; Whittemore and Saunders 1977). What is left then serves instead of an ordinary piece. Never expedites
-//! what a transfer already brought.
+//! two sources; Whittemore and Saunders 1977). What is left then serves instead of an ordinary piece. Where an offer runs in
+//! the exposed periods and a least service is asked for, a sale counts as much as it takes to keep that service. Never
+//! expedites what a transfer already brought.
 
 use crate::SupplySettings;
 use crate::cells::{Cell, period_of};
@@ -32,9 +33,14 @@ pub(crate) fn expedite(cells: &mut [Cell], span: Span, settings: &SupplySettings
 
 fn quantity(cell: &Cell, terms: &Expedite, settings: &SupplySettings) -> i64 {
     let (arrives, ordinary) = (terms.lead_time_periods - 1, cell.lead_time - 1);
-    let underage = cell.terms.underage_cost();
+    if arrives >= ordinary {
+        return 0;
+    }
     let costs = terms.cost + terms.cost_rate * cell.terms.unit_cost + cell.terms.holding_cost;
-    if arrives >= ordinary || underage <= costs {
+    let on_offer = cell.lifted[arrives..ordinary].contains(&true);
+    let served = settings.service_level_min.filter(|_| on_offer).map_or(0.0, |level| costs / (1.0 - level));
+    let underage = cell.terms.underage_cost().max(served);
+    if underage <= costs {
         return 0;
     }
     let arriving = |periods: std::ops::Range<usize>| cell.arrivals[periods].iter().sum::<i64>() as f64;

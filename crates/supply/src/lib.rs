@@ -57,4 +57,4 @@ pub use sizes::{
 };
 pub use styles::{SizeCell, SizeOf, StyleAtPlace, StyleHealth, styles};
 pub use supply::{OrderAdvice, SupplyPlan, SupplyTotals, supply};
-pub use terms::{CellTerms, Expedite, Feed, PERIODS_MAX, SupplySettings, Truck, WriteDown};
+pub use terms::{CellTerms, Expedite, Feed, PERIODS_MAX, SupplySettings, Truck};

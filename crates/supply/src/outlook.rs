@@ -124,7 +124,7 @@ impl<'a> Outlook<'a> {
         let terms = settings.write_down?;
         let lifted = |period: usize| self.cell.lifted.get(period).copied().unwrap_or(false);
         let ends = lifted(end.checked_sub(1)?) && !lifted(end);
-        ends.then_some((terms.cover_periods * self.cell.later.mean, terms.rate * self.cell.terms.unit_cost))
+        ends.then_some(terms.above(self.cell.later.mean, self.cell.terms.unit_cost))
     }
 
     /// Takes the order as granted: all that was wished, less, or more where a truck had room.

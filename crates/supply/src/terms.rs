@@ -2,7 +2,7 @@
 
 use crate::error::{SupplyError, in_range};
 use crate::reliability::Reliability;
-use endcap_model::{Place, Sku, Supplier};
+use endcap_model::{Place, Sku, Supplier, WriteDown};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
@@ -104,15 +104,6 @@ pub struct SupplySettings {
     pub review_value: Option<f64>,
     /// What offers leave over; nothing where it keeps its value.
     pub write_down: Option<WriteDown>,
-}
-
-/// Loss of value of what is left above normal cover when an offer ends.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct WriteDown {
-    /// Periods of baseline demand that are normal cover.
-    pub cover_periods: f64,
-    /// Loss of a piece above it, over its unit cost.
-    pub rate: f64,
 }
 
 /// A faster way to order, at a price.

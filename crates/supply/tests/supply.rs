@@ -224,6 +224,22 @@ fn an_expedited_order_comes_where_the_sales_it_saves_are_worth_it() {
 }
 
 #[test]
+fn an_offer_that_would_run_short_is_expedited_for_up_to_the_service_asked_for() {
+    let fast = |means: &[f64], on_hand, service_level_min| {
+        let mut shop = shop().with("milk", "north", means, on_hand);
+        let expedite = Expedite { lead_time_periods: 2, cost: 250.0, cost_rate: 0.0, supplier: None };
+        shop.settings =
+            SupplySettings { lead_time_periods: 4, service_level_min, expedite: Some(expedite), ..shop.settings };
+        ordered(&shop.plan().unwrap(), 1)
+    };
+    // 25 are left for 10 and, on offer, 30: a piece is worth 300 and costs 260, 56 are enough in 98 of 100 cases.
+    let offer = [10.0, 10.0, 30.0, 10.0, 10.0, 10.0];
+    assert!((1..12).contains(&fast(&offer, 35, None)), "{}", fast(&offer, 35, None));
+    assert!((26..38).contains(&fast(&offer, 35, Some(0.98))), "{}", fast(&offer, 35, Some(0.98)));
+    assert_eq!(fast(&[10.0; 6], 15, Some(0.98)), fast(&[10.0; 6], 15, None), "without an offer costs decide");
+}
+
+#[test]
 fn a_budget_goes_to_what_saves_most_for_the_money_and_has_a_price() {
     let mut shop = shop().with("cheap", "north", &[10.0; 6], 20).with("dear", "north", &[10.0; 6], 20);
     shop.terms[0].unit_cost = 100.0;

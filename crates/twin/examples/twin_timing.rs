@@ -89,6 +89,7 @@ fn chain(cells: usize, weeks: usize, pieces: f64) -> WorldSpec {
         waste_rate: 0.0,
         shortage_rate: 0.1,
         transfer_cost: None,
+        write_down: None,
     };
     let season = |week: usize| 1.0 + 0.2 * (week as f64 * std::f64::consts::TAU / 52.0).sin();
     let cell = |number: usize| {

@@ -7,7 +7,7 @@
 //! on. Prices count as near list from 95 % of it. Periods with more than half of their time
 //! out of stock are left out; the others count by their time in stock (sales over exposure).
 
-use crate::{CellSpec, Costs, Habits, Logistics, Shown, TwinError, WorldSpec, WorldTerms};
+use crate::{CellSpec, Costs, Habits, Logistics, Shown, TwinError, WorldSpec, WorldTerms, WriteDown};
 use endcap_model::{Panel, Place, Scenario, Sku, Span, StockState};
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
@@ -84,6 +84,11 @@ impl WorldSpec {
                 fixed_cost: scenario.money(scenario.limits.fixed_cost).minor,
                 vendor_funding_share: scenario.items.vendor_funding_share,
                 transfer_cost: scenario.supply.transfer_cost.map_or(0.0, |cost| scenario.money(cost).minor as f64),
+                write_down: scenario.supply.write_down.map(|terms| WriteDown {
+                    cover_periods: terms.cover_periods,
+                    rate: terms.rate,
+                    after_periods: 0,
+                }),
                 ..Costs::default()
             },
             habits: Habits::of(panel.calendar()),

@@ -240,7 +240,13 @@ impl TwinScenario {
         within("supply.holding_rate", supply.holding_rate, 0.0, 100.0, "a rate of 0 or more")?;
         within("supply.waste_rate", supply.waste_rate, 0.0, 100.0, "a rate of 0 or more")?;
         within("supply.transfer_cost", supply.transfer_cost.unwrap_or(0.0), 0.0, 1e6, "an amount of 0 or more")?;
-        within("supply.shortage_rate", supply.shortage_rate, 0.0, 100.0, "a rate of 0 or more")
+        within("supply.shortage_rate", supply.shortage_rate, 0.0, 100.0, "a rate of 0 or more")?;
+        if supply.write_down.is_some() {
+            let (field, found) = ("supply.write_down".to_owned(), "terms of leftovers".to_owned());
+            let expected = "none here: what leftovers of offers lose in a world is stated under costs.write_down";
+            return Err(TwinError::Setting { field, found, expected });
+        }
+        Ok(())
     }
 
     fn check_response(&self) -> Result<(), TwinError> {

@@ -6,7 +6,6 @@
 //! suppliers deliver they have to find out. They never look into the world.
 
 mod deliveries;
-mod leftovers;
 mod records;
 mod replenish;
 mod run;
@@ -14,8 +13,10 @@ mod run;
 use crate::jobs::JobError;
 use crate::sense::Facts;
 use endcap_demand::Fitted;
-use endcap_model::{Calendar, ItemTerms, Limits, Objective, Panel, ReplanTerms, Scenario, TwinTerms, WearOut};
-use endcap_supply::{Expedite, WriteDown};
+use endcap_model::{
+    Calendar, ItemTerms, Limits, Objective, Panel, ReplanTerms, Scenario, TwinTerms, WearOut, WriteDown,
+};
+use endcap_supply::Expedite;
 use endcap_twin::{LoopTerms, Observation, Policy, PolicyChoice, TwinScenario, WorldSpec};
 use records::Records;
 use run::Run;
@@ -50,7 +51,7 @@ pub struct RollingPolicy<'a> {
 #[derive(Clone, Debug, PartialEq)]
 enum Supply {
     /// It plans with the offers.
-    Integrated { expedite: Option<Expedite>, write_down: Option<WriteDown> },
+    Integrated { expedite: Option<Expedite> },
     /// It goes by average sales.
     Siloed { notice_periods: Option<usize> },
 }
@@ -61,13 +62,14 @@ impl<'a> RollingPolicy<'a> {
         let terms = *choice.loop_terms()?;
         let supply = match choice {
             PolicyChoice::Siloed { notice_periods, .. } => Supply::Siloed { notice_periods: *notice_periods },
-            _ => Supply::Integrated { expedite: expedite(spec), write_down: write_down(spec) },
+            _ => Supply::Integrated { expedite: expedite(spec) },
         };
         let mut scenario = scenario(choice.name(), twin, &terms);
         if supply.is_integrated() {
             scenario.limits.stockout_probability_max = STOCKOUT_MAX;
             scenario.supply = twin.supply.clone();
             scenario.supply.lead_time_periods = spec.lead_time_periods();
+            scenario.supply.write_down = write_down(spec);
         }
         let near = Scenario { horizon: supply.reach(spec, twin), ..scenario.clone() };
         Some(Self { name: choice.name().to_owned(), spec, terms, scenario, near, supply, fits: fits.clone() })
@@ -138,6 +140,7 @@ fn scenario(name: &str, twin: &TwinScenario, terms: &LoopTerms) -> Scenario {
         waste_rate: 0.0,
         shortage_rate: 0.0,
         transfer_cost: None,
+        write_down: None,
         shelf_life: None,
         ..twin.supply.clone()
     };

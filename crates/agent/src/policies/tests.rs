@@ -54,6 +54,7 @@ fn supply() -> SupplyTerms {
         waste_rate: 0.0,
         shortage_rate: 0.0,
         transfer_cost: None,
+        write_down: None,
     }
 }
 

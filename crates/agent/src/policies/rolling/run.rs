@@ -1,7 +1,6 @@
 //! One run of a rolling policy: write down, estimate when it is time, plan when it is time, forecast, order.
 
 use super::deliveries::Deliveries;
-use super::leftovers::Leftovers;
 use super::records::Records;
 use super::replenish::Replenish;
 use super::{RollingPolicy, Supply};
@@ -10,7 +9,7 @@ use crate::plan;
 use crate::revise::Season;
 use crate::sense::Facts;
 use endcap_demand::{FitSettings, Fitted};
-use endcap_model::{AsOf, Forecast, Offer, Panel, Plan, PlanId, Scenario, SnapshotId};
+use endcap_model::{AsOf, Forecast, Offer, Panel, Plan, PlanId, SnapshotId};
 use endcap_plan::{Proposal, solve};
 use endcap_supply::SupplySettings;
 use endcap_twin::{Actions, Fault, Observation, Policy, World};
@@ -26,7 +25,6 @@ pub(super) struct Run<'a> {
     known: Option<Known<'a>>,
     in_force: Option<Plan>,
     deliveries: Deliveries,
-    leftovers: Leftovers,
     faults: Vec<Fault>,
     ended: bool,
 }
@@ -40,8 +38,8 @@ struct Known<'a> {
 
 impl<'a> Run<'a> {
     pub(super) fn new(policy: &'a RollingPolicy<'a>) -> Self {
-        let (deliveries, leftovers) = (Deliveries::default(), Leftovers::default());
-        Self { policy, seed: 0, known: None, in_force: None, deliveries, leftovers, faults: Vec::new(), ended: false }
+        let deliveries = Deliveries::default();
+        Self { policy, seed: 0, known: None, in_force: None, deliveries, faults: Vec::new(), ended: false }
     }
 
     fn learn(&mut self, past: &Panel) -> Result<(), JobError> {
@@ -75,8 +73,7 @@ impl<'a> Run<'a> {
             known.fitted = Arc::new(fit(&facts.panel)?);
         }
         if at.is_multiple_of(policy.terms.every) {
-            let scenario = self.leftovers.charged(&policy.scenario);
-            self.in_force = Some(revise((policy, &scenario), &facts, &known.fitted, self.in_force.take())?);
+            self.in_force = Some(revise(policy, &facts, &known.fitted, self.in_force.take())?);
         }
         let offers = self.in_force.as_ref().map_or(&[][..], |plan| &plan.offers);
         let planned = plan::forecast(&facts, &known.fitted, &policy.near, offers)?;
@@ -87,15 +84,11 @@ impl<'a> Run<'a> {
                 Supply::Siloed { notice_periods } => {
                     actions.cell_orders = known.replenish.orders(seen, &planned, *notice_periods);
                 }
-                Supply::Integrated { expedite, write_down } => {
-                    if let Some(terms) = write_down {
-                        self.leftovers.note(policy.spec, *terms, offers, (seen, &planned));
-                    }
+                Supply::Integrated { expedite } => {
                     let settings = SupplySettings {
                         paths: 1,
                         reliability: self.deliveries.reliability(),
                         expedite: expedite.clone(),
-                        write_down: *write_down,
                         ..plan::supply_settings(&facts, &policy.near, self.seed)
                     };
                     let supplied = plan::supply_with(&facts, &planned, &planned, &policy.near, &settings, &|_, _| {})?;
@@ -109,12 +102,8 @@ impl<'a> Run<'a> {
 }
 
 /// Plans from now on: anew, or as a change of the plan in force, whose offers of the past stay with it.
-fn revise(
-    (policy, scenario): (&RollingPolicy, &Scenario),
-    facts: &Facts,
-    fitted: &Fitted,
-    in_force: Option<Plan>,
-) -> Result<Plan, JobError> {
+fn revise(policy: &RollingPolicy, facts: &Facts, fitted: &Fitted, in_force: Option<Plan>) -> Result<Plan, JobError> {
+    let scenario = &policy.scenario;
     let baseline = plan::forecast(facts, fitted, scenario, &[])?;
     let settings = solve::Settings { gap: GAP, ..solve::Settings::default() };
     let clash = |conflict: Vec<String>| JobError::Twin(format!("no plan keeps every rule: {}", conflict.join("; ")));
