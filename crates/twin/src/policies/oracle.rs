@@ -1,7 +1,11 @@
 //! The ceiling: knows the hidden response of every item and the usual demand, not the shocks and draws to come.
 //!
-//! Offers are chosen greedily by their true value over the full profit and loss, orders go up to the newsvendor level of
-//! the true demand under them. Greedy is not optimal: it is a ceiling for estimates, not a proven one for plans.
+//! Offers are searched for by what the shoppers will truly do and by what their stock costs, orders go up to the level at which
+//! a piece more costs what it saves under the true demand. A local search is not proven to be optimal: it is a ceiling for
+//! estimates, not a proven one for plans.
+
+mod foresight;
+mod search;
 
 use super::cover::Cover;
 use crate::choice::OfferTerms;
@@ -9,8 +13,11 @@ use crate::draws::Draws;
 use crate::shoppers::{Shoppers, Tag};
 use crate::{Actions, Observation, Policy, World, WorldSpec, WorldTerms};
 use endcap_model::{Depth, Mechanic, Offer, Period, Span, SupplyTerms, Support, TwinTerms};
-use statrs::distribution::{ContinuousCDF, Normal};
+use foresight::{Change, Foresight};
+use search::{Calendar, Candidate, Search};
+use statrs::distribution::{Continuous, ContinuousCDF, Normal};
 use std::collections::BTreeMap;
+use std::ops::Range;
 
 /// Halvings until a level is found.
 const STEPS: usize = 20;
@@ -33,15 +40,6 @@ pub(super) struct Oracle<'a> {
     costs: Vec<Costs>,
 }
 
-/// An offer that could be made: an item in a region in some periods.
-struct Candidate {
-    pair: usize,
-    from: usize,
-    depth: Depth,
-    value: f64,
-    given_away: f64,
-}
-
 impl<'a> Oracle<'a> {
     pub(super) fn new(
         name: &'a str,
@@ -57,75 +55,107 @@ impl<'a> Oracle<'a> {
         Self { name, spec, terms, limits, cover, budget, offers, expected, on_offer, costs: costs(spec, supply) }
     }
 
-    /// True value of every offer that pays.
-    fn candidates(&self, shoppers: &Shoppers, pairs: &[Vec<usize>]) -> Vec<Candidate> {
+    /// Cells of each item and region.
+    fn pairs(&self) -> Vec<Vec<usize>> {
+        let mut pairs = vec![Vec::new(); self.spec.index.pairs];
+        self.spec.index.pair_of.iter().enumerate().for_each(|(cell, &pair)| pairs[pair as usize].push(cell));
+        pairs
+    }
+
+    /// A search that begins without offers.
+    fn nothing<'s>(
+        &'s self,
+        quiet: &'s WorldSpec,
+        terms: &'s TwinTerms,
+        seed: u64,
+        pairs: &'s [Vec<usize>],
+    ) -> Search<'s> {
+        Search {
+            limits: self.limits,
+            budget: self.budget,
+            region_of: pairs.iter().map(|cells| self.spec.index.region_of[cells[0]]).collect(),
+            foresight: Foresight::new(quiet, terms, seed, pairs, self.limits.periods),
+            calendar: Calendar::new(),
+        }
+    }
+
+    /// The calendar that local search ends with.
+    fn search(&self, quiet: &WorldSpec, terms: &TwinTerms, seed: u64) -> Calendar {
+        let pairs = self.pairs();
+        let mut search = self.nothing(quiet, terms, seed, &pairs);
+        let shoppers = Shoppers::new(quiet, terms, Draws::new(seed));
+        let candidates = self.candidates(&shoppers, &pairs, &search.foresight);
+        search.take_greedily(&candidates);
+        search.improve(&candidates);
+        search.calendar
+    }
+
+    /// Every offer that pays when no other runs.
+    fn candidates(&self, shoppers: &Shoppers, pairs: &[Vec<usize>], nothing: &Foresight) -> Vec<Candidate> {
         let (spec, periods) = (self.spec, self.limits.periods);
-        let means = |at: usize| spec.index.means_of(spec.slot_of(spec.span().start.plus(at as i32)));
         // What cannot be ordered in time is not promoted.
         let first = spec.lead_time_periods() - 1;
         let mut found = Vec::new();
-        for (pair, cells) in pairs.iter().enumerate() {
-            for from in (first..spec.span().len().saturating_sub(periods - 1)).step_by(periods) {
-                let units = |cell: usize| (from..from + periods).map(|at| means(at)[cell]).sum::<f64>();
-                let units: Vec<f64> = cells.iter().map(|&cell| units(cell)).collect();
+        for from in (first..spec.span().len().saturating_sub(periods - 1)).step_by(periods) {
+            for (pair, cells) in pairs.iter().enumerate() {
                 for &depth in &self.limits.depths {
-                    let (value, given_away) = self.value(shoppers, cells, &units, depth);
-                    if value > 0.0 {
-                        found.push(Candidate { pair, from, depth, value, given_away });
-                    }
+                    let item = spec.index.sku_of[cells[0]] as usize;
+                    let (multiple, run) = (shoppers.fresh_answer(item, depth.share(), 0.0), from..from + periods);
+                    let cost = self.cost(cells, &run, multiple);
+                    let alone = nothing.gain(&[Change { pair, from, depth: Some(depth) }]) - cost;
+                    let given_away = self.given_away(cells, &run, multiple, depth);
+                    found.push(Candidate { pair, from, depth, cost, given_away, alone });
                 }
             }
         }
+        found.retain(|candidate| candidate.alone > 0.0);
         found
     }
 
-    /// Profit that an offer adds and money that it gives away, minor units.
-    fn value(&self, shoppers: &Shoppers, cells: &[usize], units: &[f64], depth: Depth) -> (f64, f64) {
-        let (spec, costs) = (self.spec, &self.spec.terms().costs);
-        let item = spec.index.sku_of[cells[0]] as usize;
-        let multiple = shoppers.fresh_answer(item, depth.share(), 0.0);
-        let (mut value, mut given_away) = (-(costs.fixed_cost as f64) * self.limits.periods as f64, 0.0);
-        for (&cell, units) in cells.iter().zip(units) {
-            let sold = &spec.cells()[cell];
-            let (price, cost) = (sold.list_price as f64, sold.unit_cost as f64);
-            let (discount, margin, extra) = (depth.share() * price, price - cost, units * (multiple - 1.0));
-            given_away += discount * units * multiple * (1.0 - costs.vendor_funding_share);
-            // What substitutes lose is taken at the item's own margin, as is what later periods lose.
-            let elsewhere = self.terms.substitution_share + self.terms.pull_forward_share;
-            value += extra * margin * (1.0 - elsewhere);
-        }
-        (value - given_away, given_away)
+    /// Money that an offer gives away, minor units.
+    fn given_away(&self, cells: &[usize], run: &Range<usize>, multiple: f64, depth: Depth) -> f64 {
+        let units = |cell: usize| run.clone().map(|at| self.mean(cell, at)).sum::<f64>() * multiple;
+        let list_value = |&cell: &usize| units(cell) * self.spec.cells()[cell].list_price as f64;
+        let own_share = 1.0 - self.spec.terms().costs.vendor_funding_share;
+        depth.share() * own_share * cells.iter().map(list_value).sum::<f64>()
     }
 
-    /// Takes the most valuable offers that keep slots, spacing and budget.
-    fn choose(&self, mut candidates: Vec<Candidate>, pairs: &[Vec<usize>]) -> Vec<Offer> {
-        let (spec, limits) = (self.spec, self.limits);
-        candidates.sort_by(|a, b| b.value.total_cmp(&a.value).then_with(|| (a.pair, a.from).cmp(&(b.pair, b.from))));
-        let mut left = self.budget;
-        let mut used: BTreeMap<(u32, usize), usize> = BTreeMap::new();
-        let mut runs: Vec<Vec<usize>> = vec![Vec::new(); pairs.len()];
-        let mut offers = Vec::new();
-        for candidate in candidates {
-            let cell = pairs[candidate.pair][0];
-            let slot = used.entry((spec.index.region_of[cell], candidate.from)).or_default();
-            let apart = |&run: &usize| run.abs_diff(candidate.from) >= limits.spacing.max(limits.periods);
-            if *slot >= limits.slots || candidate.given_away > left || !runs[candidate.pair].iter().all(apart) {
-                continue;
-            }
-            *slot += 1;
-            left -= candidate.given_away;
-            runs[candidate.pair].push(candidate.from);
-            let key = &spec.cells()[cell];
-            offers.push(Offer {
+    /// Fixed cost of an offer, and what the stock of its last cover costs more with it than without.
+    fn cost(&self, cells: &[usize], run: &Range<usize>, multiple: f64) -> f64 {
+        let fixed = self.spec.terms().costs.fixed_cost as f64 * run.len() as f64;
+        let of_cell = |&cell: &usize| {
+            let from = run.end.saturating_sub(self.cover.periods());
+            let least = |multiple: f64, offer_ends: bool| {
+                let wanted = |at| self.mean(cell, at) * if run.contains(&at) { multiple } else { 1.0 };
+                let exposure = self.exposure(cell, from, wanted, offer_ends);
+                let costs = self.costs[cell];
+                costs.of(&exposure, costs.level(&exposure))
+            };
+            least(multiple, true) - least(1.0, false)
+        };
+        fixed + cells.iter().map(of_cell).sum::<f64>()
+    }
+
+    /// Usual demand of a cell in a period from the first.
+    fn mean(&self, cell: usize, at: usize) -> f64 {
+        self.spec.index.means_of(self.slot(at))[cell]
+    }
+
+    fn put_in_force(&mut self, calendar: Calendar) {
+        let pairs = self.pairs();
+        self.offers = BTreeMap::new();
+        for chosen in calendar.values() {
+            let key = &self.spec.cells()[pairs[chosen.pair][0]];
+            let offer = Offer {
                 sku: key.sku.clone(),
                 place: key.region.clone(),
-                span: Span::of_length(spec.span().start.plus(candidate.from as i32), limits.periods),
+                span: Span::of_length(self.spec.span().start.plus(chosen.from as i32), self.limits.periods),
                 mechanic: Mechanic::Tpr,
-                depth: candidate.depth,
+                depth: chosen.depth,
                 support: Support::default(),
-            });
+            };
+            offer.span.iter().for_each(|period| self.offers.entry(period).or_default().push(offer.clone()));
         }
-        offers
     }
 
     /// Runs the shoppers along the horizon under the offers, everybody buying what they are expected to.
@@ -148,48 +178,58 @@ impl<'a> Oracle<'a> {
         }
     }
 
-    /// Level at which one piece more would cost as much as it saves over a cell's cover from a period on: it saves a sale
-    /// where demand is above it, in the cover or, when the next delivery is late, one period longer; it is held where demand
-    /// is below, lost where that is so over the shelf life, written down where it is left of an offer above normal cover.
-    fn level(&self, cell: usize, from: usize) -> f64 {
-        let Costs { short, held, lost, written } = self.costs[cell];
-        let (end, late) = (from + self.cover.periods(), self.terms.late_probability);
-        let (cover, longer) = (self.demand(cell, from..end), self.demand(cell, from..end + 1));
-        let life =
-            self.spec.cells()[cell].shelf_life.map(|life| self.demand(cell, from..from + self.cover.ahead - 1 + life));
-        let offer_ends = self.on_offer.get(end - 1).is_some_and(|on_offer| on_offer[cell]);
+    /// What a level of a cell's stock from a period on is exposed to, when so much is wanted in every period and an offer
+    /// ends with the cover or not.
+    fn exposure(&self, cell: usize, from: usize, wanted: impl Fn(usize) -> f64, offer_ends: bool) -> Exposure {
+        let end = from + self.cover.periods();
+        let demand = |periods: Range<usize>| self.demand(periods.map(&wanted));
+        let life = self.spec.cells()[cell].shelf_life;
         let normal = self.spec.terms().costs.write_down.filter(|_| offer_ends);
-        let normal = normal.map(|terms| terms.cover_periods * self.spec.index.means_of(self.slot(end))[cell]);
-        let costs_more = |level: f64| {
-            let covered = (1.0 - late) * below(cover, level) + late * below(longer, level);
-            let spoils = life.map_or(0.0, |life| lost * below(life, level));
-            let writes = normal.map_or(0.0, |normal| written * below(cover, level - normal));
-            covered * held + spoils + writes > (1.0 - covered) * short
-        };
-        let most = longer.0 + 4.0 * longer.1;
-        let (mut low, mut high) = (0.0, most);
-        for _ in 0..STEPS {
-            let middle = (low + high) / 2.0;
-            if costs_more(middle) { high = middle } else { low = middle }
+        Exposure {
+            late: self.terms.late_probability,
+            cover: demand(from..end),
+            longer: demand(from..end + 1),
+            life: life.map(|life| demand(from..from + self.cover.ahead - 1 + life)),
+            normal: normal.map(|terms| terms.cover_periods * self.mean(cell, end)),
         }
-        high
+    }
+
+    /// Level up to which a cell is ordered before a period.
+    fn level(&self, cell: usize, from: usize) -> f64 {
+        let end = from + self.cover.periods();
+        let offer_ends = self.on_offer.get(end - 1).is_some_and(|on_offer| on_offer[cell]);
+        let last = self.expected.len() - 1;
+        let exposure = self.exposure(cell, from, |at| self.expected[at.min(last)][cell], offer_ends);
+        self.costs[cell].level(&exposure)
     }
 
     fn slot(&self, at: usize) -> usize {
         self.spec.slot_of(self.spec.span().start.plus(at as i32))
     }
 
-    /// Mean and standard deviation of a cell's demand over some periods.
-    fn demand(&self, cell: usize, periods: std::ops::Range<usize>) -> (f64, f64) {
+    /// Mean and standard deviation of demand over periods of which each is expected to want so much.
+    fn demand(&self, expected: impl Iterator<Item = f64>) -> (f64, f64) {
         let habits = &self.spec.terms().habits;
         let shared = self.terms.shock_sd.powi(2) + habits.region_shock_sd.powi(2);
-        let last = self.expected.len() - 1;
-        let expected = periods.map(|at| self.expected[at.min(last)][cell]);
         let (mean, variance) = expected.fold((0.0, 0.0), |(mean, variance), expected| {
             (mean + expected, variance + habits.dispersion * expected + shared * expected * expected)
         });
         (mean, variance.sqrt())
     }
+}
+
+/// What a level of stock is exposed to: demand as mean and standard deviation.
+#[derive(Clone, Copy, Debug)]
+struct Exposure {
+    /// Probability that the next delivery is late.
+    late: f64,
+    /// Demand of the cover, and of one period more, for when it is late.
+    cover: (f64, f64),
+    longer: (f64, f64),
+    /// Demand over the shelf life.
+    life: Option<(f64, f64)>,
+    /// Pieces that may be left without loss, where an offer ends.
+    normal: Option<f64>,
 }
 
 /// Probability that a normal demand is at most `level`.
@@ -201,6 +241,17 @@ fn below((mean, deviation): (f64, f64), level: f64) -> f64 {
     }
 }
 
+/// Expected pieces of a normal demand that `level` leaves over.
+fn left((mean, deviation): (f64, f64), level: f64) -> f64 {
+    if deviation > 0.0 {
+        let z = (level - mean) / deviation;
+        let normal = Normal::standard();
+        deviation * (z * normal.cdf(z) + normal.pdf(z))
+    } else {
+        (level - mean).max(0.0)
+    }
+}
+
 /// What a piece costs: one too few, and one too many that is held over the review, thrown away, written down.
 #[derive(Clone, Copy, Debug)]
 struct Costs {
@@ -208,6 +259,40 @@ struct Costs {
     held: f64,
     lost: f64,
     written: f64,
+}
+
+impl Costs {
+    /// Level at which one piece more would cost as much as it saves over a cover: it saves a sale where demand is above it,
+    /// in the cover or, when the next delivery is late, one period longer; it is held where demand is below, lost where that is
+    /// so over the shelf life, written down where it is left of an offer above normal cover.
+    fn level(self, exposed: &Exposure) -> f64 {
+        let Exposure { late, cover, longer, life, normal } = *exposed;
+        let costs_more = |level: f64| {
+            let covered = (1.0 - late) * below(cover, level) + late * below(longer, level);
+            let spoils = life.map_or(0.0, |life| self.lost * below(life, level));
+            let writes = normal.map_or(0.0, |normal| self.written * below(cover, level - normal));
+            covered * self.held + spoils + writes > (1.0 - covered) * self.short
+        };
+        let most = longer.0 + 4.0 * longer.1;
+        let (mut low, mut high) = (0.0, most);
+        for _ in 0..STEPS {
+            let middle = (low + high) / 2.0;
+            if costs_more(middle) { high = middle } else { low = middle }
+        }
+        high
+    }
+
+    /// Expected cost of a level.
+    fn of(self, exposed: &Exposure, level: f64) -> f64 {
+        let over = |demand: (f64, f64)| {
+            let left = left(demand, level);
+            self.held * left + self.short * (left + demand.0 - level)
+        };
+        (1.0 - exposed.late) * over(exposed.cover)
+            + exposed.late * over(exposed.longer)
+            + exposed.life.map_or(0.0, |life| self.lost * left(life, level))
+            + exposed.normal.map_or(0.0, |normal| self.written * left(exposed.cover, level - normal))
+    }
 }
 
 fn costs(spec: &WorldSpec, supply: &SupplyTerms) -> Vec<Costs> {
@@ -238,14 +323,8 @@ impl Policy for Oracle<'_> {
         let terms = WorldTerms { habits, shocks: Vec::new(), ..self.spec.terms().clone() };
         let quiet = self.spec.clone().under(terms);
         let calm = TwinTerms { shock_sd: 0.0, ..self.terms.clone() };
-        let mut pairs = vec![Vec::new(); self.spec.index.pairs];
-        self.spec.index.pair_of.iter().enumerate().for_each(|(cell, &pair)| pairs[pair as usize].push(cell));
-        let shoppers = Shoppers::new(&quiet, &calm, Draws::new(world.seed));
-        let candidates = self.candidates(&shoppers, &pairs);
-        self.offers = BTreeMap::new();
-        for offer in self.choose(candidates, &pairs) {
-            offer.span.iter().for_each(|period| self.offers.entry(period).or_default().push(offer.clone()));
-        }
+        let calendar = self.search(&quiet, &calm, world.seed);
+        self.put_in_force(calendar);
         self.foresee(&quiet, &calm, world.seed);
     }
 
@@ -259,3 +338,7 @@ impl Policy for Oracle<'_> {
         actions
     }
 }
+
+#[cfg(test)]
+#[path = "oracle/tests.rs"]
+mod tests;
