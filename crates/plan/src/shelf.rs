@@ -262,6 +262,11 @@ mod tests {
         }
     }
 
+    /// The value of one offer, nothing kept from another.
+    fn alone(cell: &Cell, period: usize, ratio: f64, margins: (f64, f64), terms: &ShelfTerms) -> Shelf {
+        shelf(cell, period, ratio, margins, terms, &OnceCell::new())
+    }
+
     fn rate(cover_periods: f64) -> Option<WriteDown> {
         Some(WriteDown { cover_periods, rate: 0.4 })
     }
@@ -270,12 +275,12 @@ mod tests {
     fn what_an_offer_leaves_of_stock_that_is_there_is_written_down_above_normal_cover() {
         // 40 pieces are there, 20 are wanted in period 0, so that about 20 are left: 10 above a cover of 10, at 40 each.
         let place = Place::new(PLACE);
-        let of = |cover| shelf(&cell(&place, 1.0), 0, 2.0, (50.0, 40.0), &terms(rate(cover), 1, 0.0)).written_down;
+        let of = |cover| alone(&cell(&place, 1.0), 0, 2.0, (50.0, 40.0), &terms(rate(cover), 1, 0.0)).written_down;
         // More than 30 are rarely wanted: 10 less the mean of what is wanted below 30 is 10.03.
         assert!((of(1.0) - 401.3).abs() < 0.1, "{}", of(1.0));
         assert!(of(4.0) < 1e-9, "a cover of 40 is never left above");
-        let without = shelf(&cell(&place, 1.0), 0, 2.0, (50.0, 40.0), &terms(None, 1, 0.0));
-        let with = shelf(&cell(&place, 1.0), 0, 2.0, (50.0, 40.0), &terms(rate(1.0), 1, 0.0));
+        let without = alone(&cell(&place, 1.0), 0, 2.0, (50.0, 40.0), &terms(None, 1, 0.0));
+        let with = alone(&cell(&place, 1.0), 0, 2.0, (50.0, 40.0), &terms(rate(1.0), 1, 0.0));
         assert_eq!((without.written_down, with.promoted_sales), (0.0, without.promoted_sales));
         assert!((with.extra_cost - without.extra_cost - with.written_down).abs() < 1e-9);
     }
@@ -286,7 +291,7 @@ mod tests {
         for (ratio, cover, dispersion) in [(2.0, 0.0, 1.5), (3.0, 0.5, 2.0), (2.5, 1.0, 3.0), (1.5, 2.0, 1.0)] {
             let cell = cell(&place, dispersion);
             let (plain, promoted) = (shelf_cost(&cell, 1.0, 50.0, None), shelf_cost(&cell, ratio, 40.0, rate(cover)));
-            let found = shelf(&cell, 1, ratio, (50.0, 40.0), &terms(rate(cover), 1, 0.0));
+            let found = alone(&cell, 1, ratio, (50.0, 40.0), &terms(rate(cover), 1, 0.0));
             // Margin that is not earned counts in the choice, not in the extra cost.
             let lost = |ratio: f64, sales: f64, margin: f64| margin * (10.0 * ratio - sales);
             let of = found.extra_cost + lost(ratio, found.promoted_sales, 40.0) - lost(1.0, found.plain_sales, 50.0);
@@ -309,7 +314,7 @@ mod tests {
     fn less_is_left_where_leftovers_lose_value_and_cases_leave_more() {
         let place = Place::new(PLACE);
         let of = |cover, case_pack, service| {
-            shelf(&cell(&place, 2.0), 1, 2.0, (50.0, 40.0), &terms(rate(cover), case_pack, service))
+            alone(&cell(&place, 2.0), 1, 2.0, (50.0, 40.0), &terms(rate(cover), case_pack, service))
         };
         let (dear, free) = (of(0.5, 1, 0.0), of(20.0, 1, 0.0));
         assert!(dear.promoted_sales < free.promoted_sales && dear.stockout > free.stockout);

@@ -33,6 +33,7 @@ fn a_world_is_played_week_by_week_by_whoever_began_it_and_a_restart_loses_nothin
             demo: false,
             site: Site::parse("http://127.0.0.1:8484").unwrap(),
             requests_per_second: 1000,
+            upload_max: 1 << 20,
         };
         let again = shell::router(open(settings, noon).await.unwrap());
         let response = again.oneshot(ada.request("GET", &path, &Value::Null)).await.unwrap();
