@@ -301,8 +301,8 @@ pub(crate) mod tests {
     }
 
     pub(crate) fn analysis(events: Vec<Analysed>) -> Analysis {
-        let fitted_total = ItemTotal::counted(&events);
-        Analysis { events, items: vec![], total: fitted_total }
+        let total = ItemTotal::counted(&events);
+        Analysis { events, items: vec![], total }
     }
 
     /// By hand: a earned 12 ± 3 and 8 ± 4 (one error: ± 7), b lost 5 ± 2: together 15 ± √(49 + 4).

@@ -28,14 +28,7 @@ fn a_world_is_played_week_by_week_by_whoever_began_it_and_a_restart_loses_nothin
         assert_eq!((&got.json()["standing"]["now"], &got.json()["standing"]["offers"]), (&value!(2), &offers));
         assert_eq!(bob.get(&path).await.status, StatusCode::NOT_FOUND);
         assert_eq!(bob.get(GAMES).await.json()["items"], value!([]));
-        let settings = Settings {
-            folder: desk.app.settings.folder.clone(),
-            demo: false,
-            site: Site::parse("http://127.0.0.1:8484").unwrap(),
-            requests_per_second: 1000,
-            upload_max: 1 << 20,
-        };
-        let again = shell::router(open(settings, noon).await.unwrap());
+        let again = shell::router(open(settings(&desk.app.settings.folder, false), noon).await.unwrap());
         let response = again.oneshot(ada.request("GET", &path, &Value::Null)).await.unwrap();
         let body = to_bytes(response.into_body(), usize::MAX).await.unwrap();
         assert_eq!(serde_json::from_slice::<Value>(&body).unwrap(), got.json());

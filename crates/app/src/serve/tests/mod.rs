@@ -13,6 +13,7 @@ use endcap_adapters::desk::NewAccount;
 use endcap_govern::Role;
 use jiff::Timestamp;
 use serde_json::Value;
+use std::path::Path;
 use tempfile::TempDir;
 use tower::ServiceExt;
 
@@ -58,17 +59,20 @@ fn run<T>(test: impl Future<Output = T>) -> T {
     tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(test)
 }
 
+fn settings(folder: &Path, demo: bool) -> Settings {
+    Settings {
+        folder: folder.to_owned(),
+        demo,
+        site: Site::parse("http://127.0.0.1:8484").unwrap(),
+        requests_per_second: 1000,
+        upload_max: 1 << 20,
+    }
+}
+
 impl TestDesk {
     async fn new(demo: bool) -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let settings = Settings {
-            folder: folder.path().to_owned(),
-            demo,
-            site: Site::parse("http://127.0.0.1:8484").unwrap(),
-            requests_per_second: 1000,
-            upload_max: 1 << 20,
-        };
-        let app = open(settings, noon).await.unwrap();
+        let app = open(settings(folder.path(), demo), noon).await.unwrap();
         Self { router: shell::router(app.clone()), app, _folder: folder }
     }
 
