@@ -35,6 +35,11 @@ impl Facts {
         panel.places().iter().map(|entry| (entry.place.clone(), region(entry))).collect()
     }
 
+    /// Returns the name of an item, where the facts have one.
+    pub fn name(&self, sku: &Sku) -> Option<String> {
+        self.items.get(sku)?.name.clone()
+    }
+
     /// Returns the category of every item that names one.
     pub fn categories(&self) -> BTreeMap<Sku, String> {
         let named = |(sku, item): (&Sku, &Item)| Some((sku.clone(), item.category.clone()?));

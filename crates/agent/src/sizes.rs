@@ -5,6 +5,7 @@
 
 use crate::sense::Facts;
 use endcap_model::{Forecast, Place, Sku};
+use endcap_plan::ItemEconomics;
 use endcap_supply::{Demand, SizeCell, SizeOf, SlowCause, StyleHealth, slow_cause, styles};
 use std::collections::BTreeMap;
 
@@ -13,22 +14,52 @@ const LATELY: i32 = 4;
 
 /// Returns the items in regions where sizes make their style slow, with the share of its demand whose size is there.
 pub fn broken(facts: &Facts, baseline: &Forecast) -> BTreeMap<(Sku, Place), f64> {
-    let of = |(sku, item): (&Sku, &endcap_model::Item)| {
-        let size = item.size.clone()?;
-        Some((sku.clone(), SizeOf { style: size.style, size: size.size, core: size.core }))
-    };
-    let sizes: BTreeMap<Sku, SizeOf> = facts.items.iter().filter_map(of).collect();
-    if sizes.is_empty() {
-        return BTreeMap::new();
-    }
+    let sizes = sizes(facts);
     let mut broken = BTreeMap::new();
-    for style in styles(&sizes, &cells(facts, baseline, &sizes), 0.0, |_, _| None) {
+    for style in health_of(facts, baseline, &sizes, &BTreeMap::new(), None) {
         for (region, covered) in slow_for_sizes(facts, &style) {
             let own = sizes.iter().filter(|(_, of)| of.style == style.style);
             broken.extend(own.map(|(sku, _)| ((sku.clone(), region.clone()), covered)));
         }
     }
     broken
+}
+
+/// Looks at every style of which the facts state several sizes, with the moves that make its runs whole where moving a
+/// piece has a cost; none without one.
+pub fn health(
+    facts: &Facts,
+    baseline: &Forecast,
+    items: &BTreeMap<Sku, ItemEconomics>,
+    transfer_cost: Option<f64>,
+) -> Vec<StyleHealth> {
+    health_of(facts, baseline, &sizes(facts), items, transfer_cost)
+}
+
+fn health_of(
+    facts: &Facts,
+    baseline: &Forecast,
+    sizes: &BTreeMap<Sku, SizeOf>,
+    items: &BTreeMap<Sku, ItemEconomics>,
+    transfer_cost: Option<f64>,
+) -> Vec<StyleHealth> {
+    if sizes.is_empty() {
+        return Vec::new();
+    }
+    let mut cells = cells(facts, baseline, sizes);
+    for ((sku, _), cell) in &mut cells {
+        cell.unit_margin = items.get(sku).map_or(0.0, |item| (item.list_price - item.unit_cost) as f64);
+    }
+    styles(sizes, &cells, 0.0, |_, _| transfer_cost)
+}
+
+/// The items that are sizes of a style.
+fn sizes(facts: &Facts) -> BTreeMap<Sku, SizeOf> {
+    let of = |(sku, item): (&Sku, &endcap_model::Item)| {
+        let size = item.size.clone()?;
+        Some((sku.clone(), SizeOf { style: size.style, size: size.size, core: size.core }))
+    };
+    facts.items.iter().filter_map(of).collect()
 }
 
 /// Regions in which a style is slow for its sizes.

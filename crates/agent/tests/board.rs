@@ -12,6 +12,8 @@ use std::sync::{Arc, LazyLock};
 
 const WEEKS: i32 = 60;
 
+const PAGE: &str = include_str!("../../../examples/scenarios/promo-planner.toml");
+
 /// Six items in two groups at four stores of two cities; each is 20 % or 30 % off in its own weeks and answers strongly.
 fn panel() -> Panel {
     let mut columns = PanelColumns::default();
@@ -374,13 +376,84 @@ fn an_offer_and_a_gap_both_have_their_reasons() {
 
 #[test]
 fn the_page_is_a_ready_board_with_its_six_figures() {
-    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../examples/scenarios/promo-planner.toml");
-    let scenario = toml::from_str(&std::fs::read_to_string(path).unwrap()).unwrap();
-    let board = page_board(&scenario).unwrap().unwrap();
+    let scenario = toml::from_str(PAGE).unwrap();
+    let board = page_board(&scenario, None).unwrap().unwrap();
     assert_eq!((board.greedy.rows.len(), board.periods.len()), (6, 4));
     let greedy = board.greedy.kpis;
     let offers = board.greedy.rows.iter().flat_map(|row| &row.depths).flatten().count();
     assert_eq!(offers, greedy.sku_periods);
     assert!(greedy.incremental_margin > board.uniform.kpis.incremental_margin);
-    assert!(greedy.budget_used <= board.terms.budget && board.uniform.kpis.over_uniform == Some(0.0));
+    assert!(greedy.budget_used <= board.inputs.budget && board.uniform.kpis.over_uniform == Some(0.0));
+    let best = board.best.as_ref().unwrap();
+    assert!(best.kpis.incremental_margin >= greedy.incremental_margin);
+    assert!(board.bound.unwrap() >= best.kpis.incremental_margin - 0.1);
+    assert!(best.given_on_baseline > best.kpis.budget_used, "the page leaves the larger part out");
+    assert!(board.by_budget.iter().zip(&board.by_budget[1..]).all(|(less, more)| less.best <= more.best));
+}
+
+#[test]
+fn the_page_is_drawn_anew_with_a_persons_inputs() {
+    let scenario: endcap_twin::TwinScenario = toml::from_str(PAGE).unwrap();
+    let drawn = |inputs: &PageInputs| page_board(&scenario, Some(inputs)).map(Option::unwrap);
+    let published = page_board(&scenario, None).unwrap().unwrap();
+    assert_eq!(drawn(&published.inputs).unwrap(), published, "its own inputs change nothing");
+    let greedier = PageInputs { steal_rate: 0.4, ..published.inputs.clone() };
+    let stolen = drawn(&greedier).unwrap();
+    assert!(stolen.greedy.kpis.incremental_margin < published.greedy.kpis.incremental_margin);
+    let none = drawn(&PageInputs { capacity: 0, ..published.inputs.clone() }).unwrap();
+    assert_eq!(none.greedy.kpis.sku_periods, 0);
+    let mut negative = published.inputs.clone();
+    negative.items[0].demand = -1.0;
+    assert!(drawn(&negative).unwrap_err().to_string().contains("demand of cola-6"));
+    let missing = PageInputs { items: vec![], ..published.inputs };
+    assert!(drawn(&missing).unwrap_err().to_string().contains("cola-6"));
+}
+
+#[test]
+fn supply_behind_a_board_answers_to_its_offers() {
+    let (mut bench, board) = bench();
+    let plan = drawn(&mut bench, &board, None);
+    let offers: Vec<Offer> = plan.report.offers.iter().map(|e| e.offer.clone()).collect();
+    let with = board_supply(&GROUND, &board.scenario, &offers).unwrap();
+    let without = board_supply(&GROUND, &board.scenario, &[]).unwrap();
+    assert_eq!((with.cells.len(), with.periods.len()), (24, 6));
+    assert!(with.glance.totals.sales > without.glance.totals.sales, "offers sell");
+    let periods = || with.cells.iter().flat_map(|cell| &cell.periods);
+    assert!(periods().all(|at| {
+        let quantiles = [at.stock_q05, at.stock_q25, at.stock_q50, at.stock_q75, at.stock_q95];
+        quantiles.is_sorted() && quantiles[0] >= 0.0
+    }));
+    // An offer of a region runs at both of its stores.
+    assert_eq!(periods().filter(|at| at.depth.is_some()).count(), 2 * offers.len());
+    assert_eq!(with.glance.totals.orders + with.glance.orders_later, with.orders.len());
+    assert_eq!(
+        periods().map(|at| at.ordered).sum::<i64>(),
+        with.orders.iter().map(|order| order.quantity.0).sum::<i64>()
+    );
+    assert_eq!(with.cells.iter().map(|cell| cell.at_stake).sum::<i64>(), with.glance.at_stake);
+    assert!(with.cells.is_sorted_by_key(|cell| std::cmp::Reverse(cell.at_stake)));
+    assert_eq!(with.styles, [], "the shop states no sizes");
+}
+
+#[test]
+fn plans_beside_one_another_differ_where_their_offers_do() {
+    let (mut bench, board) = bench();
+    let first = drawn(&mut bench, &board, None);
+    let gone = &first.report.offers[0].offer;
+    let (sku, place, period) = (&gone.sku, &gone.place, GROUND.baseline.calendar.format(gone.span.start));
+    let lock = format!(r#"{{"edit":"lock","sku":"{sku}","place":"{place}","period":"{period}","depth":0}}"#);
+    let locked = applied(&bench, &board, &lock);
+    let second = drawn(&mut bench, &locked, Some(&first));
+    let set = beside(&GROUND, &[&first.report, &second.report]);
+    let row = set.rows.iter().find(|row| row.sku == *sku && row.place == *place).unwrap();
+    let cell = &row.cells[set.periods.iter().position(|known| *known == period).unwrap()];
+    assert!(cell.differs && cell.offers[0].unwrap().depth == gone.depth && cell.offers[1].is_none());
+    assert_eq!(set.differing, set.rows.iter().map(|row| row.differing).sum::<usize>());
+    let left_out = set.left_out[1].iter().find(|left| left.sku == *sku && left.period == period).unwrap();
+    assert!(left_out.because.is_some() && left_out.value == first.report.offers[0].value, "{left_out:?}");
+    let value = &set.figures[0];
+    assert_eq!((value.figure.as_str(), value.unit), ("value", FigureUnit::Money));
+    assert_eq!(value.differences, [Some(0.0), Some((second.report.value - first.report.value) as f64)]);
+    let same = beside(&GROUND, &[&first.report, &first.report]);
+    assert!(same.differing == 0 && same.left_out.iter().all(Vec::is_empty));
 }

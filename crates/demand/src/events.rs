@@ -37,6 +37,7 @@ const TERMS: [usize; 4] = [OWN, FEATURE, DISPLAY, DIP];
 
 /// Units with their 95 % interval.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema), schema(as = UnitsSplit))]
 pub struct Split {
     /// Expected units.
     pub units: f64,

@@ -10,6 +10,7 @@ use std::fmt;
 
 /// What is maximised.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 #[serde(deny_unknown_fields, default)]
 pub struct Goal {
     /// A named set of weights.
@@ -22,6 +23,7 @@ pub struct Goal {
 
 /// Named weights.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Preset {
     /// The full profit and loss alone.
@@ -41,6 +43,7 @@ pub enum Preset {
 
 /// What counts how much. Everything is against running no promotion.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 #[serde(deny_unknown_fields, default)]
 pub struct Weights {
     /// Weight of the profit, a share.
@@ -59,6 +62,7 @@ pub struct Weights {
 
 /// What a plan brings against running no promotion, in whole minor units where it is money.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub struct Outcomes {
     /// Full profit and loss.
     pub profit: i64,

@@ -23,6 +23,7 @@ pub enum EffectKind {
 
 /// How far an estimate can be trusted.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 #[serde(tag = "status", content = "reason", rename_all = "snake_case")]
 pub enum EffectStatus {
     /// The item's own history carries it.
@@ -35,6 +36,7 @@ pub enum EffectStatus {
 
 /// An estimate with its 95 % interval.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub struct Estimate {
     /// Posterior mean after pooling.
     pub mean: f64,
@@ -57,6 +59,7 @@ pub struct Estimate {
 /// Whether places that did not run a promotion sold more than usual in its periods: the trace of demand that whoever
 /// set the promotion saw and the data do not show.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum UnseenDemand {
     /// They did not, more likely than not.
@@ -83,6 +86,7 @@ impl UnseenDemand {
 
 /// How an estimate stands if promotions follow demand that the data do not show.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub struct Sensitivity {
     /// Lower end of an interval that holds in 95 % of cases under such a signal, too.
     pub lo95: f64,

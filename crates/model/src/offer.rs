@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 
 /// How a promotion works at the till.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Mechanic {
     /// Temporary price reduction: a share off the list price.
@@ -22,6 +23,7 @@ impl Mechanic {
 
 /// What is done beside the price, recorded apart from depth so that the lifts can be told apart.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub struct Support {
     /// Advertised: circular, web page, promotion activity.
     pub feature: bool,
@@ -31,6 +33,7 @@ pub struct Support {
 
 /// One promotion of one SKU at one place.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub struct Offer {
     /// The item.
     pub sku: Sku,

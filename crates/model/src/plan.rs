@@ -35,6 +35,7 @@ pub struct Plan {
 
 /// How a search ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum SolveStatus {
     /// No plan can be better.
@@ -47,6 +48,7 @@ pub enum SolveStatus {
 
 /// Expected profit and loss against running no promotion, in whole minor units; losses are negative.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub struct ProfitAndLoss {
     /// Discount given on units that would have sold anyway.
     pub discount_on_baseline: i64,
@@ -81,6 +83,7 @@ pub struct ProfitAndLoss {
 
 /// What one more unit of a limit is worth.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub struct LimitPrice {
     /// Name of the limit, such as `budget` or `slots 2024-06-27 city 5`.
     pub limit: String,
@@ -94,6 +97,7 @@ pub struct LimitPrice {
 
 /// Why an offer stands or falls: a computed cause, not a narrative.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 #[serde(tag = "because", rename_all = "snake_case")]
 pub enum Because {
     /// It is worth more than what it uses costs at the plan's limit prices.
@@ -132,6 +136,7 @@ pub enum Because {
 
 /// What serves where stock cannot cover an offer in time.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 #[serde(tag = "answer", rename_all = "snake_case")]
 pub enum Instead {
     /// The same offer later, when a delivery is there.
@@ -163,6 +168,7 @@ impl Instead {
 
 /// Why a chosen offer was chosen.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub struct Explanation {
     /// The offer.
     pub offer: Offer,

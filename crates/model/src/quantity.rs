@@ -7,6 +7,7 @@ use std::ops::{Add, AddAssign, Sub};
 
 /// Pieces that were sold, ordered or counted: whole by nature.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 #[serde(transparent)]
 pub struct Pieces(pub i64);
 
@@ -46,6 +47,7 @@ arithmetic!(Units);
 
 /// Share of the list price that an offer takes off, in whole basis points below 100 %.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema), schema(value_type = f64))]
 #[serde(try_from = "f64", into = "f64")]
 pub struct Depth(u16);
 

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 /// Which offers a rule speaks of: those that fit every list; an empty list fits all.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 #[serde(deny_unknown_fields, default)]
 pub struct Which {
     /// Items.
@@ -28,6 +29,7 @@ pub struct Which {
 
 /// How a price comes back.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum OfferKind {
     /// For a while; the list price returns.
@@ -39,6 +41,7 @@ pub enum OfferKind {
 
 /// What a pool counts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Counts {
     /// Money given away: what the budget counts.
@@ -57,6 +60,7 @@ pub enum Counts {
 
 /// Something that offers share: a purse of a vendor, a category or a channel, a page, a least spend.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Pool {
     /// Name shown to people.
@@ -85,6 +89,7 @@ pub struct Pool {
 
 /// Periods from one to another, both included, as their calendar writes them.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Stretch {
     /// First period.
@@ -95,6 +100,7 @@ pub struct Stretch {
 
 /// When items may be promoted. Of several rules that speak of an item the strictest counts.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 #[serde(deny_unknown_fields, default)]
 pub struct CalendarRule {
     /// Items.
@@ -113,6 +119,7 @@ pub struct CalendarRule {
 
 /// At most so many promoted periods in so many consecutive ones.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 #[serde(deny_unknown_fields)]
 pub struct WindowRule {
     /// Consecutive periods.
@@ -123,6 +130,7 @@ pub struct WindowRule {
 
 /// Items that run together or not at all: in a region in the same periods at the same depth.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Together {
     /// The items.
@@ -131,6 +139,7 @@ pub struct Together {
 
 /// Items with more stock than they will need: offers are to sell the surplus within the horizon, at the least cost.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Clearance {
     /// Name shown to people.

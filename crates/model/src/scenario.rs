@@ -61,6 +61,7 @@ pub struct Scenario {
 
 /// Which profit is maximised.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Objective {
     /// The full profit and loss: discount on all promoted units, substitutes, later periods, supply, fixed costs.
@@ -104,6 +105,7 @@ pub struct PriceTerms {
 
 /// Limits on the plan.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Limits {
     /// Most money given away over the horizon.
@@ -156,6 +158,7 @@ fn is_no_limit(share: &f64) -> bool {
 
 /// A decision of a person that the plan must keep.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Lock {
     /// The item.

@@ -59,8 +59,12 @@ pub struct ProjectionRow {
     pub period: Period,
     /// Pieces at the end of the period: 5 % quantile.
     pub stock_q05: f64,
+    /// 25 % quantile.
+    pub stock_q25: f64,
     /// Median.
     pub stock_q50: f64,
+    /// 75 % quantile.
+    pub stock_q75: f64,
     /// 95 % quantile.
     pub stock_q95: f64,
     /// Probability that demand exceeds what can be sold.

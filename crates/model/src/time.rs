@@ -7,6 +7,7 @@ use std::fmt;
 
 /// How time is cut into periods.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Calendar {
     /// Days; period 0 is 1 January 1970. Written `2024-03-28`.
@@ -19,11 +20,13 @@ pub enum Calendar {
 
 /// One period of a [`Calendar`]: when something happened.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 #[serde(transparent)]
 pub struct Period(pub i32);
 
 /// A half-open run of periods: `start` is in it, `end` is not.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub struct Span {
     /// First period of the span.
     pub start: Period,
@@ -33,6 +36,7 @@ pub struct Span {
 
 /// When we knew: every read of facts is cut at one.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema), schema(value_type = String, format = DateTime))]
 #[serde(transparent)]
 pub struct AsOf(pub Timestamp);
 

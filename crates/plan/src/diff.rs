@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 
 /// An offer that is in one plan only, or at another depth.
 #[derive(Clone, Debug, PartialEq, Serialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 #[serde(tag = "change", rename_all = "snake_case")]
 pub enum OfferChange {
     /// Only in the later plan.

@@ -16,6 +16,7 @@ const Z90: f64 = 1.644_853_626_951_472_2;
 
 /// Why an item runs or does not run in a region and period.
 #[derive(Clone, Debug, PartialEq, Serialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub struct Reason {
     /// Every depth that could run, shallow ones first; twice where the vendor's money is capped.
     pub options: Vec<OptionReason>,
@@ -27,6 +28,7 @@ pub struct Reason {
 
 /// One depth with all that is known of it. Amounts in minor units; under another goal than profit `value` is in points.
 #[derive(Clone, Debug, PartialEq, Serialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub struct OptionReason {
     /// The depth.
     pub depth: Depth,
@@ -58,6 +60,7 @@ pub struct OptionReason {
 
 /// What an offer pays for a limit.
 #[derive(Clone, Debug, PartialEq, Serialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub struct LimitCost {
     /// The limit.
     pub limit: String,
@@ -71,6 +74,7 @@ pub struct LimitCost {
 
 /// Why an offer stands.
 #[derive(Clone, Debug, PartialEq, Serialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub struct Stands {
     /// By how much its value may fall before the item's next-best calendar is better; nothing when it must run, 0 or less
     /// when prices alone would not choose it: it fills what the limits leave.
@@ -83,6 +87,7 @@ pub struct Stands {
 
 /// What must change for an offer to run, all else equal.
 #[derive(Clone, Debug, PartialEq, Serialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub struct MustChange {
     /// By how much its value must rise.
     pub rise: f64,

@@ -17,6 +17,7 @@ use std::collections::BTreeMap;
 
 /// An item that is not promoted in a region and period, and why. Amounts are points of the goal, in minor units.
 #[derive(Clone, Debug, PartialEq, Serialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub struct LeftOut {
     /// The item.
     pub sku: Sku,
@@ -34,6 +35,7 @@ pub struct LeftOut {
 
 /// The offer that comes nearest to being made.
 #[derive(Clone, Debug, PartialEq, Serialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub struct NearestOffer {
     /// Its depth.
     pub depth: Depth,

@@ -24,6 +24,7 @@ const PIECES_MIN: f64 = 1.0;
 
 /// What is wrong with the stock of a cell.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum AlertKind {
     /// It runs out before an order of now can arrive: only a transfer or an expedited delivery helps.
@@ -48,6 +49,7 @@ pub enum AlertKind {
 
 /// How soon something must be done.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Urgency {
     /// Now: an ordinary order comes too late, or must go out today.
@@ -60,6 +62,7 @@ pub enum Urgency {
 
 /// What to do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Action {
     /// Take what the plan moves or expedites.
@@ -82,6 +85,7 @@ pub enum Action {
 
 /// Who has to look.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Handling {
     /// Nobody: the plan remedies it.

@@ -297,13 +297,15 @@ impl<'a> Stocks<'a> {
 
     fn row(&self, span: Span, period: usize, tally: Tally) -> ProjectionRow {
         let (terms, paths) = (self.outlook.cell.terms, self.on_hand.len() as f64);
-        let [q05, q50, q95] = quantiles(&self.on_hand);
+        let [q05, q25, q50, q75, q95] = quantiles(&self.on_hand);
         ProjectionRow {
             sku: terms.sku.clone(),
             place: terms.place.clone(),
             period: period_of(span, period),
             stock_q05: q05,
+            stock_q25: q25,
             stock_q50: q50,
+            stock_q75: q75,
             stock_q95: q95,
             stockout_probability: tally.short as f64 / paths,
             sales: tally.sales as f64 / paths,
@@ -325,11 +327,11 @@ fn sell_oldest_first(ages: &mut VecDeque<(usize, i64)>, mut sold: i64) {
     }
 }
 
-/// The 5 %, 50 % and 95 % quantiles: counted where the values lie close together, else selected.
-fn quantiles(values: &[i64]) -> [f64; 3] {
+/// The 5 %, 25 %, 50 %, 75 % and 95 % quantiles: counted where the values lie close together, else selected.
+fn quantiles(values: &[i64]) -> [f64; 5] {
     let (low, high) = values.iter().fold((i64::MAX, i64::MIN), |(low, high), &value| (low.min(value), high.max(value)));
     let rank = |level: f64| ((level * values.len() as f64).ceil() as usize).clamp(1, values.len()) - 1;
-    let ranks = [0.05, 0.5, 0.95].map(rank);
+    let ranks = [0.05, 0.25, 0.5, 0.75, 0.95].map(rank);
     if high - low >= CLOSE {
         let mut sorted = values.to_vec();
         return ranks.map(|rank| *sorted.select_nth_unstable(rank).1 as f64);
@@ -396,9 +398,9 @@ mod tests {
     fn quantiles_are_those_of_the_sorted_values() {
         for step in [1, 2, 700] {
             let values: Vec<i64> = (0..100).map(|n| (n * 37 % 100) * step - 9).collect();
-            assert_eq!(quantiles(&values), [4, 49, 94].map(|rank| (rank * step - 9) as f64), "step {step}");
+            assert_eq!(quantiles(&values), [4, 24, 49, 74, 94].map(|rank| (rank * step - 9) as f64), "step {step}");
         }
-        assert_eq!(quantiles(&[5]), [5.0; 3]);
+        assert_eq!(quantiles(&[5]), [5.0; 5]);
     }
 
     #[test]

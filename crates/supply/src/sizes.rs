@@ -55,6 +55,7 @@ pub struct SizeHealth {
 
 /// Why a style sells slowly.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum SlowCause {
     /// It does not.

@@ -68,6 +68,7 @@ pub struct OrderAdvice {
 
 /// What a plan comes to: orders of now, and the expected pieces of the whole horizon.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub struct SupplyTotals {
     /// Orders to place now.
     pub orders: usize,

@@ -51,6 +51,7 @@ pub struct PageOffer {
 
 /// The six figures of the page. Money in major units.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub struct PageKpis {
     /// Value of the calendar by the page's formula.
     pub incremental_margin: f64,
@@ -101,12 +102,16 @@ impl<'a> Page<'a> {
         Ok(Self { list, terms, periods })
     }
 
-    fn lift(&self, offer: PageOffer) -> f64 {
-        let (item, depth) = (&self.list.items[offer.item], offer.depth.share());
-        let PageLift { alpha, beta } = self.terms.lift[&item.sku];
+    fn base(&self, offer: PageOffer) -> f64 {
+        let demand = &self.list.items[offer.item].demand;
         let shares: f64 = self.list.places.iter().map(|place| place.share).sum();
-        let base = item.demand[offer.period.min(item.demand.len() - 1)] * shares;
-        base * (alpha * depth + beta * depth * depth)
+        demand[offer.period.min(demand.len() - 1)] * shares
+    }
+
+    fn lift(&self, offer: PageOffer) -> f64 {
+        let depth = offer.depth.share();
+        let PageLift { alpha, beta } = self.terms.lift[&self.list.items[offer.item].sku];
+        self.base(offer) * (alpha * depth + beta * depth * depth)
     }
 
     fn margin(&self, item: usize) -> f64 {
@@ -182,6 +187,13 @@ impl<'a> Page<'a> {
             }
         }
         calendar
+    }
+
+    /// Returns the discount on units that would have sold anyway, which the page leaves out; major units.
+    pub fn given_on_baseline(&self, calendar: &[PageOffer]) -> f64 {
+        let given =
+            |&offer: &PageOffer| offer.depth.share() * self.list.items[offer.item].list_price * self.base(offer);
+        calendar.iter().map(given).sum()
     }
 
     /// Returns the six figures of a calendar.

@@ -20,6 +20,7 @@ const OUT: f64 = 0.5;
 
 /// A board with its plan.
 #[derive(Clone, Debug, PartialEq, Serialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub struct Drawn {
     /// Periods, as their calendar writes them.
     pub periods: Vec<String>,
@@ -40,6 +41,7 @@ pub struct Drawn {
 
 /// An item in a region.
 #[derive(Clone, Debug, PartialEq, Serialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema), schema(as = BoardRow))]
 pub struct Row {
     /// The item.
     pub sku: Sku,
@@ -59,6 +61,7 @@ pub struct Row {
 
 /// An item in a region and period. Amounts in minor units.
 #[derive(Clone, Debug, PartialEq, Serialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema), schema(as = BoardCell))]
 pub struct Cell {
     /// The depth that runs; nothing for no offer.
     pub depth: Option<Depth>,
@@ -80,14 +83,41 @@ pub struct Cell {
     pub stock: Option<f64>,
     /// Why the offer stands, or why the best one does not; nothing where the item cannot be offered at all.
     #[serde(flatten)]
+    #[cfg_attr(feature = "schema", schema(value_type = MaybeBecause))]
     pub because: Option<Because>,
     /// The best other depth and what it would earn; without an offer the best depth at all.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub next_best: Option<(Depth, i64)>,
 }
 
+/// What a cause adds to what it is the cause of; all of it is absent where there is none.
+#[cfg(feature = "schema")]
+#[derive(utoipa::ToSchema)]
+#[allow(dead_code, reason = "describes what `Option<Because>` is written as; nothing makes one")]
+pub struct MaybeBecause {
+    /// `pays_for_its_limits`, `locked`, `loses_money`, `limits_worth_more_elsewhere`, `other_choice_better`, `short_supply`,
+    /// `sizes_missing` or `forbidden`.
+    #[schema(required = false)]
+    because: String,
+    /// With `other_choice_better`: number of the period that is chosen instead.
+    #[schema(required = false)]
+    instead_period: Period,
+    /// With `other_choice_better`: the depth that is chosen instead.
+    #[schema(required = false)]
+    instead_depth: Depth,
+    /// With `short_supply`: what would earn more than nothing instead.
+    instead: Option<endcap_model::Instead>,
+    /// With `sizes_missing`: share of the style's demand in the region whose size is there.
+    #[schema(required = false)]
+    covered: f64,
+    /// With `forbidden`: the rule.
+    #[schema(required = false)]
+    rule: String,
+}
+
 /// How supply stands in a cell: by the expected share of the region's stores that run out.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum SupplyState {
     /// Below a twentieth.
@@ -103,8 +133,10 @@ pub enum SupplyState {
 
 /// What a plan comes to. Amounts in minor units.
 #[derive(Clone, Debug, PartialEq, Serialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema), schema(as = BoardTotals))]
 pub struct Totals {
     /// Currency of all amounts.
+    #[cfg_attr(feature = "schema", schema(value_type = String))]
     pub currency: Currency,
     /// Which profit is maximised.
     pub objective: String,
@@ -136,6 +168,7 @@ pub struct Totals {
 
 /// Slots of a region.
 #[derive(Clone, Debug, PartialEq, Serialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub struct SlotUse {
     /// The region.
     pub place: Place,
@@ -147,6 +180,7 @@ pub struct SlotUse {
 
 /// Risk of stock-outs of a plan.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub struct SupplyRisk {
     /// Mean expected share of stores that run out, over cells with an offer; 0 without offers.
     pub of_offers: f64,

@@ -9,6 +9,7 @@ use std::collections::BTreeMap;
 
 /// One step of a person. Amounts of money in major units; periods as the calendar writes them.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema), schema(as = BoardEdit))]
 #[serde(tag = "edit", rename_all = "snake_case", deny_unknown_fields)]
 pub enum Edit {
     /// Fixes a depth; replaces an earlier lock on the same cells.

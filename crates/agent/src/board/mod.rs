@@ -4,6 +4,7 @@
 //! a [`Workbench`] draws it. Never stores, approves or publishes a plan, never reads a clock: whoever serves boards keeps
 //! their contents and says when to stop.
 
+mod beside;
 mod conflict;
 mod drawn;
 mod edit;
@@ -12,16 +13,21 @@ mod past;
 mod ready;
 mod slider;
 mod stock;
+mod supply;
 mod why;
 mod workbench;
 
+pub use beside::{Beside, BesideCell, BesideFigure, BesideOffer, BesideRow, FigureUnit, LeftOutOffer, beside};
 pub use conflict::{Conflict, ConflictKind, Spot};
 pub use drawn::{Cell, Drawn, Row, SlotUse, SupplyRisk, SupplyState, Totals};
 pub use edit::{Edit, EditError};
 pub use past::{PastPromotion, SeenIn, nearest_past};
-pub use ready::{PageBoard, PageCalendar, PageRow, page_board};
+pub use ready::{PageBoard, PageCalendar, PageInputs, PageItem, PageLevel, PageRow, page_board};
 pub use slider::{Level, Slider, SliderCurve};
 pub use stock::{StockPath, StockPeriod};
+pub use supply::{
+    BoardSupply, StyleCover, StyleMove, StylePlace, SupplyAlert, SupplyCell, SupplyGlance, SupplyPeriod, board_supply,
+};
 pub use why::{Evidence, LiftPoint, Source, Why};
 pub use workbench::{BoardError, Drawing, Workbench};
 
@@ -40,6 +46,7 @@ pub struct Board {
 
 /// What a person wrote beside a cell.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub struct Note {
     /// The item.
     pub sku: Sku,

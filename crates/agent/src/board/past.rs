@@ -10,6 +10,7 @@ const SHOWN: usize = 5;
 
 /// A past promotion.
 #[derive(Clone, Debug, PartialEq, Serialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub struct PastPromotion {
     /// How near it is.
     pub seen_in: SeenIn,
@@ -34,6 +35,7 @@ pub struct PastPromotion {
 
 /// How near a past promotion is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum SeenIn {
     /// The item in the region.

@@ -15,6 +15,7 @@ const SLOTS: i64 = 4;
 
 /// A limit that can be moved.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 #[serde(tag = "slider", rename_all = "snake_case")]
 pub enum Slider {
     /// The budget.
@@ -32,6 +33,7 @@ pub enum Slider {
 
 /// What a plan would be worth by the position of a slider.
 #[derive(Clone, Debug, PartialEq, Serialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub struct SliderCurve {
     /// The slider.
     #[serde(flatten)]
@@ -46,6 +48,7 @@ pub struct SliderCurve {
 
 /// One position. Values in minor units, or points of the goal.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema), schema(as = SliderLevel))]
 pub struct Level {
     /// The position.
     pub amount: f64,

@@ -17,6 +17,7 @@ const SEED: u64 = 1;
 
 /// How stock runs.
 #[derive(Clone, Debug, PartialEq, Serialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub struct StockPath {
     /// With the offer, by period.
     pub with: Vec<StockPeriod>,
@@ -27,6 +28,7 @@ pub struct StockPath {
 /// Stock of a region at the end of a period: sums over its stores, whose quantiles are taken as if all stores sold much
 /// or little together.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub struct StockPeriod {
     /// The period, as its calendar writes it.
     pub period: String,

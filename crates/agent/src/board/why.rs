@@ -13,6 +13,7 @@ use std::collections::BTreeMap;
 
 /// All that is known of one cell.
 #[derive(Clone, Debug, PartialEq, Serialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub struct Why {
     /// The item.
     pub sku: Sku,
@@ -38,6 +39,7 @@ pub struct Why {
 
 /// Promoted over baseline demand at a depth.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub struct LiftPoint {
     /// The depth.
     pub depth: Depth,
@@ -53,6 +55,7 @@ pub struct LiftPoint {
 
 /// What a lift rests on.
 #[derive(Clone, Debug, PartialEq, Serialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub struct Evidence {
     /// The elasticity that is used, with its interval, the number of promoted periods and how far it can be trusted.
     pub own_price: Estimate,
@@ -64,6 +67,7 @@ pub struct Evidence {
 
 /// Where an effect comes from.
 #[derive(Clone, Debug, PartialEq, Serialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema), schema(as = EffectSource))]
 #[serde(tag = "source", rename_all = "snake_case")]
 pub enum Source {
     /// The data.

@@ -55,6 +55,7 @@ pub enum BoardError {
 
 /// What came of drawing a board.
 #[derive(Clone, Debug, PartialEq, Serialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 #[serde(tag = "drawing", rename_all = "snake_case")]
 #[allow(clippy::large_enum_variant, reason = "one value per edit: a box would only hinder matching")]
 pub enum Drawing {

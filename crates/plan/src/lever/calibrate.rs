@@ -10,6 +10,7 @@ use serde::Serialize;
 
 /// A published figure beside the computed one. Money in minor units.
 #[derive(Clone, Debug, PartialEq, Serialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub struct Comparison {
     /// Name of the objective.
     pub objective: String,

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 /// An objective: weights on revenue and margin that add up to 1, less a penalty on what is left (step 10).
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema), schema(as = LeverGoal))]
 #[serde(deny_unknown_fields)]
 pub struct Goal {
     /// Name shown to people.
@@ -30,6 +31,7 @@ pub struct Goal {
 
 /// How unsold stock is counted.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Unsold {
     /// In pieces; each costs the scenario's `penalty_per_piece` at 100 %.

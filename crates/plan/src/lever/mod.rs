@@ -18,6 +18,7 @@ mod grid;
 mod locks;
 mod master;
 mod penalty;
+mod played;
 mod report;
 mod scenario;
 mod season;
@@ -33,6 +34,7 @@ pub use goal::{Goal, Unsold};
 pub use grid::{Funnel, Grid};
 pub use locks::{LockPrice, lock_prices};
 pub use penalty::{PenaltyEffect, consistent_from, penalty_effect};
+pub use played::{Fill, LeverProof, OutOfReach, Played, play};
 pub use report::{
     CellReport, Figures, GoalAnswer, GoalReport, GroupReport, MonthReport, PlanReport, plan_report, report,
 };

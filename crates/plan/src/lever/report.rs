@@ -73,6 +73,7 @@ pub struct PlanReport {
 
 /// What a season comes to.
 #[derive(Clone, Debug, PartialEq, Serialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema), schema(as = LeverFigures))]
 pub struct Figures {
     /// E12 (step 10).
     pub objective: i64,
@@ -92,6 +93,7 @@ pub struct Figures {
 
 /// The levers of a month and its market.
 #[derive(Clone, Debug, PartialEq, Serialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema), schema(as = LeverMonth))]
 pub struct MonthReport {
     /// The month.
     pub month: String,
@@ -111,6 +113,7 @@ pub struct MonthReport {
 
 /// A group in a month.
 #[derive(Clone, Debug, PartialEq, Serialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema), schema(as = LeverCell))]
 pub struct CellReport {
     /// The group.
     pub group: String,
@@ -124,6 +127,7 @@ pub struct CellReport {
 
 /// What a group comes to.
 #[derive(Clone, Debug, PartialEq, Serialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema), schema(as = LeverGroupTotal))]
 pub struct GroupReport {
     /// The group.
     pub group: String,
@@ -211,12 +215,12 @@ fn greedy_loss(grid: &Grid, goal: &Goal, best: &BestLevers, climbed: &Season) ->
     sells_enough.then(|| ((value - worth.value(climbed)) / value.abs().max(1.0)).max(0.0))
 }
 
-fn published(grid: &Grid, goal: &Goal, season: &Season) -> Vec<Comparison> {
+pub(super) fn published(grid: &Grid, goal: &Goal, season: &Season) -> Vec<Comparison> {
     let rows = grid.scenario().published.iter().filter(|row| row.objective == goal.name);
     rows.flat_map(|row| compare(row, season, grid.minor_units())).collect()
 }
 
-fn month_report(grid: &Grid, levers: &Levers, season: &Season, month: usize) -> MonthReport {
+pub(super) fn month_report(grid: &Grid, levers: &Levers, season: &Season, month: usize) -> MonthReport {
     let scenario = grid.scenario();
     let promotion = usize::from(levers.promotions[month]);
     let funnel = season.months[month].funnel;
@@ -237,7 +241,7 @@ fn month_report(grid: &Grid, levers: &Levers, season: &Season, month: usize) -> 
     }
 }
 
-fn group_reports(grid: &Grid, season: &Season) -> Vec<GroupReport> {
+pub(super) fn group_reports(grid: &Grid, season: &Season) -> Vec<GroupReport> {
     let groups = grid.scenario().groups.iter().zip(&season.groups);
     let report = |(group, it): (&super::LeverGroup, &super::GroupSeason)| GroupReport {
         group: group.name.clone(),

@@ -72,6 +72,7 @@ fn eighty_five_percent() -> f64 {
 
 /// How step 6 turns a markdown into pieces.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Reading {
     /// As printed: a constant sensitivity times (1 − markdown), so that a markdown sells less.
@@ -107,6 +108,7 @@ pub struct Aggregate {
 
 /// A level of marketing spend for a month.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Spend {
     /// Name shown to people.
@@ -121,6 +123,7 @@ pub struct Spend {
 
 /// A promotion for a month.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema), schema(as = LeverPromotion))]
 #[serde(deny_unknown_fields)]
 pub struct Promotion {
     /// Name shown to people.
@@ -133,6 +136,7 @@ pub struct Promotion {
 
 /// A product group, all its stores pooled.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 #[serde(deny_unknown_fields)]
 pub struct LeverGroup {
     /// Name shown to people.
@@ -163,6 +167,7 @@ fn one() -> u32 {
 
 /// Levers that a person has fixed: what it names, in every month and group it does not narrow down.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 #[serde(tag = "lever", rename_all = "snake_case", deny_unknown_fields)]
 pub enum LeverLock {
     /// A markdown of one group, or of all.
@@ -287,6 +292,7 @@ impl Default for Factors {
 
 /// What was published for an objective.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Published {
     /// Name of the objective.

@@ -343,6 +343,31 @@ fn greedy_search_never_beats_the_proven_one_whose_gap_is_small() {
 }
 
 #[test]
+fn a_season_set_by_hand_comes_to_what_the_search_said_of_it() {
+    let season = small();
+    let grid = Grid::new(&season).unwrap();
+    let goal = goal(0.5, 0.1);
+    let played = |grid: &Grid, fill| play(grid, &goal, fill, &exact(1000), &never).unwrap();
+    let (best, climbed) = (played(&grid, Fill::Best), played(&grid, Fill::Greedy));
+    assert!(best.figures.objective >= climbed.figures.objective && climbed.proof.is_none());
+    assert_eq!(best.proof.unwrap().bound - best.figures.objective, 1, "proven, but for rounding");
+    let locks = best.months.iter().flat_map(|month| {
+        let at = Some(month.month.clone());
+        let markdown = |cell: &CellReport| LeverLock::Markdown {
+            group: Some(cell.group.clone()),
+            month: at.clone(),
+            value: cell.markdown,
+        };
+        let spend = LeverLock::Spend { month: at.clone(), value: month.spend.clone() };
+        let promotion = LeverLock::Promotion { month: at.clone(), value: month.promotion.clone() };
+        month.groups.iter().map(markdown).chain([spend, promotion]).collect::<Vec<_>>()
+    });
+    let held = Grid::new(&LeverScenario { locks: locks.collect(), ..small() }).unwrap();
+    let by_hand = played(&held, Fill::Lowest);
+    assert_eq!((&by_hand.figures, &by_hand.months), (&best.figures, &best.months));
+}
+
+#[test]
 fn a_penalty_of_one_unit_of_money_hardly_moves_the_shipped_season() {
     let scenario = LeverScenario { penalty_per_piece: 1.0, ..published_season() };
     let grid = Grid::new(&scenario).unwrap();
