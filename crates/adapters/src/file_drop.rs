@@ -7,7 +7,7 @@ use crate::error::AdapterError;
 use crate::tables::{self, Column};
 use endcap_agent::ports::{Connector, PortError};
 use endcap_govern::Approved;
-use endcap_model::{ContentHash, Plan, Receipt, canonical_json, hash_bytes};
+use endcap_model::{Calendar, ContentHash, Plan, Receipt, SupplyOrder, Transfer, canonical_json, hash_bytes};
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -64,8 +64,8 @@ impl Connector for FileDrop {
 fn write_files(plan: &Approved<Plan>, folder: &Path) -> Result<Vec<u8>, AdapterError> {
     let content = plan.get();
     tables::write_csv(&folder.join("offers.csv"), &offers(content))?;
-    tables::write_csv(&folder.join("orders.csv"), &orders(content))?;
-    tables::write_csv(&folder.join("transfers.csv"), &transfers(content))?;
+    tables::write_csv(&folder.join("orders.csv"), &orders(content.calendar, &content.orders))?;
+    tables::write_csv(&folder.join("transfers.csv"), &transfers(content.calendar, &content.transfers))?;
     tables::write_json(&folder.join("decision.json"), plan.decision())?;
     let mut files: BTreeMap<&str, ContentHash> = BTreeMap::new();
     for name in ["decision.json", "offers.csv", "orders.csv", "transfers.csv"] {
@@ -97,27 +97,27 @@ pub fn offers(plan: &Plan) -> Vec<(&'static str, Column)> {
 }
 
 /// The columns of `orders.csv`.
-pub fn orders(plan: &Plan) -> Vec<(&'static str, Column)> {
-    let text = |of: &dyn Fn(&endcap_model::SupplyOrder) -> String| Column::Text(plan.orders.iter().map(of).collect());
+pub fn orders(calendar: Calendar, orders: &[SupplyOrder]) -> Vec<(&'static str, Column)> {
+    let text = |of: &dyn Fn(&SupplyOrder) -> String| Column::Text(orders.iter().map(of).collect());
     vec![
         ("place_id", text(&|order| order.place.to_string())),
         ("unit_id", text(&|order| order.sku.to_string())),
         ("supplier_id", text(&|order| order.supplier.as_ref().map(ToString::to_string).unwrap_or_default())),
-        ("order_period", text(&|order| plan.calendar.format(order.order_period))),
-        ("arrives", text(&|order| plan.calendar.format(order.arrives))),
-        ("quantity", Column::Whole(plan.orders.iter().map(|order| order.quantity.0).collect())),
+        ("order_period", text(&|order| calendar.format(order.order_period))),
+        ("arrives", text(&|order| calendar.format(order.arrives))),
+        ("quantity", Column::Whole(orders.iter().map(|order| order.quantity.0).collect())),
     ]
 }
 
 /// The columns of `transfers.csv`.
-pub fn transfers(plan: &Plan) -> Vec<(&'static str, Column)> {
-    let text = |of: &dyn Fn(&endcap_model::Transfer) -> String| Column::Text(plan.transfers.iter().map(of).collect());
+pub fn transfers(calendar: Calendar, transfers: &[Transfer]) -> Vec<(&'static str, Column)> {
+    let text = |of: &dyn Fn(&Transfer) -> String| Column::Text(transfers.iter().map(of).collect());
     vec![
         ("unit_id", text(&|transfer| transfer.sku.to_string())),
         ("from_place_id", text(&|transfer| transfer.from.to_string())),
         ("to_place_id", text(&|transfer| transfer.to.to_string())),
-        ("period", text(&|transfer| plan.calendar.format(transfer.period))),
-        ("quantity", Column::Whole(plan.transfers.iter().map(|transfer| transfer.quantity.0).collect())),
+        ("period", text(&|transfer| calendar.format(transfer.period))),
+        ("quantity", Column::Whole(transfers.iter().map(|transfer| transfer.quantity.0).collect())),
     ]
 }
 

@@ -471,10 +471,21 @@ fn indexed(table: &Table, column: &str, with: &[(&str, &str)]) -> Result<(Entrie
 /// # Panics
 /// When the columns differ in length.
 pub fn write_csv(path: &Path, columns: &[(&str, Column)]) -> Result<(), AdapterError> {
+    let bytes = csv_of(columns).map_err(|e| AdapterError::system("write", path, e.into()))?;
+    write_atomic(path, &bytes)
+}
+
+/// Puts columns into CSV.
+///
+/// # Errors
+/// [`csv::Error`] where memory cannot be written to.
+///
+/// # Panics
+/// When the columns differ in length.
+pub fn csv_of(columns: &[(&str, Column)]) -> Result<Vec<u8>, csv::Error> {
     let rows = rows_of(columns);
-    let failed = |e: csv::Error| AdapterError::system("write", path, e.into());
     let mut writer = csv::Writer::from_writer(vec![]);
-    writer.write_record(columns.iter().map(|(name, _)| name)).map_err(failed)?;
+    writer.write_record(columns.iter().map(|(name, _)| name))?;
     for row in 0..rows {
         for (_, column) in columns {
             match column {
@@ -482,13 +493,11 @@ pub fn write_csv(path: &Path, columns: &[(&str, Column)]) -> Result<(), AdapterE
                 Column::Number(values) if !values[row].is_finite() => writer.write_field(""),
                 Column::Number(values) => writer.write_field(values[row].to_string()),
                 Column::Whole(values) => writer.write_field(values[row].to_string()),
-            }
-            .map_err(failed)?;
+            }?;
         }
-        writer.write_record(None::<&[u8]>).map_err(failed)?;
+        writer.write_record(None::<&[u8]>)?;
     }
-    let bytes = writer.into_inner().expect("Invariant: a vector of bytes can always be written to");
-    write_atomic(path, &bytes)
+    Ok(writer.into_inner().expect("Invariant: a vector of bytes can always be written to"))
 }
 
 /// Writes a Parquet file (zstd), whole or not at all.

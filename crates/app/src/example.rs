@@ -15,6 +15,12 @@ const FILES: [(&str, &[u8]); 7] = [
     ("store_day.parquet", include_bytes!("../../../examples/freshretailnet/store_day.parquet")),
 ];
 
+/// The Promo Planner page, as `endcap twin` reads it.
+pub const PROMO_PLANNER: &str = include_str!("../../../examples/scenarios/promo-planner.toml");
+
+/// The PittaRosso season, as `endcap lever` reads it.
+pub const PITTAROSSO: &str = include_str!("../../../examples/pittarosso/season.toml");
+
 /// When the example's facts were known.
 pub const AS_OF: &str = "2024-06-26T00:00:00Z";
 

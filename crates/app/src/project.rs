@@ -199,8 +199,8 @@ fn export(
     trial: &Trial,
 ) -> anyhow::Result<()> {
     tables::write_csv(&folder.join("offers.csv"), &file_drop::offers(plan))?;
-    tables::write_csv(&folder.join("orders.csv"), &file_drop::orders(plan))?;
-    tables::write_csv(&folder.join("transfers.csv"), &file_drop::transfers(plan))?;
+    tables::write_csv(&folder.join("orders.csv"), &file_drop::orders(plan.calendar, &plan.orders))?;
+    tables::write_csv(&folder.join("transfers.csv"), &file_drop::transfers(plan.calendar, &plan.transfers))?;
     tables::write_parquet(&folder.join("forecast.parquet"), &crate::columns::forecast(planned, overridden))?;
     tables::write_parquet(&folder.join("projection.parquet"), &crate::columns::projection(projection))?;
     tables::write_csv(&folder.join("outcomes.csv"), &crate::columns::outcomes(&trial.outcomes))?;

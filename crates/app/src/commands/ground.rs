@@ -110,12 +110,19 @@ pub fn latest(store: &Store, folder: &Path) -> anyhow::Result<Event> {
 /// The file of the plan that was published last.
 pub fn last_published(folder: &Path) -> anyhow::Result<PathBuf> {
     let none = || format!("no plan of {} was published: name one of FOLDER/plans/ID/plan.json", folder.display());
+    in_force(folder)?.with_context(none)
+}
+
+/// The file of the plan that was published last; nothing where none was.
+pub fn in_force(folder: &Path) -> anyhow::Result<Option<PathBuf>> {
     let path = folder.join("journal.db");
-    ensure!(path.is_file(), none());
+    if !path.is_file() {
+        return Ok(None);
+    }
     let events = SqliteJournal::open(&path, jiff::Timestamp::now)?.read()?;
     let published = events.into_iter().rev().find_map(|event| match event {
         Event::Published { plan, .. } => Some(plan),
         _ => None,
     });
-    Ok(folder.join("plans").join(published.with_context(none)?.as_str()).join("plan.json"))
+    Ok(published.map(|plan| folder.join("plans").join(plan.as_str()).join("plan.json")))
 }

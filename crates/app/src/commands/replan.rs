@@ -288,8 +288,8 @@ fn leave(answer: &Answer, plan: &Plan) -> anyhow::Result<()> {
     write_json(&folder.join("proposal.json"), answer)?;
     write_json(&folder.join("plan.json"), plan)?;
     write_csv(&folder.join("offers.csv"), &file_drop::offers(plan))?;
-    write_csv(&folder.join("orders.csv"), &file_drop::orders(plan))?;
-    write_csv(&folder.join("transfers.csv"), &file_drop::transfers(plan))?;
+    write_csv(&folder.join("orders.csv"), &file_drop::orders(plan.calendar, &plan.orders))?;
+    write_csv(&folder.join("transfers.csv"), &file_drop::transfers(plan.calendar, &plan.transfers))?;
     let text = |of: fn(&ChangeAnswer) -> &str| Column::Text(answer.changes.iter().map(|c| of(c).to_owned()).collect());
     let depth = |of: fn(&ChangeAnswer) -> Option<f64>| {
         Column::Number(answer.changes.iter().map(|change| of(change).unwrap_or(f64::NAN)).collect())

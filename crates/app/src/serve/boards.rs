@@ -6,9 +6,10 @@ use super::App;
 use super::problem::{Answer, Problem};
 use super::workspace::Project;
 use endcap_adapters::desk::{Board as Kept, BoardEdit};
-use endcap_agent::board::{Board, BoardError, Drawing, EditError, Workbench};
+use endcap_agent::board::{Board, BoardError, BoardSupply, Drawing, EditError, Workbench, board_supply};
+use endcap_agent::ground::Ground;
 use endcap_demand::PromotionEvent;
-use endcap_model::{Offer, PlanReport};
+use endcap_model::{Offer, PlanReport, Scenario};
 use endcap_plan::solve;
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
@@ -16,6 +17,9 @@ use std::time::{Duration, Instant};
 
 /// Plans in memory at most; the oldest are drawn again when they are asked for.
 const DRAWN_MAX: usize = 200;
+
+/// Supplies in memory at most; each has a path for every item and place.
+const SUPPLIES_MAX: usize = 8;
 
 /// Longest search: a plan that takes longer is shown as good as it is by then, with its true bound.
 const SEARCH_SECONDS: u64 = 5;
@@ -36,7 +40,11 @@ pub struct Boards {
     bench: Mutex<Workbench>,
     drawn: Mutex<BTreeMap<(String, i64), Arc<Plan>>>,
     past: OnceLock<Vec<PromotionEvent>>,
+    supplies: Mutex<BTreeMap<(String, i64), Supplied>>,
 }
+
+/// The supply of a board at a version, worked out by the first who asks for it.
+type Supplied = Arc<OnceLock<Answer<Arc<BoardSupply>>>>;
 
 /// A board at a version with what was drawn.
 pub struct Plan {
@@ -59,7 +67,7 @@ impl Boards {
     /// Boards over a project, none drawn yet.
     pub fn new(project: &Project) -> Self {
         let bench = Workbench::new(&project.ground, &project.ground.scenario, settings());
-        Self { bench: Mutex::new(bench), drawn: Mutex::default(), past: OnceLock::new() }
+        Self { bench: Mutex::new(bench), drawn: Mutex::default(), past: OnceLock::new(), supplies: Mutex::default() }
     }
 
     /// The plan of a stored board; drawn from the beginning where it is not in memory.
@@ -108,6 +116,26 @@ impl Boards {
     /// Every promotion of the history, worked out when it is first asked for.
     pub fn past(&self) -> &[PromotionEvent] {
         self.past.get_or_init(|| self.bench().past())
+    }
+
+    /// The supply that goes with a plan, by the plan's id and version.
+    pub fn supply(
+        &self,
+        ground: &Ground,
+        at: (String, i64),
+        scenario: &Scenario,
+        offers: &[Offer],
+    ) -> Answer<Arc<BoardSupply>> {
+        let supplied = {
+            let mut supplies = self.supplies.lock().unwrap_or_else(PoisonError::into_inner);
+            supplies.retain(|(id, version), _| *id != at.0 || *version == at.1);
+            if supplies.len() >= SUPPLIES_MAX && !supplies.contains_key(&at) {
+                supplies.pop_first();
+            }
+            supplies.entry(at).or_default().clone()
+        };
+        let work = || Ok(Arc::new(board_supply(ground, scenario, offers)?));
+        supplied.get_or_init(work).clone()
     }
 
     fn in_memory(&self) -> MutexGuard<'_, BTreeMap<(String, i64), Arc<Plan>>> {

@@ -84,6 +84,13 @@ impl Problem {
         Self::new(StatusCode::NOT_FOUND, "not-found", "Not found", format!("There is no {what} that you may see."))
     }
 
+    /// No plan was published.
+    pub fn none_in_force() -> Self {
+        let detail = "No plan is in force: none was published when the project was read. Choose a board instead, or \
+                      publish a plan with `endcap plan` and start the desk again.";
+        Self::new(StatusCode::NOT_FOUND, "none-in-force", "No plan is in force", detail)
+    }
+
     /// Something else has the name, or the same request is under way.
     pub fn conflict(detail: impl Display) -> Self {
         Self::new(StatusCode::CONFLICT, "conflict", "Already there", detail)
@@ -139,6 +146,11 @@ impl Problem {
     pub fn media_type(expected: &str) -> Self {
         let detail = format!("Send the header Content-Type: {expected}.");
         Self::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "media-type", "Another form was expected", detail)
+    }
+
+    /// Says what the problem is about.
+    pub fn about(self, name: &str) -> Self {
+        Self { detail: format!("{name}: {}", self.detail), ..self }
     }
 
     /// Adds single faults.

@@ -6,16 +6,17 @@ use super::practice::Answers;
 use super::problem::{Answer, Problem};
 use super::{App, Served};
 use crate::commands::analyse::of_published_plans;
-use crate::commands::ground::Terms;
+use crate::commands::ground::{Terms, in_force};
 use anyhow::Context;
 use endcap_adapters::facts::{Snapshot, Store};
+use endcap_adapters::tables::read_json;
 use endcap_agent::ground::Ground;
 use endcap_agent::jobs::Bench;
 use endcap_agent::step;
 use endcap_demand::coefficients::Applied;
 use endcap_demand::{Analysis, Backtest, PlannedUnits, analyse};
 use endcap_ingest::Readiness;
-use endcap_model::{Scenario, Sku};
+use endcap_model::{Plan, Scenario, Sku};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError, RwLock};
@@ -66,6 +67,8 @@ pub struct Project {
     /// What people know better, beside the estimates.
     pub edits: Vec<Applied>,
     planned: PlannedUnits,
+    /// The plan that was published last, when the project was read.
+    pub in_force: Option<Arc<Plan>>,
     analysis: OnceLock<Analysis>,
     boards: OnceLock<Boards>,
     answers: Answers,
@@ -98,7 +101,7 @@ impl Project {
 
     /// The name of an item, where the facts have one.
     pub fn name(&self, sku: &Sku) -> Option<String> {
-        self.ground.facts.items.get(sku)?.name.clone()
+        self.ground.facts.name(sku)
     }
 }
 
@@ -183,6 +186,7 @@ impl Workspace {
             backtest: bench.backtest_of(&ground.snapshot)?,
             edits: bench.edits(estimates)?,
             planned: of_published_plans(&self.folder)?,
+            in_force: in_force(&self.folder)?.map(|path| read_json(&path)).transpose()?.map(Arc::new),
             analysis: OnceLock::new(),
             boards: OnceLock::new(),
             answers: Answers::default(),

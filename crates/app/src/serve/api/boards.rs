@@ -13,9 +13,9 @@ use axum::extract::{Path, Query, State};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use endcap_adapters::desk::{Board as Kept, NewBoard, Stored};
-use endcap_agent::board::{Board, Drawing, Edit, Note, Slider};
+use endcap_agent::board::{Board, Conflict, Drawing, Edit, Note, Slider, SliderCurve, Why};
 use endcap_govern::Right;
-use endcap_model::{Hasher, Place, Sku};
+use endcap_model::{Hasher, Limits, Place, Sku};
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 use utoipa::{IntoParams, ToSchema};
@@ -59,6 +59,7 @@ pub struct Listed {
 
 /// A board with its plan.
 #[derive(Serialize, ToSchema)]
+#[schema(as = Board)]
 pub struct Shown {
     /// The board.
     #[serde(flatten)]
@@ -66,8 +67,7 @@ pub struct Shown {
     /// Whether the caller may change it.
     may_edit: bool,
     /// What limits the plan, as `scenario.toml` has it.
-    #[schema(value_type = Object)]
-    limits: serde_json::Value,
+    limits: Limits,
     /// Standard errors by which lifts are lowered.
     caution: f64,
     /// Depths that may be chosen.
@@ -75,12 +75,10 @@ pub struct Shown {
     /// Regions of the board.
     places: Vec<String>,
     /// What people wrote beside cells.
-    #[schema(value_type = Vec<Object>)]
     notes: Vec<Note>,
     /// The plan (`drawing` is `plan`): periods, rows with their cells, totals, limits and what changed. Or why there is
     /// none (`infeasible`): the rules that clash.
-    #[schema(value_type = Object)]
-    plan: serde_json::Value,
+    plan: Drawing,
 }
 
 /// A board to make.
@@ -107,15 +105,16 @@ pub struct Rows {
 
 /// Steps of a person.
 #[derive(Deserialize, ToSchema)]
+#[schema(as = BoardEdits)]
 pub struct Edits {
-    /// The steps, done together or not at all; each has `edit`: `lock`, `unlock`, `shift`, `budget`, `slots`, `pool`,
-    /// `caution`, `stockout_probability_max`, `capacity_share`, `goal`, `objective`, `note` or `unnote`.
-    #[schema(value_type = Vec<Object>, example = json!([{"edit": "lock", "sku": "467", "place": "11", "period": "2024-06-26", "depth": 0.2}]))]
+    /// The steps, done together or not at all.
+    #[schema(example = json!([{"edit": "lock", "sku": "467", "place": "11", "period": "2024-06-26", "depth": 0.2}]))]
     edits: Vec<Edit>,
 }
 
 /// Name and visibility of a board.
 #[derive(Deserialize, ToSchema)]
+#[schema(as = BoardLabel)]
 pub struct Label {
     /// Its name.
     name: String,
@@ -125,6 +124,7 @@ pub struct Label {
 
 /// A change of a board.
 #[derive(Serialize, ToSchema)]
+#[schema(as = BoardChange)]
 pub struct Change {
     /// The version that it made.
     version: i64,
@@ -132,7 +132,7 @@ pub struct Change {
     by: String,
     /// When.
     at: String,
-    /// The steps.
+    /// The steps: those of `POST /boards/{id}/edits`, or one `undo` with the `version` that was taken back.
     #[schema(value_type = Vec<Object>)]
     edits: serde_json::Value,
 }
@@ -354,13 +354,13 @@ async fn history(
 /// Why an item runs or does not run: every depth by cause, lift and its evidence, stock, limits, the next best, what must
 /// change, and the nearest past promotions.
 #[utoipa::path(get, path = "/boards/{id}/why", tag = "boards", params(("id" = String, Path, description = "Its id"), CellOf),
-    responses((status = OK, body = Object), (status = 404, body = Problem), (status = 422, body = Problem)))]
+    responses((status = OK, body = Why), (status = 404, body = Problem), (status = 422, body = Problem)))]
 async fn why(
     State(app): State<App>,
     who: Who,
     id: Result<Path<String>, PathRejection>,
     cell: Result<Query<CellOf>, QueryRejection>,
-) -> Answer<Json<serde_json::Value>> {
+) -> Answer<Json<Why>> {
     who.must(Right::Read)?;
     let (kept, Query(cell)) = (seen(&app, &who, &id?).await?, cell?);
     let plan = plan_of(&app, &kept).await?;
@@ -370,33 +370,37 @@ async fn why(
         let (sku, place) = (Sku::new(&cell.sku), Place::new(&cell.place));
         Ok(boards.bench().why(&plan.board, report, (&sku, &place, &cell.period), past, &boards::long_enough())?)
     });
-    Ok(Json(serde_json::to_value(why.await?).map_err(Problem::broken)?))
+    Ok(Json(why.await?))
 }
 
 /// What is at odds: locks that break rules, substitutes promoted together, cells that the plan in force promotes.
 #[utoipa::path(get, path = "/boards/{id}/conflicts", tag = "boards", params(("id" = String, Path, description = "Its id")),
-    responses((status = OK, body = [Object]), (status = 404, body = Problem)))]
+    responses((status = OK, body = [Conflict]), (status = 404, body = Problem)))]
 async fn conflicts(
     State(app): State<App>,
     who: Who,
     id: Result<Path<String>, PathRejection>,
-) -> Answer<Json<serde_json::Value>> {
+) -> Answer<Json<Vec<Conflict>>> {
     who.must(Right::Read)?;
     let kept = seen(&app, &who, &id?).await?;
     let plan = plan_of(&app, &kept).await?;
-    let found = working(&app, move |boards| Ok(boards.bench().conflicts(&plan.board, &plan.offers(), &[])?)).await?;
-    Ok(Json(serde_json::to_value(found).map_err(Problem::broken)?))
+    let in_force = app.workspace.project()?.in_force.clone();
+    let found = working(&app, move |boards| {
+        let published = in_force.as_deref().map_or(&[][..], std::slice::from_ref);
+        Ok(boards.bench().conflicts(&plan.board, &plan.offers(), published)?)
+    });
+    Ok(Json(found.await?))
 }
 
 /// What the plan would be worth with less or more of a limit.
 #[utoipa::path(get, path = "/boards/{id}/curve", tag = "boards", params(("id" = String, Path, description = "Its id"), Moved),
-    responses((status = OK, body = Object), (status = 404, body = Problem), (status = 422, body = Problem)))]
+    responses((status = OK, body = SliderCurve), (status = 404, body = Problem), (status = 422, body = Problem)))]
 async fn curve(
     State(app): State<App>,
     who: Who,
     id: Result<Path<String>, PathRejection>,
     moved: Result<Query<Moved>, QueryRejection>,
-) -> Answer<Json<serde_json::Value>> {
+) -> Answer<Json<SliderCurve>> {
     who.must(Right::Read)?;
     let (kept, Query(moved)) = (seen(&app, &who, &id?).await?, moved?);
     let slider = match (moved.slider.as_str(), moved.name) {
@@ -410,7 +414,7 @@ async fn curve(
     let curve = working(&app, move |boards| {
         Ok(boards.bench().curve(&plan.board, planned(&plan)?, &slider, &boards::long_enough())?)
     });
-    Ok(Json(serde_json::to_value(curve.await?).map_err(Problem::broken)?))
+    Ok(Json(curve.await?))
 }
 
 /// Keeps a change, tells those who watch, and shows the board.
@@ -434,7 +438,7 @@ async fn keep(
 }
 
 /// A board that the caller may see.
-async fn seen(app: &App, who: &Who, id: &str) -> Answer<Kept> {
+pub(super) async fn seen(app: &App, who: &Who, id: &str) -> Answer<Kept> {
     let kept = app.desk.board(id, who.account.id).await?;
     kept.ok_or_else(|| Problem::missing(format!("board '{id}'")))
 }
@@ -460,12 +464,12 @@ fn fresh(stored: Stored) -> Answer<i64> {
     }
 }
 
-async fn plan_of(app: &App, kept: &Kept) -> Answer<Arc<Plan>> {
+pub(super) async fn plan_of(app: &App, kept: &Kept) -> Answer<Arc<Plan>> {
     let kept = kept.clone();
     working(app, move |boards| boards.plan(&kept)).await
 }
 
-fn planned(plan: &Plan) -> Answer<&endcap_model::PlanReport> {
+pub(super) fn planned(plan: &Plan) -> Answer<&endcap_model::PlanReport> {
     match &plan.drawing {
         Drawing::Plan(drawn) => Ok(&drawn.report),
         Drawing::Infeasible { conflict } => {
@@ -507,12 +511,12 @@ fn shown(who: &Who, kept: &Kept, plan: &Plan, place: Option<&str>) -> Answer<Res
     let shown = Shown {
         board: listed(kept),
         may_edit: who.must(Right::Plan).is_ok(),
-        limits: serde_json::to_value(&scenario.limits).map_err(Problem::broken)?,
+        limits: scenario.limits.clone(),
         caution: scenario.caution,
         depths: scenario.depths.iter().map(|depth| depth.share()).collect(),
         places,
         notes: plan.board.notes.clone(),
-        plan: serde_json::to_value(&drawing).map_err(Problem::broken)?,
+        plan: drawing,
     };
     Ok((tag(kept.version)?, Json(shown)).into_response())
 }

@@ -10,12 +10,16 @@ use utoipa_axum::router::OpenApiRouter;
 
 /// What the description says beside the routes.
 #[derive(utoipa::OpenApi)]
-#[openapi(info(
-    title = "Endcap",
-    description = "Plans promotions with the supply chain inside the decision. Errors are `application/problem+json` \
+// A part of a pair is described in place; what it refers to has to be named.
+#[openapi(
+    components(schemas(endcap_plan::NearestOffer)),
+    info(
+        title = "Endcap",
+        description = "Plans promotions with the supply chain inside the decision. Errors are `application/problem+json` \
                    (RFC 9457). Changes of boards take `Idempotency-Key`, and `If-Match` with the board's version. \
                    Amounts of money are whole minor units of the project's currency."
-))]
+    )
+)]
 struct Described;
 
 /// The routes, described.

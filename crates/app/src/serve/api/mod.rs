@@ -3,16 +3,19 @@
 mod accounts;
 mod after;
 mod boards;
+mod compare;
 mod data;
 mod described;
 mod drills;
 mod evidence;
 mod imports;
 mod project;
+mod ready;
 mod records;
 mod rollup;
 mod sandbox;
 mod session;
+mod supply;
 mod tokens;
 
 pub use records::{KnownRules, record_schema};
@@ -50,6 +53,9 @@ fn guarded() -> OpenApiRouter<App> {
         .merge(rollup::routes())
         .merge(sandbox::routes())
         .merge(drills::routes())
+        .merge(supply::routes())
+        .merge(compare::routes())
+        .merge(ready::routes())
         .merge(accounts::routes())
         .merge(tokens::routes())
 }

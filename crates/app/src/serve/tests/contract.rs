@@ -119,6 +119,31 @@ fn the_stored_description_of_the_messages_is_what_is_sent() {
 }
 
 #[test]
+fn answers_about_boards_supply_and_comparisons_are_described_field_by_field() {
+    let document: Value = serde_json::to_value(crate::serve::document()).unwrap();
+    for (path, method) in [
+        ("/boards", "post"),
+        ("/boards/{id}", "get"),
+        ("/boards/{id}/edits", "post"),
+        ("/boards/{id}/conflicts", "get"),
+        ("/boards/{id}/curve", "get"),
+        ("/boards/{id}/why", "get"),
+        ("/supply", "get"),
+        ("/supply/cells", "get"),
+        ("/compare", "get"),
+        ("/ready/pittarosso", "post"),
+    ] {
+        let answers = document["paths"][format!("/api/v1{path}")][method]["responses"].as_object().unwrap();
+        let (_, good) = answers.iter().find(|(status, _)| status.starts_with('2')).unwrap();
+        let schema = &good["content"]["application/json"]["schema"];
+        let described = schema.get("$ref").or_else(|| schema["items"].get("$ref"));
+        assert!(described.is_some(), "{method} {path}: {schema}");
+    }
+    let board = &document["components"]["schemas"]["Board"].to_string();
+    assert!(board.contains("schemas/Drawing") && board.contains("schemas/Limits"), "{board}");
+}
+
+#[test]
 fn a_page_of_the_desk_is_answered_at_every_address_of_its_own() {
     run(async {
         let desk = TestDesk::new(false).await;

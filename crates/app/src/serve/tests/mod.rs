@@ -4,6 +4,7 @@ mod access;
 mod contract;
 mod data;
 mod learn;
+mod planning;
 
 use super::{App, Settings, Site, open, shell};
 use axum::Router;
