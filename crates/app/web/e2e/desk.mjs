@@ -161,6 +161,102 @@ try {
     await second.close();
   });
 
+  const alert = (on) => on.locator('main [role=alert]').first();
+  await step('without a plan in force the supply of a board is offered', async () => {
+    await page.goto(`${address}/supply`);
+    await page.getByRole('heading', { name: 'No plan is in force' }).waitFor();
+    await page.getByRole('link', { name: '<b>Summer</b>' }).click();
+    await page.getByText('A person must act').waitFor({ timeout: 120_000 });
+    await accessible(page);
+  });
+  await step('a fan is looked at, and its figures', async () => {
+    await page.getByRole('link', { name: 'Stock ahead' }).click();
+    await page.locator('article canvas').first().waitFor();
+    await page.getByLabel('Only what has an alert').check();
+    await page.getByRole('button', { name: /^Figures/ }).first().click();
+    await page.locator('dialog[open]').getByRole('columnheader', { name: 'Nine of ten' }).waitFor();
+    await accessible(page);
+    await looked(page, 'laptop-fan');
+    await page.getByRole('button', { name: 'Close' }).click();
+  });
+  await step('orders are downloaded as they are filtered', async () => {
+    await page.getByRole('link', { name: 'Orders' }).click();
+    await page.getByRole('row').nth(1).waitFor();
+    const place = await page.getByRole('row').nth(1).getByRole('cell').nth(1).innerText();
+    await page.getByRole('combobox', { name: 'Place', exact: true }).selectOption(place);
+    const [download] = await Promise.all([page.waitForEvent('download'), page.getByRole('link', { name: 'Download as CSV' }).click()]);
+    const rows = readFileSync(await download.path(), 'utf8').trim().split('\n');
+    assert.match(rows[0], /^place_id,unit_id,supplier_id,order_period,arrives,quantity/);
+    assert.ok(rows.length > 1 && rows.slice(1).every((row) => row.startsWith(`${place},`)), rows[1]);
+  });
+  await step('an alert leads to the stock that it is about', async () => {
+    await page.getByRole('link', { name: 'Alerts' }).click();
+    await page.getByRole('button', { name: 'Exception' }).click();
+    await page.locator('tbody a').first().click();
+    await page.getByRole('button', { name: 'Show all' }).waitFor();
+    await page.locator('article canvas').first().waitFor();
+  });
+
+  let other = '';
+  await step('a second board is made and compared with the first', async () => {
+    await page.goto(`${address}/plan`);
+    await page.getByRole('button', { name: 'New board' }).click();
+    await page.locator('#plan-value').waitFor({ timeout: 120_000 });
+    other = new URL(page.url()).pathname;
+    await page.getByLabel(/^Items at once/).fill('1');
+    await page.getByText(/Planned in/).waitFor();
+    await page.goto(`${address}/plan`);
+    const boxes = page.getByRole('checkbox', { name: /^Compare / });
+    await boxes.nth(1).waitFor();
+    for (const box of await boxes.all()) await box.check();
+    await page.getByRole('link', { name: 'Compare 2 boards' }).click();
+    await page.getByRole('heading', { name: /cells differ/ }).waitFor({ timeout: 120_000 });
+    await page.getByRole('heading', { name: 'What each leaves out that another one runs' }).waitFor();
+    await page.waitForFunction(() => !document.querySelector('main')?.textContent?.includes('…'), null, { timeout: 120_000 });
+    await page.getByText(/share it on the board before you send the link/).waitFor();
+    await accessible(page);
+  });
+  const compared = () => `/plan/compare?boards=${board.split('/')[2]},${other.split('/')[2]}`;
+
+  await step('a lever of the ready season is moved and the result follows', async () => {
+    await page.goto(`${address}/plan`);
+    await page.getByRole('link', { name: /PittaRosso levers/ }).click();
+    const revenue = page.locator('#lever-revenue');
+    await revenue.waitFor({ timeout: 60_000 });
+    await page.getByText(/published: €88/).waitFor();
+    const before = await revenue.innerText();
+    const begun = performance.now();
+    await page.getByLabel(/^Sports shoes/).press('End');
+    await page.waitForFunction((was) => document.querySelector('#lever-revenue')?.innerText !== was, before);
+    console.log(`  a moved lever shows after ${(performance.now() - begun).toFixed(0)} ms`);
+    await page.getByRole('button', { name: 'Best around what I hold' }).click();
+    await page.getByText(/no plan with these levers held/).waitFor({ timeout: 60_000 });
+    await page.getByRole('button', { name: 'Min inventory' }).click();
+    await page.getByText(/published: -€39/).waitFor({ timeout: 60_000 });
+    await accessible(page);
+  });
+  await step('the Promo Planner answers its questions at once', async () => {
+    await page.goto(`${address}/plan/ready/promo-planner`);
+    const margin = page.getByRole('row', { name: /^Incremental margin/ });
+    await margin.waitFor();
+    const before = await margin.innerText();
+    await page.getByRole('button', { name: 'Cut the budget by 30 %' }).click();
+    await page.waitForFunction((was) => ![...document.querySelectorAll('tr')].some((row) => row.innerText === was), before);
+    await page.getByLabel('Price of coffee').fill('0');
+    await alert(page).getByText(/a price of at least 0.01/).waitFor();
+    await page.getByRole('button', { name: 'Back to the first inputs' }).click();
+    await alert(page).waitFor({ state: 'detached' });
+    await accessible(page);
+  });
+  await step('boards that are not there, or are somebody else’s, are said to be missing', async () => {
+    const viewer = await (await browser.newContext(sizes[0])).newPage();
+    await signIn(viewer, address, 'Viewer');
+    for (const path of [`/supply?board=${other.split('/')[2]}`, compared(), '/supply?board=none', '/plan/compare?boards=none,none']) {
+      await viewer.goto(address + path);
+      await alert(viewer).getByText(/There is no board '.*' that you may see/).waitFor();
+    }
+    await viewer.context().close();
+  });
   await step('the tour is taken by keyboard, left, and gone on with', async () => {
     await page.goto(`${address}/learn`);
     await page.getByRole('button', { name: 'Take the tour' }).press('Enter');
@@ -278,6 +374,14 @@ try {
     ['overview', '/'],
     ['boards', '/plan'],
     ['board', board],
+    ['compare', compared()],
+    ['promo-planner', '/plan/ready/promo-planner'],
+    ['levers', '/plan/ready/pittarosso'],
+    ['supply', `/supply?board=${board.split('/')[2]}`],
+    ['stock', `/supply/stock?board=${board.split('/')[2]}`],
+    ['orders', `/supply/orders?board=${board.split('/')[2]}`],
+    ['transfers', `/supply/transfers?board=${board.split('/')[2]}`],
+    ['sizes', `/supply/sizes?board=${board.split('/')[2]}`],
     ['effects', '/evidence'],
     ['backtest', '/evidence/backtest'],
     ['edits', '/evidence/edits'],
@@ -300,7 +404,7 @@ try {
       for (const [name, path] of pages) {
         await page.goto(address + path);
         await page.locator('main h1').first().waitFor();
-        await page.waitForFunction(() => !/Reading…|Planning…/.test(document.querySelector('main')?.textContent ?? ''), null, { timeout: 120_000 });
+        await page.waitForFunction(() => !/Reading…|Planning|Searching/.test(document.querySelector('main')?.textContent ?? ''), null, { timeout: 120_000 });
         await accessible(page);
         await looked(page, `${size.name}-${name}`);
       }

@@ -34,7 +34,6 @@ use([
 
 export type Option = Parameters<ECharts['setOption']>[0];
 
-
 /** Draws or redraws. Tooltips are drawn on the canvas: the page's content policy allows no inline styles. */
 export function draw(element: HTMLElement, option: Option, known?: ECharts): ECharts {
   const chart = known ?? init(element);

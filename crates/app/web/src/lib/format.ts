@@ -41,6 +41,20 @@ export function shortMoney(minor: number): string {
   }).format(amount);
 }
 
+/** An amount in major units of a currency, in few digits from a million on. */
+export function amount(major: number, currency: string, sign = false): string {
+  const large = Math.abs(major) >= 1e6;
+  return new Intl.NumberFormat(LANGUAGE, {
+    style: 'currency',
+    currency,
+    currencyDisplay: 'narrowSymbol',
+    notation: large ? 'compact' : 'standard',
+    minimumFractionDigits: large ? 1 : Math.abs(major) >= 100 || major === 0 ? 0 : 2,
+    maximumFractionDigits: large ? 2 : Math.abs(major) >= 100 || major === 0 ? 0 : 2,
+    signDisplay: sign ? 'exceptZero' : 'auto',
+  }).format(major);
+}
+
 /** A share as a percentage. */
 export function percent(share: number, digits = 0): string {
   return new Intl.NumberFormat(LANGUAGE, {

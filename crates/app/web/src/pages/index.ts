@@ -9,6 +9,7 @@ import Evidence from './Evidence.svelte';
 import Home from './Home.svelte';
 import Learn from './Learn.svelte';
 import Missing from './Missing.svelte';
+import Supply from './Supply.svelte';
 
 export interface Page {
   path: string;
@@ -24,6 +25,7 @@ export interface Page {
 export const pages: Page[] = [
   { path: '/', title: 'Overview', component: Home, right: 'read', icon: '◱', always: true },
   { path: '/plan', title: 'Plan', component: Boards, right: 'read', icon: '▦' },
+  { path: '/supply', title: 'Supply', component: Supply, right: 'read', icon: '⇄' },
   { path: '/evidence', title: 'Evidence', component: Evidence, right: 'read', icon: '≈' },
   { path: '/after', title: 'After', component: After, right: 'read', icon: '✓' },
   { path: '/data', title: 'Data', component: Data, right: 'read', icon: '▤', always: true },
