@@ -11,8 +11,10 @@ use crate::measure::{self, Cost};
 use anyhow::{Context, ensure};
 use paired::{Outcomes, Paired};
 use serde_json::Value;
+use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode, Stdio};
+use std::time::UNIX_EPOCH;
 use table::{Goal, Row};
 
 const HEADING: &str = "The loop in the simulated world";
@@ -31,7 +33,7 @@ pub struct Options {
     /// Seed of the first of them.
     #[arg(long, default_value_t = 1001)]
     seed: u64,
-    /// Worlds of each shock of the library.
+    /// Worlds of each shock of the library; 0 leaves them out.
     #[arg(long, default_value_t = 5)]
     shock_worlds: u32,
     /// SKUs of the shock whose computing is timed.
@@ -82,11 +84,30 @@ fn twin(endcap: &Path, scenario: &str) -> Command {
     program
 }
 
-/// What `endcap twin` told, and what it cost.
+/// What `endcap twin` told, and what it cost. The same program is not asked the same twice: answers are kept under
+/// `target/bench-twin`, so that a bench that was cut off goes on where it stopped.
 fn tried(program: &mut Command) -> anyhow::Result<(String, Cost)> {
+    let folder = crate::root().join("target/bench-twin");
+    fs::create_dir_all(&folder)?;
+    let file = folder.join(kept_as(program)?);
+    if let Ok(kept) = fs::read(&file) {
+        return serde_json::from_slice(&kept).with_context(|| format!("{}: remove it", file.display()));
+    }
     let ended = measure::run(program.stderr(Stdio::inherit()), None)?;
     ensure!(ended.success, "`endcap twin` ended badly");
-    Ok((ended.stdout, ended.cost))
+    let told = (ended.stdout, ended.cost);
+    fs::write(&file, serde_json::to_vec(&told)?)?;
+    Ok(told)
+}
+
+/// A file's name for what a program was asked: its arguments, its threads, and its size and age, which a new build changes.
+fn kept_as(program: &Command) -> anyhow::Result<String> {
+    let built = fs::metadata(program.get_program())?;
+    let age = built.modified()?.duration_since(UNIX_EPOCH)?.as_secs();
+    let settings = program.get_envs().filter_map(|(_, value)| value);
+    let words: Vec<String> =
+        program.get_args().chain(settings).map(|word| word.to_string_lossy().replace(['/', ' '], "-")).collect();
+    Ok(format!("{}-{}-{age}.json", words.join("_"), built.len()))
 }
 
 /// Row 5: what is sold of a season, and how many pairs move for it.

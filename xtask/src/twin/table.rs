@@ -133,14 +133,17 @@ pub fn section(
         let Taken { shock, policy, acts, serves } = taken;
         vec![shock.clone(), policy.clone(), acts.told(), serves.told()]
     });
-    let head_of_shocks = ["shock", "policy", "weeks to act", "weeks to serve as without it"];
-    Ok(format!(
-        "{goals}\n{}\nTime to adjust, mean of {} worlds: weeks from the shock to the first actions that differ from those \
-         without it, and until what it hit is served as without it (within 2 points, for good).\n\n{}",
-        lines(&head, figures),
-        options.shock_worlds,
-        lines(&head_of_shocks, adjusted)
-    ))
+    let mut section = format!("{goals}\n{}", lines(&head, figures));
+    if !shocks.is_empty() {
+        let head = ["shock", "policy", "weeks to act", "weeks to serve as without it"];
+        section += &format!(
+            "\nTime to adjust, mean of {} worlds: weeks from the shock to the first actions that differ from those without \
+             it, and until what it hit is served as without it (within 2 points, for good).\n\n{}",
+            options.shock_worlds,
+            lines(&head, adjusted)
+        );
+    }
+    Ok(section)
 }
 
 impl Shown {
