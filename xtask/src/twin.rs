@@ -24,6 +24,9 @@ const SEASON: (&str, &str) = ("examples/scenarios/pittarosso-season.toml", "2");
 /// Worlds whose bytes are compared at one and two threads.
 const COMPARED: &str = "2";
 
+/// What is measured beside the comparison of policies.
+const PARTS: [&str; 5] = ["shock", "season", "speed", "bytes", "library"];
+
 /// What to measure.
 #[derive(clap::Args)]
 pub struct Options {
@@ -33,12 +36,15 @@ pub struct Options {
     /// Seed of the first of them.
     #[arg(long, default_value_t = 1001)]
     seed: u64,
-    /// Worlds of each shock of the library; 0 leaves them out.
+    /// Worlds of each shock of the library.
     #[arg(long, default_value_t = 5)]
     shock_worlds: u32,
     /// SKUs of the shock whose computing is timed.
     #[arg(long, default_value_t = 5000)]
     skus: u32,
+    /// Beside the comparison only these parts, separated by commas; the section then lacks the others.
+    #[arg(long, value_delimiter = ',', value_parser = PARTS)]
+    only: Option<Vec<String>>,
     /// A built `endcap` to measure; the release build is made when not given.
     #[arg(long)]
     endcap: Option<PathBuf>,
@@ -50,15 +56,26 @@ pub fn run(options: &Options) -> anyhow::Result<ExitCode> {
     eprintln!("bench: {} worlds of {SCENARIO}", options.worlds);
     let (outcomes, cost) = compared(&endcap, options)?;
     let mut rows = goals(&outcomes);
-    eprintln!("bench: a shock among {} SKUs", options.skus);
-    rows.push(shock(options)?);
-    eprintln!("bench: {}", SEASON.0);
-    rows.extend(season(&endcap)?);
-    eprintln!("bench: speed of the world");
-    rows.push(speed()?);
-    eprintln!("bench: same bytes");
-    rows.push(same_bytes(&endcap)?);
-    let shocks = shocks::measured(&endcap, SCENARIO, options)?;
+    let wanted = |part: &str| {
+        let wanted = options.only.as_ref().is_none_or(|only| only.iter().any(|word| word == part));
+        if wanted {
+            eprintln!("bench: {part}");
+        }
+        wanted
+    };
+    if wanted("shock") {
+        rows.push(shock(options)?);
+    }
+    if wanted("season") {
+        rows.extend(season(&endcap)?);
+    }
+    if wanted("speed") {
+        rows.push(speed()?);
+    }
+    if wanted("bytes") {
+        rows.push(same_bytes(&endcap)?);
+    }
+    let shocks = if wanted("library") { shocks::measured(&endcap, SCENARIO, options)? } else { Vec::new() };
     let section = table::section(&rows, &outcomes, &shocks, options, cost)?;
     println!("{section}");
     crate::page::write_section(HEADING, &section)?;
@@ -151,7 +168,7 @@ fn goals(outcomes: &Outcomes) -> Vec<Row> {
 
 /// Row 4: CPU seconds from the news of a cut delivery to a changed plan with its orders, on one core.
 fn shock(options: &Options) -> anyhow::Result<Row> {
-    let told = example("endcap-agent", "shock", &[&options.skus.to_string()])?;
+    let told = example("shock", &[&options.skus.to_string()])?;
     let figure =
         format!("half a promoted delivery cut, {} SKUs: CPU s to a changed plan with its orders", options.skus);
     Ok(Row::number(4, &figure, told["cpu_s"].as_f64(), Goal::AtMost(2.0)))
@@ -159,7 +176,7 @@ fn shock(options: &Options) -> anyhow::Result<Row> {
 
 /// Row 6: item-place-periods per CPU second.
 fn speed() -> anyhow::Result<Row> {
-    let told = example("endcap-twin", "twin_timing", &[])?;
+    let told = example("twin_timing", &[])?;
     let millions = told["per_second"].as_f64().map(|per_second| per_second / 1e6);
     let figure = "million item-place-periods of the weekly world per CPU second";
     Ok(Row::number(6, figure, millions, Goal::AtLeast(10.0)))
@@ -174,9 +191,9 @@ fn same_bytes(endcap: &Path) -> anyhow::Result<Row> {
 }
 
 /// Builds an example and reads the JSON that it prints, on one core.
-fn example(package: &str, name: &str, arguments: &[&str]) -> anyhow::Result<Value> {
+fn example(name: &str, arguments: &[&str]) -> anyhow::Result<Value> {
     let mut build = Command::new(env!("CARGO"));
-    build.current_dir(crate::root()).args(["build", "--release", "--locked", "-p", package, "--example", name]);
+    build.current_dir(crate::root()).args(["build", "--release", "--locked", "--workspace", "--example", name]);
     crate::run(&mut build)?;
     let target = std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| crate::root().join("target"), PathBuf::from);
     let mut program = Command::new(target.join("release/examples").join(name));
