@@ -7,6 +7,7 @@ use crate::demand::Row as DemandRow;
 use crate::helper::answer;
 use crate::plan::{PromotionRow, PublicRow, ReplanRow, ThreadsRow};
 use crate::supply::Row as SupplyRow;
+use crate::twin::Case as TwinCase;
 use anyhow::Context;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
@@ -114,6 +115,8 @@ pub struct Results {
     pub demand: Vec<Stored<DemandRow>>,
     #[serde(default)]
     pub supply: Vec<Stored<SupplyRow>>,
+    #[serde(default)]
+    pub twin: Vec<Stored<TwinCase>>,
     #[serde(skip)]
     shelf: Shelf,
 }
@@ -140,6 +143,7 @@ impl Results {
             ("public", lines(&self.public)?),
             ("demand", lines(&self.demand)?),
             ("supply", lines(&self.supply)?),
+            ("twin", lines(&self.twin)?),
         ];
         let parts = parts.map(|(name, lines)| format!("\"{name}\": [\n{lines}\n]"));
         fs::write(&path, format!("{{\n{head},\n{}\n}}\n", parts.join(",\n")))
@@ -178,6 +182,7 @@ impl Results {
         sort(&mut newest.public, &names);
         sort(&mut newest.demand, &crate::demand::names());
         sort(&mut newest.supply, &crate::supply::names());
+        sort(&mut newest.twin, &crate::twin::names());
         Ok(newest)
     }
 
@@ -188,6 +193,7 @@ impl Results {
         take(&mut self.public, &other.public, &other.commit);
         take(&mut self.demand, &other.demand, &other.commit);
         take(&mut self.supply, &other.supply, &other.commit);
+        take(&mut self.twin, &other.twin, &other.commit);
     }
 }
 

@@ -7,15 +7,15 @@ mod paired;
 mod shocks;
 mod table;
 
-use crate::measure::{self, Cost};
+use crate::measure;
+use crate::store::{self, Results, Shelf, Stored};
 use anyhow::{Context, ensure};
 use paired::{Outcomes, Paired};
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
-use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode, Stdio};
-use std::time::UNIX_EPOCH;
-use table::{Goal, Row};
+use table::{Goal, Row, Table};
 
 const HEADING: &str = "The loop in the simulated world";
 const SCENARIO: &str = "examples/scenarios/grocery-year.toml";
@@ -24,12 +24,12 @@ const SEASON: (&str, &str) = ("examples/scenarios/pittarosso-season.toml", "2");
 /// Worlds whose bytes are compared at one and two threads.
 const COMPARED: &str = "2";
 
-/// What is measured beside the comparison of policies.
-const PARTS: [&str; 5] = ["shock", "season", "speed", "bytes", "library"];
-
 /// What to measure.
 #[derive(clap::Args)]
 pub struct Options {
+    /// Only cases whose name contains one of these words, separated by commas.
+    #[arg(long, value_delimiter = ',')]
+    only: Vec<String>,
     /// Worlds of the comparison.
     #[arg(long, default_value_t = 100)]
     worlds: u32,
@@ -42,57 +42,59 @@ pub struct Options {
     /// SKUs of the shock whose computing is timed.
     #[arg(long, default_value_t = 5000)]
     skus: u32,
-    /// Beside the comparison only these parts, separated by commas; the section then lacks the others.
-    #[arg(long, value_delimiter = ',', value_parser = PARTS)]
-    only: Option<Vec<String>>,
     /// A built `endcap` to measure; the release build is made when not given.
     #[arg(long)]
     endcap: Option<PathBuf>,
 }
 
+/// A case as it is kept.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub struct Case {
+    rows: Vec<Row>,
+    /// Figures beside the goals.
+    table: Option<Table>,
+}
+
+type Measure = fn(&Path, &Options) -> anyhow::Result<Case>;
+
+/// The cases in the order of the page.
+const CASES: [(&str, Measure); 6] = [
+    ("comparison", comparison),
+    ("a delivery cut", delivery_cut),
+    ("season", season),
+    ("speed", speed),
+    ("bytes", same_bytes),
+    ("shocks", library),
+];
+
+/// Names of all cases in the order of the page.
+pub fn names() -> Vec<String> {
+    CASES.map(|(name, _)| name.to_owned()).to_vec()
+}
+
 /// Runs the benchmark.
 pub fn run(options: &Options) -> anyhow::Result<ExitCode> {
     let endcap = crate::bench::endcap(options.endcap.as_deref())?;
-    eprintln!("bench: {} worlds of {SCENARIO}", options.worlds);
-    let (outcomes, cost) = compared(&endcap, options)?;
-    let mut rows = goals(&outcomes);
-    let wanted = |part: &str| {
-        let wanted = options.only.as_ref().is_none_or(|only| only.iter().any(|word| word == part));
-        if wanted {
-            eprintln!("bench: {part}");
-        }
-        wanted
-    };
-    if wanted("shock") {
-        rows.push(shock(options)?);
+    let wanted = |name: &str| options.only.is_empty() || options.only.iter().any(|word| name.contains(word.as_str()));
+    let mut results = Results::open(Shelf::of(options.endcap.is_some(), "")?)?;
+    let mut failures = Vec::new();
+    for (name, measure) in CASES.into_iter().filter(|(name, _)| wanted(name)) {
+        eprintln!("bench: {name}");
+        let case = measure(&endcap, options).with_context(|| name.to_owned())?;
+        store::keep(&mut results, Some(Stored::new(name, case, vec![])), &mut failures, |results| &mut results.twin)?;
     }
-    if wanted("season") {
-        rows.extend(season(&endcap)?);
-    }
-    if wanted("speed") {
-        rows.push(speed()?);
-    }
-    if wanted("bytes") {
-        rows.push(same_bytes(&endcap)?);
-    }
-    let shocks = if wanted("library") { shocks::measured(&endcap, SCENARIO, options)? } else { Vec::new() };
-    let section = table::section(&rows, &outcomes, &shocks, options, cost)?;
+    let section = table::section(&results.newest()?.twin);
     println!("{section}");
     crate::page::write_section(HEADING, &section)?;
     Ok(ExitCode::SUCCESS)
 }
 
-impl Options {
-    fn told(&self) -> String {
-        format!("{} worlds from seed {}", self.worlds, self.seed)
-    }
-}
-
-/// Every policy of the scenario in every world.
-fn compared(endcap: &Path, options: &Options) -> anyhow::Result<(Outcomes, Cost)> {
+/// Every policy of the scenario in every world: rows 2 and 3, and every figure.
+fn comparison(endcap: &Path, options: &Options) -> anyhow::Result<Case> {
     let (worlds, seed) = (options.worlds.to_string(), options.seed.to_string());
-    let (told, cost) = tried(twin(endcap, SCENARIO).args(["--worlds", &worlds, "--seed", &seed]))?;
-    Ok((Outcomes::read(&serde_json::from_str(&told)?)?, cost))
+    let told = tried(twin(endcap, SCENARIO).args(["--worlds", &worlds, "--seed", &seed]))?;
+    let outcomes = Outcomes::read(&serde_json::from_str(&told)?)?;
+    Ok(Case { rows: goals(&outcomes), table: Some(table::of_outcomes(&outcomes, options)) })
 }
 
 fn twin(endcap: &Path, scenario: &str) -> Command {
@@ -101,36 +103,17 @@ fn twin(endcap: &Path, scenario: &str) -> Command {
     program
 }
 
-/// What `endcap twin` told, and what it cost. The same program is not asked the same twice: answers are kept under
-/// `target/bench-twin`, so that a bench that was cut off goes on where it stopped.
-fn tried(program: &mut Command) -> anyhow::Result<(String, Cost)> {
-    let folder = crate::root().join("target/bench-twin");
-    fs::create_dir_all(&folder)?;
-    let file = folder.join(kept_as(program)?);
-    if let Ok(kept) = fs::read(&file) {
-        return serde_json::from_slice(&kept).with_context(|| format!("{}: remove it", file.display()));
-    }
+/// What `endcap twin` told.
+fn tried(program: &mut Command) -> anyhow::Result<String> {
     let ended = measure::run(program.stderr(Stdio::inherit()), None)?;
     ensure!(ended.success, "`endcap twin` ended badly");
-    let told = (ended.stdout, ended.cost);
-    fs::write(&file, serde_json::to_vec(&told)?)?;
-    Ok(told)
-}
-
-/// A file's name for what a program was asked: its arguments, its threads, and its size and age, which a new build changes.
-fn kept_as(program: &Command) -> anyhow::Result<String> {
-    let built = fs::metadata(program.get_program())?;
-    let age = built.modified()?.duration_since(UNIX_EPOCH)?.as_secs();
-    let settings = program.get_envs().filter_map(|(_, value)| value);
-    let words: Vec<String> =
-        program.get_args().chain(settings).map(|word| word.to_string_lossy().replace(['/', ' '], "-")).collect();
-    Ok(format!("{}-{}-{age}.json", words.join("_"), built.len()))
+    Ok(ended.stdout)
 }
 
 /// Row 5: what is sold of a season, and how many pairs move for it.
-fn season(endcap: &Path) -> anyhow::Result<Vec<Row>> {
+fn season(endcap: &Path, _: &Options) -> anyhow::Result<Case> {
     let (scenario, worlds) = SEASON;
-    let told: Value = serde_json::from_str(&tried(twin(endcap, scenario).args(["--worlds", worlds]))?.0)?;
+    let told: Value = serde_json::from_str(&tried(twin(endcap, scenario).args(["--worlds", worlds]))?)?;
     let level = |policy: &str, measure: &str| {
         let mut kpis = told["kpis"].as_array().into_iter().flatten();
         kpis.find(|kpi| kpi["policy"] == policy && kpi["measure"] == measure)?["level"]["mean"].as_f64()
@@ -141,7 +124,7 @@ fn season(endcap: &Path) -> anyhow::Result<Vec<Row>> {
     };
     let moved = Row::number(5, "the same: pairs moved between stores, Endcap", level("Endcap", "moved"), Goal::Shown);
     let others = ["no system", "markdowns only", "transfers and markdowns"].map(|policy| sold(policy, Goal::Shown));
-    Ok([sold("Endcap", Goal::AtLeast(0.83)), moved].into_iter().chain(others).collect())
+    Ok(Case { rows: [sold("Endcap", Goal::AtLeast(0.83)), moved].into_iter().chain(others).collect(), table: None })
 }
 
 /// Rows 2 and 3: against the siloed policy, the spreadsheet and the ceiling.
@@ -167,27 +150,39 @@ fn goals(outcomes: &Outcomes) -> Vec<Row> {
 }
 
 /// Row 4: CPU seconds from the news of a cut delivery to a changed plan with its orders, on one core.
-fn shock(options: &Options) -> anyhow::Result<Row> {
+fn delivery_cut(_: &Path, options: &Options) -> anyhow::Result<Case> {
     let told = example("shock", &[&options.skus.to_string()])?;
     let figure =
         format!("half a promoted delivery cut, {} SKUs: CPU s to a changed plan with its orders", options.skus);
-    Ok(Row::number(4, &figure, told["cpu_s"].as_f64(), Goal::AtMost(2.0)))
+    Ok(Row::number(4, &figure, told["cpu_s"].as_f64(), Goal::AtMost(2.0)).into())
 }
 
 /// Row 6: item-place-periods per CPU second.
-fn speed() -> anyhow::Result<Row> {
+fn speed(_: &Path, _: &Options) -> anyhow::Result<Case> {
     let told = example("twin_timing", &[])?;
     let millions = told["per_second"].as_f64().map(|per_second| per_second / 1e6);
     let figure = "million item-place-periods of the weekly world per CPU second";
-    Ok(Row::number(6, figure, millions, Goal::AtLeast(10.0)))
+    Ok(Row::number(6, figure, millions, Goal::AtLeast(10.0)).into())
 }
 
 /// Row 7: outputs of the same seeds that differ at one and two threads.
-fn same_bytes(endcap: &Path) -> anyhow::Result<Row> {
+fn same_bytes(endcap: &Path, _: &Options) -> anyhow::Result<Case> {
     let at =
         |threads: &str| tried(twin(endcap, SCENARIO).env("RAYON_NUM_THREADS", threads).args(["--worlds", COMPARED]));
-    let different = f64::from(u8::from(at("1")?.0 != at("2")?.0));
-    Ok(Row::number(7, "outputs that differ at 1 and 2 threads", Some(different), Goal::AtMost(0.0)))
+    let different = f64::from(u8::from(at("1")? != at("2")?));
+    Ok(Row::number(7, "outputs that differ at 1 and 2 threads", Some(different), Goal::AtMost(0.0)).into())
+}
+
+/// Time to adjust to every shock of the library.
+fn library(endcap: &Path, options: &Options) -> anyhow::Result<Case> {
+    let shocks = shocks::measured(endcap, SCENARIO, options)?;
+    Ok(Case { rows: Vec::new(), table: Some(table::of_shocks(&shocks, options)) })
+}
+
+impl From<Row> for Case {
+    fn from(row: Row) -> Self {
+        Self { rows: vec![row], table: None }
+    }
 }
 
 /// Builds an example and reads the JSON that it prints, on one core.

@@ -1,6 +1,7 @@
 //! Outcomes of policies in the same worlds, and means of what differs with their 95 % intervals.
 
 use anyhow::Context;
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use std::collections::BTreeMap;
 
@@ -13,7 +14,7 @@ pub struct Outcomes {
 }
 
 /// A mean over worlds with the ends of its 95 % interval.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Paired {
     pub mean: f64,
     pub low: f64,

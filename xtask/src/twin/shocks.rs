@@ -29,7 +29,7 @@ pub fn measured(endcap: &Path, scenario: &str, options: &Options) -> anyhow::Res
     for shock in library(scenario)? {
         eprintln!("bench: shock '{shock}'");
         let mut program = twin(endcap, scenario);
-        let (told, _) = tried(program.args(["--worlds", &worlds, "--seed", &seed, "--shock", &shock]))?;
+        let told = tried(program.args(["--worlds", &worlds, "--seed", &seed, "--shock", &shock]))?;
         taken.extend(read(&shock, &serde_json::from_str(&told)?)?);
     }
     Ok(taken)

@@ -1,10 +1,11 @@
 //! The section of the page: goals with what was reached, and every figure of every policy.
 
-use super::Options;
 use super::paired::{Outcomes, Paired};
 use super::shocks::Taken;
-use crate::measure::Cost;
-use std::process::Command;
+use super::{Case, Options};
+use crate::page::table;
+use crate::store::Stored;
+use serde::{Deserialize, Serialize};
 
 /// Figures of the second table: name, field, and how it is shown.
 const SHOWN: [(&str, &str, Shown); 16] = [
@@ -36,7 +37,8 @@ enum Shown {
 }
 
 /// What is to be reached.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Goal {
     /// The mean is at most this.
     AtMost(f64),
@@ -51,6 +53,7 @@ pub enum Goal {
 }
 
 /// A goal with what was found.
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Row {
     row: u32,
     figure: String,
@@ -104,46 +107,60 @@ impl Goal {
     }
 }
 
-/// The whole section.
-pub fn section(
-    rows: &[Row],
-    outcomes: &Outcomes,
-    shocks: &[Taken],
-    options: &Options,
-    cost: Cost,
-) -> anyhow::Result<String> {
-    let goals = format!(
-        "`examples/scenarios/grocery-year.toml`, {}: 30 items in 8 stores, a year of weeks after two years of records. All \
-         policies meet the same shoppers and suppliers, so differences are paired by world; intervals are 95 %. The whole \
-         comparison took {:.0} CPU seconds. Measured at commit {}.\n\n{}",
-        options.told(),
-        cost.cpu,
-        commit()?,
-        lines(&["row", "figure", "found", "interval", "reach", "met"], rows.iter().map(Row::cells))
-    );
-    let mut head = vec!["mean over worlds"];
-    head.extend(outcomes.policies.iter().map(String::as_str));
-    let figures = SHOWN.iter().map(|(name, field, shown)| {
+/// A table beside the goals.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Table {
+    about: String,
+    columns: Vec<String>,
+    rows: Vec<Vec<String>>,
+}
+
+/// Every figure of every policy.
+pub fn of_outcomes(outcomes: &Outcomes, options: &Options) -> Table {
+    let about =
+        format!("{} worlds of `{}` from seed {}: means by policy.", options.worlds, super::SCENARIO, options.seed);
+    let columns = std::iter::once("figure").chain(outcomes.policies.iter().map(String::as_str));
+    let row = |(name, field, shown): &(&str, &str, Shown)| {
         let of = |policy: &String| {
             Paired::of(&outcomes.levels(policy, field)).map_or_else(|| "-".to_owned(), |found| shown.told(found.mean))
         };
         std::iter::once((*name).to_owned()).chain(outcomes.policies.iter().map(of)).collect()
-    });
-    let adjusted = shocks.iter().map(|taken| {
+    };
+    Table { about, columns: columns.map(str::to_owned).collect(), rows: SHOWN.iter().map(row).collect() }
+}
+
+/// How long each policy takes to adjust.
+pub fn of_shocks(shocks: &[Taken], options: &Options) -> Table {
+    let about = format!(
+        "Time to adjust, mean of {} worlds: weeks from the shock to the first actions that differ from those without it, and \
+         until what it hit is served as without it (within 2 points, for good).",
+        options.shock_worlds
+    );
+    let row = |taken: &Taken| {
         let Taken { shock, policy, acts, serves } = taken;
         vec![shock.clone(), policy.clone(), acts.told(), serves.told()]
+    };
+    let columns = ["shock", "policy", "weeks to act", "weeks to serve as without it"];
+    Table { about, columns: columns.map(str::to_owned).to_vec(), rows: shocks.iter().map(row).collect() }
+}
+
+/// The whole section.
+pub fn section(cases: &[Stored<Case>]) -> String {
+    let with_commit = |mut cells: Vec<String>, case: &Stored<Case>| {
+        cells.push(case.commit.clone());
+        cells
+    };
+    let goals = cases.iter().flat_map(|case| case.row.rows.iter().map(move |row| with_commit(row.cells(), case)));
+    let columns = ["row", "figure", "found", "interval", "reach", "met"];
+    let beside = cases.iter().filter_map(|case| {
+        let Table { about, columns, rows } = case.row.table.as_ref()?;
+        let columns: Vec<&str> = columns.iter().map(String::as_str).collect();
+        table(about, &columns, rows.iter().map(|row| with_commit(row.clone(), case)).collect())
     });
-    let mut section = format!("{goals}\n{}", lines(&head, figures));
-    if !shocks.is_empty() {
-        let head = ["shock", "policy", "weeks to act", "weeks to serve as without it"];
-        section += &format!(
-            "\nTime to adjust, mean of {} worlds: weeks from the shock to the first actions that differ from those without \
-             it, and until what it hit is served as without it (within 2 points, for good).\n\n{}",
-            options.shock_worlds,
-            lines(&head, adjusted)
-        );
-    }
-    Ok(section)
+    let about = "A year of weeks of 30 items in 8 stores after two years of records. All policies meet the same shoppers and \
+                 suppliers, so differences are paired by world; intervals are 95 %.\n";
+    let goals = table("Goals.", &columns, goals.collect());
+    std::iter::once(about.to_owned()).chain(goals).chain(beside).collect()
 }
 
 impl Shown {
@@ -155,16 +172,6 @@ impl Shown {
             Self::Number => format!("{value:.2}"),
         }
     }
-}
-
-fn lines(head: &[&str], rows: impl Iterator<Item = Vec<String>>) -> String {
-    let body: String = rows.map(|row| format!("| {} |\n", row.join(" | "))).collect();
-    format!("| {} |\n|{}\n{body}", head.join(" | "), " --- |".repeat(head.len()))
-}
-
-fn commit() -> anyhow::Result<String> {
-    let told = Command::new("git").current_dir(crate::root()).args(["rev-parse", "--short", "HEAD"]).output()?;
-    Ok(String::from_utf8_lossy(&told.stdout).trim().to_owned())
 }
 
 #[cfg(test)]
