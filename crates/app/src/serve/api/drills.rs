@@ -8,6 +8,7 @@ use super::super::paging::{Page, Part};
 use super::super::problem::{Answer, Fault, Problem};
 use super::super::workspace::Project;
 use super::after;
+use super::exercises::{content, own, result};
 use axum::Json;
 use axum::extract::rejection::{JsonRejection, PathRejection, QueryRejection};
 use axum::extract::{Path, Query, State};
@@ -225,8 +226,8 @@ async fn list(
         Ok(Listed {
             id: kept.id.clone(),
             begun: kept.created.clone(),
-            cases: drill(kept)?.cases.len(),
-            scores: answered(kept)?.map(|answered| answered.scores()),
+            cases: content::<Drill>(kept)?.cases.len(),
+            scores: result::<Answered>(kept)?.map(|answered| answered.scores()),
         })
     };
     let listed = drills.iter().map(listed).collect::<Answer<Vec<Listed>>>()?;
@@ -261,7 +262,7 @@ async fn begin(
     // The model begins to think while the person does.
     let (thinking, asked) = (project.clone(), drill.clone());
     tokio::task::spawn_blocking(move || thinking.answers().of(&thinking, &asked).is_ok());
-    Ok((StatusCode::CREATED, Json(shown(&project, &own(&app, &who, &id).await?)?)))
+    Ok((StatusCode::CREATED, Json(shown(&project, &own(&app, &who, &id, KIND).await?)?)))
 }
 
 /// A drill: what was known before, and, once it is answered, what came.
@@ -269,7 +270,7 @@ async fn begin(
     responses((status = OK, body = Shown), (status = 404, body = Problem), (status = 503, body = Problem)))]
 async fn show(State(app): State<App>, who: Who, id: Result<Path<String>, PathRejection>) -> Answer<Json<Shown>> {
     who.must(Right::Read)?;
-    let kept = own(&app, &who, &id?).await?;
+    let kept = own(&app, &who, &id?, KIND).await?;
     Ok(Json(shown(&app.workspace.project()?, &kept)?))
 }
 
@@ -284,8 +285,8 @@ async fn answer(
     said: Result<Json<Forecasts>, JsonRejection>,
 ) -> Answer<Json<Shown>> {
     who.must(Right::Read)?;
-    let (kept, Json(Forecasts { forecasts })) = (own(&app, &who, &id?).await?, said?);
-    let (drill, project) = (drill(&kept)?, app.workspace.project()?);
+    let (kept, Json(Forecasts { forecasts })) = (own(&app, &who, &id?, KIND).await?, said?);
+    let (drill, project) = (content::<Drill>(&kept)?, app.workspace.project()?);
     if kept.result.is_some() {
         return Err(again());
     }
@@ -301,7 +302,7 @@ async fn answer(
     if stored != Stored::Kept(kept.version + 1) {
         return Err(again());
     }
-    Ok(Json(shown(&project, &own(&app, &who, &kept.id).await?)?))
+    Ok(Json(shown(&project, &own(&app, &who, &kept.id, KIND).await?)?))
 }
 
 fn again() -> Problem {
@@ -333,21 +334,8 @@ fn guesses(said: &[Said], cases: usize) -> Answer<Vec<Guess>> {
     Ok(said.iter().map(|said| Guess { units: said.units, interval: said.low.zip(said.high) }).collect())
 }
 
-async fn own(app: &App, who: &Who, id: &str) -> Answer<Exercise> {
-    let kept = app.desk.exercise(id, who.account.id, KIND).await?;
-    kept.ok_or_else(|| Problem::missing(format!("drill '{id}'")))
-}
-
-fn drill(kept: &Exercise) -> Answer<Drill> {
-    serde_json::from_str(&kept.content).map_err(Problem::broken)
-}
-
-fn answered(kept: &Exercise) -> Answer<Option<Answered>> {
-    kept.result.as_deref().map(|text| serde_json::from_str(text).map_err(Problem::broken)).transpose()
-}
-
 fn shown(project: &Arc<Project>, kept: &Exercise) -> Answer<Shown> {
-    let (drill, answered) = (drill(kept)?, answered(kept)?);
+    let (drill, answered) = (content::<Drill>(kept)?, result::<Answered>(kept)?);
     let calendar = project.manifest.calendar;
     let told = |at: usize| {
         let answered = answered.as_ref()?;

@@ -8,6 +8,7 @@ mod data;
 mod described;
 mod drills;
 mod evidence;
+mod exercises;
 mod imports;
 mod project;
 mod ready;

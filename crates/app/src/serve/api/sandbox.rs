@@ -7,6 +7,7 @@ use super::super::access::{Who, secret};
 use super::super::paging::{Page, Part};
 use super::super::practice::sandbox;
 use super::super::problem::{Answer, Problem};
+use super::exercises::{content, own, result};
 use axum::Json;
 use axum::extract::rejection::{JsonRejection, PathRejection, QueryRejection};
 use axum::extract::{Path, Query, State};
@@ -129,7 +130,7 @@ async fn begin(
     let game = Game { world, turns: Vec::new() };
     let content = endcap_model::canonical_json(&game);
     app.desk.add_exercise(&id, who.account.id, (KIND, &content), (app.now)()).await?;
-    Ok((StatusCode::CREATED, Json(shown(&app, &who, &own(&app, &who, &id).await?).await?)))
+    Ok((StatusCode::CREATED, Json(shown(&app, &who, &own(&app, &who, &id, KIND).await?).await?)))
 }
 
 /// A game with how it stands, and, when its world is over, how the policies did in it.
@@ -137,7 +138,7 @@ async fn begin(
     responses((status = OK, body = Shown), (status = 404, body = Problem)))]
 async fn show(State(app): State<App>, who: Who, id: Result<Path<String>, PathRejection>) -> Answer<Json<Shown>> {
     who.must(Right::Read)?;
-    Ok(Json(shown(&app, &who, &own(&app, &who, &id?).await?).await?))
+    Ok(Json(shown(&app, &who, &own(&app, &who, &id?, KIND).await?).await?))
 }
 
 /// Play some weeks under a plan.
@@ -153,8 +154,8 @@ async fn play(
     turn: Result<Json<Turn>, JsonRejection>,
 ) -> Answer<Json<Shown>> {
     who.must(Right::Read)?;
-    let (kept, Json(turn)) = (own(&app, &who, &id?).await?, turn?);
-    let (sandbox, game) = (sandbox()?, game(&kept)?);
+    let (kept, Json(turn)) = (own(&app, &who, &id?, KIND).await?, turn?);
+    let (sandbox, game) = (sandbox()?, content::<Game>(&kept)?);
     let from = turn.from;
     let game = sandbox.play(&game, turn)?;
     let (content, over) = (endcap_model::canonical_json(&game), sandbox.now(&game) == sandbox.weeks());
@@ -173,33 +174,20 @@ async fn play(
         }
         Stored::Missing => return Err(Problem::missing(format!("game '{}'", kept.id))),
     }
-    Ok(Json(shown(&app, &who, &own(&app, &who, &kept.id).await?).await?))
-}
-
-async fn own(app: &App, who: &Who, id: &str) -> Answer<Exercise> {
-    let kept = app.desk.exercise(id, who.account.id, KIND).await?;
-    kept.ok_or_else(|| Problem::missing(format!("game '{id}'")))
-}
-
-fn game(kept: &Exercise) -> Answer<Game> {
-    serde_json::from_str(&kept.content).map_err(Problem::broken)
-}
-
-fn comparison(kept: &Exercise) -> Answer<Option<Comparison>> {
-    kept.result.as_deref().map(|text| serde_json::from_str(text).map_err(Problem::broken)).transpose()
+    Ok(Json(shown(&app, &who, &own(&app, &who, &kept.id, KIND).await?).await?))
 }
 
 async fn shown(app: &App, who: &Who, kept: &Exercise) -> Answer<Shown> {
-    let (sandbox, game) = (sandbox()?, game(kept)?);
+    let (sandbox, game) = (sandbox()?, content::<Game>(kept)?);
     let world = game.world;
     let earlier = app.desk.exercises(who.account.id, KIND).await?;
     let ended = |other: &&Exercise| other.id != kept.id && other.result.is_some() && other.changed <= kept.created;
     let mut seen_before = false;
     for other in earlier.iter().filter(ended) {
-        seen_before |= self::game(other)?.world == world;
+        seen_before |= content::<Game>(other)?.world == world;
     }
     let standing = tokio::task::spawn_blocking(move || sandbox.standing(&game)).await.map_err(Problem::broken)??;
-    let comparison = comparison(kept)?.map(serde_json::to_value).transpose().map_err(Problem::broken)?;
+    let comparison = result::<Comparison>(kept)?.map(serde_json::to_value).transpose().map_err(Problem::broken)?;
     let scenario = sandbox.scenario();
     Ok(Shown {
         id: kept.id.clone(),
@@ -214,8 +202,8 @@ async fn shown(app: &App, who: &Who, kept: &Exercise) -> Answer<Shown> {
 }
 
 fn listed(kept: &Exercise) -> Answer<Listed> {
-    let (sandbox, game) = (sandbox()?, game(kept)?);
-    let mut earned: Vec<Earned> = comparison(kept)?
+    let (sandbox, game) = (sandbox()?, content::<Game>(kept)?);
+    let mut earned: Vec<Earned> = result::<Comparison>(kept)?
         .into_iter()
         .flat_map(|comparison| comparison.played)
         .map(|by| Earned { policy: by.name, profit: by.outcome.profit })

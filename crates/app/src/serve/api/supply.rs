@@ -8,8 +8,9 @@ use super::super::workspace::Project;
 use super::boards::{plan_of, planned, seen};
 use axum::Json;
 use axum::extract::rejection::QueryRejection;
-use axum::extract::{Query, State};
+use axum::extract::{FromRequestParts, Query};
 use axum::http::header;
+use axum::http::request::Parts;
 use axum::response::IntoResponse;
 use endcap_adapters::file_drop;
 use endcap_adapters::tables::{Column, csv_of};
@@ -134,8 +135,7 @@ struct Found {
 /// Supply at a glance: orders and transfers of now, expected sales and losses, alerts by who has to look.
 #[utoipa::path(get, path = "/supply", tag = "supply", params(Of),
     responses((status = OK, body = Supply), (status = 404, body = Problem), (status = 422, body = Problem), (status = 503, body = Problem)))]
-async fn glance(State(app): State<App>, who: Who, of: Result<Query<Of>, QueryRejection>) -> Answer<Json<Supply>> {
-    let found = found(&app, &who, of?.0).await?;
+async fn glance(found: Found) -> Answer<Json<Supply>> {
     let supply = &found.supply;
     let distinct = |of: fn(&SupplyCell) -> &Place| {
         supply.cells.iter().map(of).collect::<BTreeSet<_>>().into_iter().map(ToString::to_string).collect()
@@ -156,22 +156,12 @@ async fn glance(State(app): State<App>, who: Who, of: Result<Query<Of>, QueryRej
 #[utoipa::path(get, path = "/supply/cells", tag = "supply", params(Of, Fits, Part),
     responses((status = OK, body = Page<SupplyCell>), (status = 404, body = Problem), (status = 422, body = Problem)))]
 async fn cells(
-    State(app): State<App>,
-    who: Who,
-    of: Result<Query<Of>, QueryRejection>,
+    found: Found,
     fits: Result<Query<Fits>, QueryRejection>,
     part: Result<Query<Part>, QueryRejection>,
 ) -> Answer<Json<Page<SupplyCell>>> {
     let (Query(fits), Query(part)) = (fits?, part?);
-    let found = found(&app, &who, of?.0).await?;
-    let fit = |cell: &&SupplyCell| {
-        fits.item(&cell.sku, cell.name.as_deref())
-            && fits
-                .place
-                .as_ref()
-                .is_none_or(|place| [cell.place.as_str(), cell.region.as_str()].contains(&place.as_str()))
-            && (!fits.alerts || !cell.alerts.is_empty())
-    };
+    let fit = |cell: &&SupplyCell| fits.at(&found, &cell.sku, &cell.place) && (!fits.alerts || !cell.alerts.is_empty());
     let cells: Vec<&SupplyCell> = found.supply.cells.iter().filter(fit).collect();
     Ok(Json(part.of(cells.into_iter().cloned())?))
 }
@@ -180,14 +170,11 @@ async fn cells(
 #[utoipa::path(get, path = "/supply/alerts", tag = "supply", params(Of, Fits, Part),
     responses((status = OK, body = Page<SupplyAlert>), (status = 404, body = Problem), (status = 422, body = Problem)))]
 async fn alerts(
-    State(app): State<App>,
-    who: Who,
-    of: Result<Query<Of>, QueryRejection>,
+    found: Found,
     fits: Result<Query<Fits>, QueryRejection>,
     part: Result<Query<Part>, QueryRejection>,
 ) -> Answer<Json<Page<SupplyAlert>>> {
     let (Query(fits), Query(part)) = (fits?, part?);
-    let found = found(&app, &who, of?.0).await?;
     let handling = known(fits.handling.as_deref(), "handling", &["auto", "review", "exception"])?;
     let fit = |alert: &&SupplyAlert| {
         fits.at(&found, &alert.sku, &alert.place) && handling.is_none_or(|class| alert.handling.to_string() == class)
@@ -200,14 +187,11 @@ async fn alerts(
 #[utoipa::path(get, path = "/supply/orders", tag = "supply", params(Of, Fits, Part),
     responses((status = OK, body = Page<Order>), (status = 404, body = Problem), (status = 422, body = Problem)))]
 async fn orders(
-    State(app): State<App>,
-    who: Who,
-    of: Result<Query<Of>, QueryRejection>,
+    found: Found,
     fits: Result<Query<Fits>, QueryRejection>,
     part: Result<Query<Part>, QueryRejection>,
 ) -> Answer<Json<Page<Order>>> {
     let (Query(fits), Query(part)) = (fits?, part?);
-    let found = found(&app, &who, of?.0).await?;
     let calendar = found.supply.calendar;
     let order = |order: SupplyOrder| Order {
         name: found.project.name(&order.sku),
@@ -226,14 +210,11 @@ async fn orders(
 #[utoipa::path(get, path = "/supply/transfers", tag = "supply", params(Of, Fits, Part),
     responses((status = OK, body = Page<Move>), (status = 404, body = Problem), (status = 422, body = Problem)))]
 async fn transfers(
-    State(app): State<App>,
-    who: Who,
-    of: Result<Query<Of>, QueryRejection>,
+    found: Found,
     fits: Result<Query<Fits>, QueryRejection>,
     part: Result<Query<Part>, QueryRejection>,
 ) -> Answer<Json<Page<Move>>> {
     let (Query(fits), Query(part)) = (fits?, part?);
-    let found = found(&app, &who, of?.0).await?;
     let moved = |moved: Transfer| Move {
         name: found.project.name(&moved.sku),
         sku: moved.sku.to_string(),
@@ -249,39 +230,21 @@ async fn transfers(
 /// where the facts state no sizes.
 #[utoipa::path(get, path = "/supply/styles", tag = "supply", params(Of, Part),
     responses((status = OK, body = Page<StyleCover>), (status = 404, body = Problem), (status = 422, body = Problem)))]
-async fn styles(
-    State(app): State<App>,
-    who: Who,
-    of: Result<Query<Of>, QueryRejection>,
-    part: Result<Query<Part>, QueryRejection>,
-) -> Answer<Json<Page<StyleCover>>> {
-    let found = found(&app, &who, of?.0).await?;
+async fn styles(found: Found, part: Result<Query<Part>, QueryRejection>) -> Answer<Json<Page<StyleCover>>> {
     Ok(Json(part?.of(found.supply.styles.iter().cloned())?))
 }
 
 /// Orders as CSV, in the columns of a plan's `orders.csv`.
 #[utoipa::path(get, path = "/supply/orders.csv", tag = "supply", params(Of, Fits),
     responses((status = OK, content_type = "text/csv", body = String), (status = 404, body = Problem), (status = 422, body = Problem)))]
-async fn orders_csv(
-    State(app): State<App>,
-    who: Who,
-    of: Result<Query<Of>, QueryRejection>,
-    fits: Result<Query<Fits>, QueryRejection>,
-) -> Answer<impl IntoResponse> {
-    let found = found(&app, &who, of?.0).await?;
+async fn orders_csv(found: Found, fits: Result<Query<Fits>, QueryRejection>) -> Answer<impl IntoResponse> {
     download("orders", &file_drop::orders(found.supply.calendar, &fits?.orders(&found)?))
 }
 
 /// Transfers as CSV, in the columns of a plan's `transfers.csv`.
 #[utoipa::path(get, path = "/supply/transfers.csv", tag = "supply", params(Of, Fits),
     responses((status = OK, content_type = "text/csv", body = String), (status = 404, body = Problem), (status = 422, body = Problem)))]
-async fn transfers_csv(
-    State(app): State<App>,
-    who: Who,
-    of: Result<Query<Of>, QueryRejection>,
-    fits: Result<Query<Fits>, QueryRejection>,
-) -> Answer<impl IntoResponse> {
-    let found = found(&app, &who, of?.0).await?;
+async fn transfers_csv(found: Found, fits: Result<Query<Fits>, QueryRejection>) -> Answer<impl IntoResponse> {
     download("transfers", &file_drop::transfers(found.supply.calendar, &fits?.transfers(&found)))
 }
 
@@ -332,10 +295,21 @@ fn known<'a>(word: Option<&'a str>, parameter: &str, words: &[&str]) -> Answer<O
     }
 }
 
+/// The supply that the request names by [`Of`], for a caller who may see it.
+impl FromRequestParts<App> for Found {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, app: &App) -> Answer<Self> {
+        let who = Who::from_request_parts(parts, app).await?;
+        who.must(Right::Read)?;
+        let Query(of) = Query::<Of>::from_request_parts(parts, app).await?;
+        found(app, &who, of).await
+    }
+}
+
 /// The supply of a board that the caller may see, or of the plan in force. Worked out once for a version, which may take
 /// seconds.
 async fn found(app: &App, who: &Who, of: Of) -> Answer<Found> {
-    who.must(Right::Read)?;
     let project = app.workspace.project()?;
     let worked = project.clone();
     let (of, id, name, supply) = match of.board {
