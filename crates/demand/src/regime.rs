@@ -3,8 +3,9 @@
 //! A forecast outside its training range is a guess, whatever its band says. So the check is one of effect size over all
 //! cells at once, not of significance: with thousands of cells every week differs significantly from its forecast, and
 //! people stop to look. Sales over expectation are compared with the whole range in which that ratio has moved before;
-//! several periods in a row beyond it, on the same side, are another regime. How far their level has shifted is told as `shift` measures it; to ask
-//! that it be beyond chance would miss half of all collapses in their first weeks. Never says why, and decides nothing.
+//! several periods in a row beyond it, on the same side, are another regime. How far their level has shifted is told as
+//! `shift` measures it; to ask that it be beyond chance would miss half of all collapses in their first weeks. Never says
+//! why, and decides nothing.
 //!
 //! Source: control charts with limits from a reference period (Montgomery 2013, chapter 5), limits widened to the extremes;
 //! that effect size and not significance should raise an alarm is what users of drift monitors ask for.
