@@ -9,6 +9,7 @@ pub mod drill;
 pub mod ground;
 pub mod halt;
 pub mod jobs;
+pub mod outbox;
 pub mod pace;
 pub mod plan;
 pub mod policies;
