@@ -1,9 +1,11 @@
-//! From plan, stress report and policy to a verdict; the only place that can create [`Approved`].
+//! From plan, stress report and policy to a verdict; the only place that can create [`Approved`]. [`audit`] is the trail that
+//! every decision leaves.
 //!
 //! Never depends on `plan`: the checker is not the maker, and shares no code with it. A number that is missing or
 //! not finite is a refusal, never a pass (a missing floor has sold goods at a penny before).
 
 mod approved;
+pub mod audit;
 mod judge;
 mod limits;
 mod roles;
