@@ -17,6 +17,7 @@ pub mod files;
 pub mod imports;
 pub mod instances;
 pub mod journal;
+pub mod ledger;
 pub mod load;
 mod lookup;
 mod panel;

@@ -17,6 +17,7 @@ pub mod ports;
 pub mod revise;
 pub mod run;
 pub mod sandbox;
+pub mod scribe;
 pub mod sense;
 pub mod sizes;
 pub mod step;

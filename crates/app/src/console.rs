@@ -29,6 +29,11 @@ impl Console {
         Self { json }
     }
 
+    /// Whether results are JSON.
+    pub fn is_json(&self) -> bool {
+        self.json
+    }
+
     /// Writes the result: `value` as JSON, or what `show` prints for people.
     pub fn result<T: Serialize>(&self, value: &T, show: impl FnOnce(&T) -> String) -> anyhow::Result<()> {
         self.text(&if self.json { serde_json::to_string_pretty(value)? } else { show(value) })

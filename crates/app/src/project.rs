@@ -1,5 +1,6 @@
 //! Runs the loop over a project's folder and leaves behind what people and other systems pick up.
 
+use crate::commands::audit;
 use crate::console::{Console, Steps};
 use crate::judgement;
 use crate::report::{self, ReportInput};
@@ -8,7 +9,7 @@ use anyhow::{Context, bail};
 use endcap_adapters::artifacts::Folder;
 use endcap_adapters::facts::Store;
 use endcap_adapters::file_drop::{self, FileDrop};
-use endcap_adapters::journal::SqliteJournal;
+use endcap_adapters::ledger::AuditedJournal;
 use endcap_adapters::project::Project;
 use endcap_adapters::tables;
 use endcap_agent::digest::{Digest, digest};
@@ -89,7 +90,7 @@ impl Run<'_> {
         let steps = Steps::new(console);
         let progress = |step: &str, done: usize, all: usize| steps.at(step, done, all);
         let mut bench = Bench::new(&store, &artifacts, &scenario, &policy, &settings, &progress);
-        let mut journal = SqliteJournal::open(&self.folder.join("journal.db"), jiff::Timestamp::now)?;
+        let mut journal = AuditedJournal::open(self.folder, jiff::Timestamp::now, audit::random)?;
         let mut connector = FileDrop::new(self.folder.join("published"));
         let (state, ended) = run(first, &mut bench, &policy, &mut journal, &mut connector, &|_: &Job| false)?;
         if let Ended::Halted { halt } = &ended {

@@ -3,7 +3,7 @@
 use crate::console::{Console, Ending};
 use crate::project::keep_by_hand;
 use anyhow::{Context, ensure};
-use endcap_adapters::journal::SqliteJournal;
+use endcap_adapters::ledger::AuditedJournal;
 use endcap_agent::halt::{Mode, halted};
 use endcap_agent::ports::Journal;
 use endcap_model::Event;
@@ -87,10 +87,10 @@ pub fn resume(args: &ResumeArgs, console: &Console) -> anyhow::Result<Ending> {
     show(Now { mode: mode.after(&event), manual: None }, console)
 }
 
-fn opened(folder: &Path) -> anyhow::Result<(SqliteJournal, Vec<Event>)> {
+fn opened(folder: &Path) -> anyhow::Result<(AuditedJournal, Vec<Event>)> {
     let path = folder.join("journal.db");
     ensure!(path.is_file(), "{} has no journal yet: run `endcap plan {0}` first", folder.display());
-    let journal = SqliteJournal::open(&path, jiff::Timestamp::now)?;
+    let journal = AuditedJournal::open(folder, jiff::Timestamp::now, super::audit::random)?;
     let events = journal.read().with_context(|| format!("{} cannot be read", path.display()))?;
     Ok((journal, events))
 }

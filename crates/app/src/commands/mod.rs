@@ -3,6 +3,7 @@
 pub mod account;
 pub mod analyse;
 pub mod ask;
+pub mod audit;
 pub mod backtest;
 pub mod backup;
 pub mod check;

@@ -6,6 +6,7 @@
 
 mod access;
 mod api;
+mod audit;
 mod boards;
 mod events;
 mod health;
@@ -27,6 +28,7 @@ mod workspace;
 use access::throttle::Throttle;
 use anyhow::{Context, anyhow};
 use endcap_adapters::desk::Desk;
+use endcap_adapters::ledger::{self, Ledger};
 use endcap_adapters::records::Records;
 use jiff::{Timestamp, ToSpan};
 use problem::Answer;
@@ -65,6 +67,8 @@ pub struct Served {
     pub workspace: workspace::Workspace,
     /// Sales, items, prices and stock that programs send.
     pub records: Records,
+    /// The audit trail.
+    pub ledger: Ledger,
     /// What records are checked against.
     pub rules: api::KnownRules,
     /// What is brought in now.
@@ -97,6 +101,7 @@ pub async fn serve(settings: Settings, listener: TcpListener, stop: impl Future<
     let router = shell::router(app.clone());
     listen::until(listener, router, stop, Duration::from_secs(10)).await;
     keeper.abort();
+    app.ledger.close().await;
     app.desk.close().await;
     Ok(())
 }
@@ -145,6 +150,7 @@ async fn open(settings: Settings, now: fn() -> Timestamp) -> anyhow::Result<App>
     let desk = Desk::open(&path).await.with_context(|| format!("{} cannot be opened", path.display()))?;
     desk.forget_unanswered().await?;
     let records = Records::open(&settings.folder).await?;
+    let ledger = Ledger::open(&settings.folder.join(ledger::FILE_NAME), crate::commands::audit::random).await?;
     let nobody = desk.accounts().await?.is_empty() && !settings.demo;
     let first_account =
         if nobody { Some(access::secret::make().map_err(|problem| anyhow!(problem.detail))?) } else { None };
@@ -158,6 +164,7 @@ async fn open(settings: Settings, now: fn() -> Timestamp) -> anyhow::Result<App>
         desk,
         workspace,
         records,
+        ledger,
         rules: api::KnownRules::default(),
         imports: imports::Imports::default(),
         settings,

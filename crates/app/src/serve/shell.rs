@@ -36,7 +36,12 @@ pub fn router(app: App) -> Router {
     Router::new()
         .nest(
             "/api/v1",
-            api::router(&app).layer(timeout).merge(api::uploads()).fallback(unknown).layer(from_fn(no_store)),
+            api::router(&app)
+                .layer(timeout)
+                .merge(api::uploads())
+                .layer(from_fn_with_state(app.clone(), super::audit::recorded))
+                .fallback(unknown)
+                .layer(from_fn(no_store)),
         )
         .merge(health::router())
         .fallback(pages::page)

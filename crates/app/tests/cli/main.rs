@@ -2,6 +2,7 @@
 
 mod analysis;
 mod ask;
+mod audit;
 mod bad_input;
 mod browser;
 mod commands;

@@ -1,4 +1,5 @@
 use super::*;
+use endcap_govern::audit::{Held, Record};
 use serde_json::json as value;
 
 #[test]
@@ -155,5 +156,58 @@ fn the_first_account_is_made_once_with_the_code_that_was_printed() {
         assert_eq!((made.status, &made.json()["roles"]), (StatusCode::CREATED, &value!(["admin"])));
         let again = value!({ "code": code, "name": "eve", "password": PASSWORD });
         assert_eq!(desk.send(json("POST", "/api/v1/session/first", &again)).await.status, StatusCode::FORBIDDEN);
+    });
+}
+
+#[test]
+fn what_is_decided_at_the_desk_is_recorded_without_secrets() {
+    run(async {
+        let desk = TestDesk::new(false).await;
+        desk.account("root", &[Role::Admin]).await;
+        desk.account("ada", &[Role::Planner]).await;
+        let mistyped = credentials("my long secret, mistyped", "a wrong long secret");
+        desk.send(json("POST", "/api/v1/session", &mistyped)).await;
+        let root = desk.sign_in("root").await;
+        let wanted = value!({ "name": "eve", "roles": ["viewer"], "password": PASSWORD });
+        assert_eq!(root.send("POST", "/api/v1/accounts", &wanted).await.status, StatusCode::CREATED);
+        let changed = value!({ "roles": ["planner"], "disabled": true });
+        assert_eq!(root.send("PUT", "/api/v1/accounts/eve", &changed).await.status, StatusCode::OK);
+        let token = value!({ "name": "till", "roles": ["admin"], "days": 1 });
+        let made = root.send("POST", "/api/v1/tokens", &token).await.json();
+        root.get("/api/v1/accounts").await;
+        root.get("/api/v1/project").await;
+        let ada = desk.sign_in("ada").await;
+        assert_eq!(ada.get("/api/v1/accounts").await.status, StatusCode::FORBIDDEN);
+        desk.get("/api/v1/accounts").await;
+
+        let values = desk.app.ledger.openings().await.unwrap();
+        let told = |held: &Held| match held {
+            Held::Open(text) => text.clone(),
+            Held::Committed { commitment } => format!("({})", values[commitment]),
+        };
+        let line = |record: &Record| {
+            let Record { entry, .. } = record;
+            let why: Vec<String> = entry.reasons.iter().map(told).collect();
+            let (who, what, on) = (told(&entry.actor), &entry.action, told(&entry.subject));
+            format!("{who} {what} {on} {:?} {}", entry.ruling, why.join(", "))
+        };
+        let lines: Vec<String> = desk.app.ledger.last(20).await.unwrap().iter().map(line).collect();
+        assert_eq!(
+            lines,
+            [
+                "nobody who is known desk: POST session session Refused ",
+                "(root) desk: POST session (root) Allowed ",
+                "(root) desk: POST accounts (eve) Allowed roles: viewer",
+                "(root) desk: PUT accounts/{name} (eve) Allowed roles: planner, kept out",
+                "(root) desk: POST tokens tokens Allowed roles: admin",
+                "(root) desk: GET accounts accounts Allowed ",
+                "(ada) desk: POST session (ada) Allowed ",
+                "(ada) desk: GET accounts accounts Refused ",
+            ]
+        );
+        let everything = format!("{lines:?}{values:?}");
+        for secret in [PASSWORD, "mistyped", made["token"].as_str().unwrap()] {
+            assert!(!everything.contains(secret), "{secret}");
+        }
     });
 }

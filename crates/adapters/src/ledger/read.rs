@@ -1,0 +1,143 @@
+//! Reading the trail, its tip, checkpoints and what commitments were made of.
+
+use super::{Ledger, LedgerError};
+use endcap_govern::audit::{Digest32, Note, Opening, Record, Trail, Tree, leaf};
+use jiff::Timestamp;
+use sqlx::{Row, SqliteConnection};
+use std::collections::BTreeMap;
+
+/// Records that are read at once.
+const READ_AT_ONCE: i64 = 1 << 12;
+
+impl Ledger {
+    /// The end of the trail.
+    ///
+    /// # Errors
+    /// [`LedgerError`] when it cannot be read.
+    pub async fn trail(&self) -> Result<Trail, LedgerError> {
+        trail(&mut *self.readers.acquire().await?).await
+    }
+
+    /// Hands over the bytes of all records in order.
+    ///
+    /// # Errors
+    /// [`LedgerError`] when they cannot be read; or what `take` says.
+    pub async fn each<E: From<LedgerError>>(&self, take: impl FnMut(&[u8]) -> Result<(), E>) -> Result<(), E> {
+        each(&mut *self.readers.acquire().await.map_err(LedgerError::from)?, take).await
+    }
+
+    /// Leaf hashes of the first records, for proofs.
+    ///
+    /// # Errors
+    /// [`LedgerError`] when they cannot be read.
+    pub async fn leaves(&self, size: u64) -> Result<Vec<Digest32>, LedgerError> {
+        let mut leaves = vec![];
+        self.each(|content| {
+            if (leaves.len() as u64) < size {
+                leaves.push(leaf(content));
+            }
+            Ok::<_, LedgerError>(())
+        })
+        .await?;
+        Ok(leaves)
+    }
+
+    /// The last records, oldest first.
+    ///
+    /// # Errors
+    /// [`LedgerError`] when they cannot be read.
+    pub async fn last(&self, count: u32) -> Result<Vec<Record>, LedgerError> {
+        let rows = sqlx::query("select content from record order by sequence desc limit ?")
+            .bind(count)
+            .fetch_all(&self.readers)
+            .await?;
+        rows.iter().rev().map(|row| parsed("a record", row.try_get(0)?)).collect()
+    }
+
+    /// Personal values that were not erased, by their commitments.
+    ///
+    /// # Errors
+    /// [`LedgerError`] when they cannot be read.
+    pub async fn openings(&self) -> Result<BTreeMap<Digest32, String>, LedgerError> {
+        let openings = openings(&mut *self.readers.acquire().await?).await?;
+        Ok(openings.into_iter().map(|opening| (opening.commitment, opening.value)).collect())
+    }
+
+    /// Keeps a checkpoint beside those before it.
+    ///
+    /// # Errors
+    /// [`LedgerError`] when it cannot be written.
+    pub async fn keep_checkpoint(&self, size: u64, note: &Note, at: Timestamp) -> Result<(), LedgerError> {
+        sqlx::query("insert into checkpoint (size, note, at) values (?, ?, ?)")
+            .bind(i64::try_from(size).unwrap_or(i64::MAX))
+            .bind(note.to_string())
+            .bind(at.to_string())
+            .execute(&self.writer)
+            .await?;
+        Ok(())
+    }
+}
+
+pub(super) async fn trail(connection: &mut SqliteConnection) -> Result<Trail, LedgerError> {
+    let tip = sqlx::query("select size, last, peaks from tip").fetch_optional(connection).await?;
+    let Some(tip) = tip else { return Ok(Trail::default()) };
+    let unreadable = |reason: String| LedgerError::Unreadable { what: "a tip", reason };
+    let (size, last, peaks): (i64, String, &str) = (tip.try_get(0)?, tip.try_get(1)?, tip.try_get(2)?);
+    let peaks = serde_json::from_str(peaks).map_err(|error| unreadable(error.to_string()))?;
+    let tree = Tree::from_parts(u64::try_from(size).unwrap_or(0), peaks);
+    Ok(Trail {
+        tree: tree.ok_or_else(|| unreadable(format!("{size} records do not fit its peaks")))?,
+        last: last.parse().map_err(|error: endcap_govern::audit::NotADigest| unreadable(error.to_string()))?,
+    })
+}
+
+pub(super) async fn each<E: From<LedgerError>>(
+    connection: &mut SqliteConnection,
+    mut take: impl FnMut(&[u8]) -> Result<(), E>,
+) -> Result<(), E> {
+    let mut after = 0_i64;
+    loop {
+        let rows = sqlx::query("select sequence, content from record where sequence > ? order by sequence limit ?")
+            .bind(after)
+            .bind(READ_AT_ONCE)
+            .fetch_all(&mut *connection)
+            .await
+            .map_err(LedgerError::from)?;
+        for row in &rows {
+            take(row.try_get(1).map_err(LedgerError::from)?)?;
+            after = row.try_get(0).map_err(LedgerError::from)?;
+        }
+        if rows.is_empty() {
+            return Ok(());
+        }
+    }
+}
+
+pub(super) async fn openings(connection: &mut SqliteConnection) -> Result<Vec<Opening>, LedgerError> {
+    let rows = sqlx::query("select commitment, salt, value from opening").fetch_all(connection).await?;
+    let opening = |row: &sqlx::sqlite::SqliteRow| {
+        let digest = |column: usize| {
+            let unreadable = |reason| LedgerError::Unreadable { what: "an opening", reason };
+            let text: String = row.try_get(column)?;
+            text.parse::<Digest32>().map_err(|error| unreadable(format!("{error}, found '{text}'")))
+        };
+        Ok(Opening { commitment: digest(0)?, salt: digest(1)?.0, value: row.try_get(2)? })
+    };
+    rows.iter().map(opening).collect()
+}
+
+pub(super) async fn checkpoints(connection: &mut SqliteConnection) -> Result<Vec<Note>, LedgerError> {
+    let rows = sqlx::query("select note from checkpoint order by id").fetch_all(connection).await?;
+    let note = |row: &sqlx::sqlite::SqliteRow| {
+        let unreadable = |error: endcap_govern::audit::NotANote| LedgerError::Unreadable {
+            what: "a checkpoint",
+            reason: error.to_string(),
+        };
+        row.try_get::<&str, _>(0)?.parse().map_err(unreadable)
+    };
+    rows.iter().map(note).collect()
+}
+
+fn parsed<T: serde::de::DeserializeOwned>(what: &'static str, text: &str) -> Result<T, LedgerError> {
+    serde_json::from_str(text).map_err(|error| LedgerError::Unreadable { what, reason: error.to_string() })
+}

@@ -1,0 +1,66 @@
+//! Tables of the ledger. Records and checkpoints are only ever added: the database refuses anything else, so that a slip
+//! in a program or at a prompt is no rewriting. (Whoever can drop a trigger is found by the chain and by witnesses.)
+
+use super::LedgerError;
+use sqlx::AssertSqlSafe;
+use sqlx::sqlite::SqlitePool;
+
+/// What each version adds. A version that was released is never changed, only followed by another.
+const VERSIONS: &[&str] = &["
+create table record (
+    sequence integer primary key,
+    content  text not null
+) strict;
+create trigger record_in_order before insert on record
+when new.sequence <> (select coalesce(max(sequence), 0) + 1 from record)
+begin select raise(abort, 'records are numbered without a gap'); end;
+create trigger record_stays before update on record
+begin select raise(abort, 'the audit trail is only added to'); end;
+create trigger record_is_kept before delete on record
+begin select raise(abort, 'the audit trail is only added to'); end;
+
+create table tip (
+    id    integer primary key check (id = 0),
+    size  integer not null,
+    last  text not null,
+    peaks text not null
+) strict;
+
+create table checkpoint (
+    id   integer primary key autoincrement,
+    size integer not null,
+    note text not null,
+    at   text not null
+) strict;
+create index checkpoint_size on checkpoint (size);
+create trigger checkpoint_stays before update on checkpoint
+begin select raise(abort, 'checkpoints are only added to'); end;
+create trigger checkpoint_is_kept before delete on checkpoint
+begin select raise(abort, 'checkpoints are only added to'); end;
+
+create table opening (
+    commitment text primary key,
+    salt       text not null,
+    value      text not null
+) strict, without rowid;
+create index opening_value on opening (value);
+"];
+
+/// Brings the ledger to the newest version, all or nothing.
+pub async fn bring_up(writer: &SqlitePool) -> Result<(), LedgerError> {
+    let mut transaction = writer.begin_with("begin immediate").await?;
+    let (at,): (i64,) = sqlx::query_as("pragma user_version").fetch_one(&mut *transaction).await?;
+    let at = usize::try_from(at).unwrap_or(usize::MAX);
+    if at > VERSIONS.len() {
+        let reason = format!("version {at}, this program knows {}", VERSIONS.len());
+        return Err(LedgerError::Unreadable { what: "the tables of a newer program", reason });
+    }
+    for &version in &VERSIONS[at..] {
+        sqlx::raw_sql(version).execute(&mut *transaction).await?;
+    }
+    sqlx::raw_sql(AssertSqlSafe(format!("pragma user_version = {}", VERSIONS.len())))
+        .execute(&mut *transaction)
+        .await?;
+    transaction.commit().await?;
+    Ok(())
+}

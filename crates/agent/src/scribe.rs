@@ -1,0 +1,137 @@
+//! Scribe: which of the loop's events are decisions, and what the audit trail says of them.
+//!
+//! Pure: from events to entries. Names and reasons of people are personal values; what programs say is open.
+
+use crate::halt::BY_ITSELF;
+use endcap_govern::audit::{Entry, Grounds, Ruling, Told};
+use endcap_model::{ContentHash, Decision, Event, Halt, SnapshotId, Verdict};
+
+/// What programs sign with.
+const PROGRAM: &str = "endcap";
+
+/// What the loop knew when it decided, as its events told.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Scribe {
+    snapshot: Option<SnapshotId>,
+    model: Option<ContentHash>,
+    decision: Option<Decision>,
+}
+
+impl Scribe {
+    /// Takes the next event; returns what is to be recorded when it is a decision.
+    pub fn write(&mut self, event: &Event) -> Option<Entry<Told>> {
+        match event {
+            Event::Ingested { snapshot, .. } => {
+                *self = Self { snapshot: Some(snapshot.clone()), ..Self::default() };
+                None
+            }
+            Event::Adjusted { model, .. } => {
+                self.model = Some(model.clone());
+                None
+            }
+            Event::Judged { plan, decision } => {
+                self.decision = Some(decision.clone());
+                let (ruling, reasons) = ruled(&decision.verdict);
+                let mut entry = Entry::new(Told::open(PROGRAM), "plan judged", Told::open(plan), ruling);
+                entry.on_behalf_of = decision.signed.as_ref().map(|signed| Told::personal(&signed.person));
+                entry.reasons = reasons.into_iter().map(Told::Open).collect();
+                Some(Entry { grounds: self.grounds(), ..entry })
+            }
+            Event::Published { plan, receipt } => {
+                let entry = Entry::new(Told::open(PROGRAM), "plan published", Told::open(plan), Ruling::Allowed);
+                let (effect, answer) = (Some(receipt.key.clone()), Some(receipt.content.clone()));
+                Some(Entry { grounds: self.grounds(), effect, answer, ..entry })
+            }
+            Event::Halted { halt } => Some(halted(halt)),
+            Event::Resumed { by, reason, shadow } => {
+                let action = if *shadow { "loop resumed in shadow" } else { "loop resumed" };
+                let mut entry = Entry::new(Told::personal(by), action, Told::open("loop"), Ruling::Allowed);
+                entry.reasons = vec![Told::personal(reason)];
+                Some(entry)
+            }
+            _ => None,
+        }
+    }
+
+    fn grounds(&self) -> Grounds {
+        let of_decision = |hash: fn(&Decision) -> &ContentHash| self.decision.as_ref().map(hash).cloned();
+        Grounds {
+            proposal: of_decision(|decision| &decision.content),
+            limits: None,
+            policy: of_decision(|decision| &decision.policy),
+            model: self.model.clone(),
+            snapshot: self.snapshot.clone(),
+        }
+    }
+}
+
+fn ruled(verdict: &Verdict) -> (Ruling, Vec<String>) {
+    match verdict {
+        Verdict::Approved => (Ruling::Allowed, vec![]),
+        Verdict::NeedsPerson { reasons } => (Ruling::NeedsPerson, reasons.clone()),
+        Verdict::Refused { breaches } => (Ruling::Refused, breaches.iter().map(ToString::to_string).collect()),
+    }
+}
+
+fn halted(halt: &Halt) -> Entry<Told> {
+    let by_itself = halt.by == BY_ITSELF;
+    let told = if by_itself { Told::Open } else { Told::Personal };
+    let mut entry = Entry::new(told(halt.by.clone()), "loop halted", Told::open("loop"), Ruling::Allowed);
+    entry.reasons = vec![told(halt.reason.clone())];
+    entry
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use endcap_model::{Breach, Receipt, hash_bytes};
+
+    fn told(events: &[Event]) -> Vec<Entry<Told>> {
+        let mut scribe = Scribe::default();
+        events.iter().filter_map(|event| scribe.write(event)).collect()
+    }
+
+    fn judged(verdict: Verdict) -> [Event; 3] {
+        let decision = Decision { content: hash_bytes(b"plan"), policy: hash_bytes(b"policy"), verdict, signed: None };
+        [
+            Event::Ingested { snapshot: "s".into(), rows_read: 1, rows_set_aside: 0 },
+            Event::Adjusted { model: hash_bytes(b"model"), edits: vec![] },
+            Event::Judged { plan: "p".into(), decision },
+        ]
+    }
+
+    #[test]
+    fn a_judged_and_published_plan_is_recorded_with_all_that_it_rests_on() {
+        let receipt = Receipt { key: "p".into(), connector: "files".into(), content: hash_bytes(b"there") };
+        let mut events = judged(Verdict::Approved).to_vec();
+        events.push(Event::Published { plan: "p".into(), receipt });
+        let entries = told(&events);
+        let actions: Vec<&str> = entries.iter().map(|entry| entry.action.as_str()).collect();
+        assert_eq!(actions, ["plan judged", "plan published"]);
+        for entry in &entries {
+            assert_eq!(entry.grounds.proposal, Some(hash_bytes(b"plan")));
+            assert_eq!(entry.grounds.policy, Some(hash_bytes(b"policy")));
+            assert_eq!(entry.grounds.model, Some(hash_bytes(b"model")));
+            assert_eq!(entry.grounds.snapshot, Some("s".into()));
+        }
+        assert_eq!((entries[1].effect.as_deref(), &entries[1].answer), (Some("p"), &Some(hash_bytes(b"there"))));
+    }
+
+    #[test]
+    fn a_refusal_is_recorded_with_its_reasons() {
+        let breach = Breach { limit: "spend".into(), at: "plan".into(), found: "9".into(), allowed: "5".into() };
+        let entries = told(&judged(Verdict::Refused { breaches: vec![breach.clone()] }));
+        assert_eq!((entries[0].ruling, &entries[0].reasons), (Ruling::Refused, &vec![Told::open(breach)]));
+    }
+
+    #[test]
+    fn what_people_say_is_personal_and_what_the_loop_says_is_open() {
+        let by =
+            |by: &str| Event::Halted { halt: Halt { by: by.into(), reason: "why".into(), plan: None, forecast: None } };
+        let resumed = Event::Resumed { by: "Ada".into(), reason: "open again".into(), shadow: true };
+        let entries = told(&[by("Ada"), by(BY_ITSELF), resumed]);
+        assert_eq!((&entries[0].actor, &entries[0].reasons[0]), (&Told::personal("Ada"), &Told::personal("why")));
+        assert_eq!((&entries[1].actor, &entries[1].reasons[0]), (&Told::open(BY_ITSELF), &Told::open("why")));
+        assert_eq!((&entries[2].actor, entries[2].action.as_str()), (&Told::personal("Ada"), "loop resumed in shadow"));
+    }
+}

@@ -1,0 +1,114 @@
+//! The desk's part of the audit trail: who signed in, changed accounts, tokens, boards or imports, read who has an account,
+//! or was refused. Of what was asked for only names and roles are recorded, never a password, a token or a board.
+
+use super::App;
+use super::access::Who;
+use super::problem::{Answer, Problem};
+use super::shell::BODY_MAX;
+use axum::body::{Body, to_bytes};
+use axum::extract::{FromRequestParts, MatchedPath, RawPathParams, Request, State};
+use axum::http::StatusCode;
+use axum::http::request::Parts;
+use axum::middleware::Next;
+use axum::response::{IntoResponse, Response};
+use endcap_adapters::ledger::LedgerError;
+use endcap_govern::Role;
+use endcap_govern::audit::{Entry, Ruling, Told};
+use serde::Deserialize;
+
+/// Resources whose changes are decisions. Records that programs send and what people practise are not.
+const CHANGED: [&str; 5] = ["session", "accounts", "tokens", "imports", "boards"];
+/// Resources that tell about people: who reads them is recorded too.
+const ABOUT_PEOPLE: [&str; 2] = ["accounts", "tokens"];
+/// Resources whose requests say in a small body whom they are about.
+const NAMED_INSIDE: [&str; 3] = ["session", "accounts", "tokens"];
+/// What signing in is called.
+const SIGN_IN: &str = "desk: POST session";
+
+/// What a request says of whom it is about; all else in it is passed over.
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct Asked {
+    name: Option<String>,
+    roles: Vec<Role>,
+    disabled: bool,
+}
+
+/// Records a decision of the desk before its answer leaves.
+pub async fn recorded(State(app): State<App>, request: Request, next: Next) -> Response {
+    match record(&app, request, next).await {
+        Ok(response) => response,
+        Err(problem) => problem.into_response(),
+    }
+}
+
+async fn record(app: &App, request: Request, next: Next) -> Answer<Response> {
+    let route = request.extensions().get::<MatchedPath>().map_or("", MatchedPath::as_str);
+    let route = route.trim_start_matches("/api/v1/").to_owned();
+    let resource = route.split('/').next().unwrap_or_default();
+    let tried_out = request.uri().query().is_some_and(|query| query.contains("dry_run=true"));
+    let is_decision =
+        if request.method().is_safe() { ABOUT_PEOPLE.contains(&resource) } else { CHANGED.contains(&resource) };
+    if !is_decision || tried_out {
+        return Ok(next.run(request).await);
+    }
+    let (mut parts, mut body) = request.into_parts();
+    let who = Who::from_request_parts(&mut parts, app).await.ok();
+    let mut asked = Asked::default();
+    if NAMED_INSIDE.contains(&resource) {
+        let whole = to_bytes(body, BODY_MAX).await.map_err(|_| Problem::too_large(BODY_MAX as u64))?;
+        asked = serde_json::from_slice(&whole).unwrap_or_default();
+        body = Body::from(whole);
+    }
+    let subject = subject(&mut parts, &route, resource, &asked).await;
+    let action = format!("desk: {} {route}", parts.method);
+    let response = next.run(Request::from_parts(parts, body)).await;
+    let Some(ruling) = ruling(response.status(), who.is_some(), &action) else { return Ok(response) };
+    let entry = Entry { reasons: reasons(&asked), ..entry(who.as_ref(), asked.name, action, subject, ruling) };
+    app.ledger.record((app.now)(), entry).await.map_err(unrecorded)?;
+    Ok(response)
+}
+
+/// Who did what on what. Where nobody was let in, the name that was typed is left out: it may be anything, a password too.
+fn entry(who: Option<&Who>, typed: Option<String>, action: String, subject: Told, ruling: Ruling) -> Entry<Told> {
+    match (who, typed) {
+        (Some(who), _) => Entry::new(Told::personal(&who.account.name), action, subject, ruling),
+        (None, Some(name)) if ruling == Ruling::Allowed => Entry::new(Told::personal(name), action, subject, ruling),
+        (None, _) => Entry::new(Told::open("nobody who is known"), action, Told::open("session"), ruling),
+    }
+}
+
+fn unrecorded(error: LedgerError) -> Problem {
+    let detail = "It was done, and could not be recorded: the server's log says why.".into();
+    Problem { detail, ..Problem::broken(error) }
+}
+
+/// Whom or what it is about: names of accounts are personal.
+async fn subject(parts: &mut Parts, route: &str, resource: &str, asked: &Asked) -> Told {
+    let in_path = RawPathParams::from_request_parts(parts, &()).await.ok();
+    let in_path = in_path.and_then(|params| params.iter().next().map(|(_, value)| value.to_owned()));
+    match (in_path, &asked.name) {
+        (Some(name), _) if resource == "accounts" => Told::personal(name),
+        (Some(id), _) => Told::open(id),
+        (None, Some(name)) if resource != "tokens" => Told::personal(name),
+        (None, _) => Told::open(route),
+    }
+}
+
+/// Only what was done or denied is a decision; what was asked wrongly is none. Of those who are not known, sign-ins that
+/// failed alone: they are held back, so that nobody can fill the disk with refusals.
+fn ruling(status: StatusCode, known: bool, action: &str) -> Option<Ruling> {
+    match status {
+        status if status.is_success() => Some(Ruling::Allowed),
+        StatusCode::FORBIDDEN if known => Some(Ruling::Refused),
+        StatusCode::UNAUTHORIZED if action == SIGN_IN => Some(Ruling::Refused),
+        _ => None,
+    }
+}
+
+fn reasons(asked: &Asked) -> Vec<Told> {
+    let names: Vec<&str> = asked.roles.iter().map(|role| role.name()).collect();
+    let roles = (!names.is_empty()).then(|| Told::open(format!("roles: {}", names.join(", "))));
+    let kept_out = asked.disabled.then(|| Told::open("kept out"));
+    roles.into_iter().chain(kept_out).collect()
+}
