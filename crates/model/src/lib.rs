@@ -8,6 +8,7 @@ mod event;
 mod facts;
 mod forecast;
 mod further;
+mod gate;
 mod goal;
 mod hash;
 mod ids;
@@ -31,6 +32,7 @@ pub use event::{Event, Halt, Outcome, Receipt};
 pub use facts::{FactField, FactKind, FieldKind, SetAside};
 pub use forecast::{Forecast, ForecastRow};
 pub use further::{Further, FurtherEffect, FurtherKind};
+pub use gate::{GateLimits, Looser};
 pub use goal::{Goal, Outcomes, Preset, Weights};
 pub use hash::{ContentHash, Hasher, canonical_json, hash_bytes, hash_json};
 pub use ids::{Channel, Group, Place, PlanId, Sku, SnapshotId, Supplier};
@@ -49,7 +51,7 @@ pub use plan::{
     Because, Explanation, Instead, LimitPrice, Plan, PlanReport, ProfitAndLoss, RejectedOffer, SolveStatus,
 };
 pub use policy::{Autonomy, Breach, Decision, Policy, SignOff, Verdict};
-pub use quantity::{Depth, DepthError, Pieces, Units};
+pub use quantity::{Depth, DepthError, Pieces, Share, ShareError, Units};
 pub use rules::{CalendarRule, Clearance, Counts, OfferKind, Pool, Stretch, Together, Which, WindowRule};
 pub use scenario::{
     ItemTerms, Limits, Lock, Objective, OpeningStock, PriceTerms, Scenario, ScenarioError, SupplyTerms, TwinTerms,

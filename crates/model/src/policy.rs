@@ -1,7 +1,7 @@
 //! Policy: the limits that people set, and what was decided under them.
 
 use crate::scenario::in_range;
-use crate::{ContentHash, ScenarioError};
+use crate::{ContentHash, GateLimits, ScenarioError};
 use serde::{Deserialize, Serialize};
 use std::fmt;
 
@@ -46,6 +46,9 @@ pub struct Policy {
     /// Whether a planner's override of a forecast is used only once somebody else has approved it.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub overrides_need_approval: bool,
+    /// Limits on each single thing that leaves the house; without them nothing is sent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub gate: Option<GateLimits>,
 }
 
 impl Policy {
@@ -64,7 +67,8 @@ impl Policy {
         }
         in_range("spend_max", self.spend_max, 0.0, 1e12, "an amount from 0 to 1e12")?;
         in_range("person_above", self.person_above, 0.0, 1e12, "an amount from 0 to 1e12")?;
-        in_range("tail_value_min", self.tail_value_min, -1e12, 1e12, "an amount from -1e12 to 1e12")
+        in_range("tail_value_min", self.tail_value_min, -1e12, 1e12, "an amount from -1e12 to 1e12")?;
+        self.gate.as_ref().map_or(Ok(()), GateLimits::check)
     }
 }
 
