@@ -6,9 +6,12 @@
 
 mod approved;
 pub mod audit;
+pub mod gate;
 mod judge;
+pub mod law;
 mod limits;
 mod roles;
+pub mod stop;
 
 pub use approved::{Approved, NotApproved, approve, plan_hash};
 pub use judge::{judge, policy_hash};

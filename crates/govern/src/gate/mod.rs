@@ -1,0 +1,125 @@
+//! The gate: the limits on each single intent, checked when it is proposed, when it is approved and just before it is sent.
+//!
+//! What was harmless when it was planned may not be when it is sent: the stop was pressed, the price moved, a thousand other
+//! intents went out. So the same checks run three times, the last time in the sender, by code that shares nothing with the
+//! planner. A missing input refuses. The gate never sends and never reads a clock.
+//!
+//! # Source
+//! The order of the checks follows the market access rules after Knight Capital (SEC 15c3-5, RTS 6): authority first, then
+//! the single order, then sums over what is sent and in flight, then the data behind it, then who may.
+
+mod authority;
+mod case;
+mod change;
+mod data;
+mod exposure;
+mod intent;
+mod order;
+mod pace;
+mod price;
+mod shape;
+mod standing;
+#[cfg(test)]
+mod tests;
+mod traffic;
+
+pub use change::LimitsChange;
+pub use intent::{Action, Inputs, Intent};
+pub use standing::{Business, Permit, Shelf, Standing, Supply};
+pub use traffic::{KEPT, Traffic};
+
+use case::{Case, Found};
+use endcap_model::{Breach, ContentHash, GateLimits, ScenarioError};
+use traffic::Sent;
+
+/// Limits that were read and found in range.
+#[derive(Clone, Debug)]
+pub struct Gate {
+    limits: GateLimits,
+    hash: ContentHash,
+}
+
+type Check = fn(&Case, &mut Found);
+
+/// Checks without which nothing behind them means anything: the first that refuses ends the check.
+const FIRST: [(&str, Check); 3] =
+    [("stop", authority::is_not_stopped), ("lease", authority::lease_holds), ("shape", shape::is_well_formed)];
+
+/// All other checks, in their order; every breach is told.
+const THEN: [(&str, Check); 11] = [
+    ("price bounds", price::stays_between_floor_and_ceiling_and_above_cost),
+    ("price law", price::keeps_the_law),
+    ("collar", price::moves_little_at_once),
+    ("order size", order::is_no_larger_than_an_order_may_be),
+    ("rate", pace::is_not_too_frequent),
+    ("blast radius", exposure::touches_little_at_once),
+    ("exposure", exposure::stays_affordable_with_all_that_was_sent),
+    ("oscillation", pace::does_not_oscillate),
+    ("duplicates", pace::was_not_sent_before),
+    ("data", data::rests_on_sound_and_fresh_data),
+    ("who may", authority::is_permitted),
+];
+
+impl Gate {
+    /// Takes the limits that hold.
+    ///
+    /// # Errors
+    /// [`ScenarioError`] for the first limit outside its range.
+    pub fn new(limits: GateLimits) -> Result<Self, ScenarioError> {
+        limits.check()?;
+        Ok(Self { hash: limits.hash(), limits })
+    }
+
+    /// Names the limits; every intent carries the name of those that it was decided under.
+    pub fn hash(&self) -> &ContentHash {
+        &self.hash
+    }
+
+    /// The limits that hold.
+    pub fn limits(&self) -> &GateLimits {
+        &self.limits
+    }
+
+    /// Names the checks in their order.
+    pub fn order() -> impl Iterator<Item = &'static str> {
+        FIRST.iter().chain(&THEN).map(|(name, _)| *name)
+    }
+
+    /// Checks an intent against how things stand and what was sent; returns every limit that it breaks, in order.
+    ///
+    /// Use it alone where something is proposed or approved. To judge many at once, [`Gate::admit`] them one by one into a
+    /// copy of the traffic, so that they count against each other.
+    pub fn check(&self, intent: &Intent, standing: &Standing, traffic: &Traffic) -> Vec<Breach> {
+        let case = Case { intent, standing, traffic, limits: &self.limits, hash: &self.hash };
+        let mut found = Found::new(intent);
+        for (_, check) in FIRST {
+            check(&case, &mut found);
+            if !found.breaches.is_empty() {
+                return found.breaches;
+            }
+        }
+        THEN.iter().for_each(|(_, check)| check(&case, &mut found));
+        found.breaches
+    }
+
+    /// Checks an intent just before it is sent and, when it may go, counts it as sent from now on.
+    ///
+    /// # Errors
+    /// The limits that it breaks, in order; it is then not counted and must not be sent.
+    pub fn admit(&self, intent: &Intent, standing: &Standing, traffic: &mut Traffic) -> Result<(), Vec<Breach>> {
+        let breaches = self.check(intent, standing, traffic);
+        if !breaches.is_empty() {
+            return Err(breaches);
+        }
+        let case = Case { intent, standing, traffic, limits: &self.limits, hash: &self.hash };
+        let sent = Sent {
+            at: standing.now,
+            intent: intent.clone(),
+            order_value: order::value(intent).unwrap_or(0),
+            given_away: exposure::given_away(&case).unwrap_or(0),
+            revenue: exposure::revenue(&case).unwrap_or(0),
+        };
+        traffic.record(sent);
+        Ok(())
+    }
+}
