@@ -1,6 +1,6 @@
-//! An approval cannot be made outside this crate.
+//! An approval cannot be made, read from text or edited outside this crate.
 
 #[test]
 fn an_approval_cannot_be_forged() {
-    trybuild::TestCases::new().compile_fail("tests/forged/literal.rs");
+    trybuild::TestCases::new().compile_fail("tests/forged/*.rs");
 }

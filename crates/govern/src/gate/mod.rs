@@ -28,6 +28,7 @@ pub use intent::{Action, Inputs, Intent};
 pub use standing::{Business, Permit, Shelf, Standing, Supply};
 pub use traffic::{KEPT, Traffic};
 
+use crate::approved::{Approved, let_through};
 use case::{Case, Found};
 use endcap_model::{Breach, ContentHash, GateLimits, ScenarioError};
 use traffic::Sent;
@@ -102,11 +103,17 @@ impl Gate {
         found.breaches
     }
 
-    /// Checks an intent just before it is sent and, when it may go, counts it as sent from now on.
+    /// Checks an intent just before it is sent and, when it may go, counts it as sent from now on; senders take what it hands back
+    /// and nothing else.
     ///
     /// # Errors
     /// The limits that it breaks, in order; it is then not counted and must not be sent.
-    pub fn admit(&self, intent: &Intent, standing: &Standing, traffic: &mut Traffic) -> Result<(), Vec<Breach>> {
+    pub fn admit(
+        &self,
+        intent: &Intent,
+        standing: &Standing,
+        traffic: &mut Traffic,
+    ) -> Result<Approved<Intent>, Vec<Breach>> {
         let breaches = self.check(intent, standing, traffic);
         if !breaches.is_empty() {
             return Err(breaches);
@@ -120,6 +127,6 @@ impl Gate {
             revenue: exposure::revenue(&case).unwrap_or(0),
         };
         traffic.record(sent);
-        Ok(())
+        Ok(let_through(intent.clone(), intent.key(), self.hash.clone()))
     }
 }

@@ -412,7 +412,8 @@ fn the_way_back_to_the_base_price_is_held_up_by_no_pace() {
         [(intent(start(150), &tight), standing()), (end.clone(), late), (Intent { from: at(99), ..end }, poisoned)];
     let mut traffic = Traffic::default();
     for (generation, (intent, standing)) in (1..).zip(steps) {
-        assert_eq!(tight.admit(&Intent { generation, ..intent }, &standing, &mut traffic), Ok(()));
+        let intent = Intent { generation, ..intent };
+        assert_eq!(tight.admit(&intent, &standing, &mut traffic).unwrap().get(), &intent);
     }
     let again = Intent { generation: 9, ..intent(start(151), &tight) };
     let stopped = tight.check(&again, &standing(), &traffic);
