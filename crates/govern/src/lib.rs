@@ -4,16 +4,18 @@
 //! Never depends on `plan`: the checker is not the maker, and shares no code with it. A number that is missing or
 //! not finite is a refusal, never a pass (a missing floor has sold goods at a penny before).
 
+pub mod approval;
 mod approved;
 pub mod audit;
 pub mod gate;
 mod judge;
+pub mod ladder;
 pub mod law;
 mod limits;
 mod roles;
 pub mod stop;
 
-pub use approved::{Approved, NotApproved, approve, plan_hash};
+pub use approved::{Approved, NotApproved, Present, approve, approve_signed, approve_under_broken_glass, plan_hash};
 pub use judge::{judge, policy_hash};
 pub use limits::{Case, Stress, Terms};
 pub use roles::{Function, Right, Role, may};
