@@ -12,8 +12,10 @@ mod judge;
 pub mod ladder;
 pub mod law;
 mod limits;
+pub mod objectives;
 mod roles;
 pub mod stop;
+pub mod who_may;
 
 pub use approved::{Approved, NotApproved, Present, approve, approve_signed, approve_under_broken_glass, plan_hash};
 pub use judge::{judge, policy_hash};

@@ -1,0 +1,188 @@
+//! Objectives as documents: what is to be reached, by when, within which band, and who answers for it.
+//!
+//! A document goes live as [`crate::Approved`] and in no other way, signed like any proposal. A change makes a new version
+//! with another hash, which no earlier signature covers. Every forecast, plan and order names the hash that it served.
+
+use endcap_model::{ContentHash, hash_json};
+use jiff::civil::Date;
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+
+/// One version of what is to be reached.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Objectives {
+    /// Name that all versions share.
+    pub name: String,
+    /// Version, from 1.
+    pub version: u32,
+    /// Hash of the version before.
+    pub parent: Option<ContentHash>,
+    /// What is to be reached.
+    pub targets: Vec<Target>,
+}
+
+/// One thing to reach, in whole steps of its unit.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Target {
+    /// Name of the figure in the catalogue.
+    pub kpi: String,
+    /// Unit, with its step: `EUR cent`, `piece`, `basis point`.
+    pub unit: String,
+    /// First day that counts.
+    pub from: Date,
+    /// Day from which on nothing counts any more.
+    pub until: Date,
+    /// What is to be reached by then.
+    pub goal: i64,
+    /// How far below it is still well.
+    pub tolerance_below: u64,
+    /// How far above it is still well; absent where more is always well.
+    pub tolerance_above: Option<u64>,
+    /// Who answers for it.
+    pub owner: String,
+}
+
+/// A document that cannot be an objective.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("objectives {name} {version}: {what}")]
+pub struct ObjectivesError {
+    /// Name of the document.
+    pub name: String,
+    /// Its version.
+    pub version: u32,
+    /// What is wrong, and what to do.
+    pub what: String,
+}
+
+/// A target that is missed, or cannot be read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Missed<'a> {
+    /// The target.
+    pub target: &'a Target,
+    /// What was read; nothing when the figure is not known.
+    pub found: Option<i64>,
+}
+
+impl Objectives {
+    /// Names this version; a plan that serves it carries the name.
+    pub fn hash(&self) -> ContentHash {
+        hash_json(self)
+    }
+
+    /// Makes the next version.
+    pub fn changed(&self, targets: Vec<Target>) -> Self {
+        Self { name: self.name.clone(), version: self.version + 1, parent: Some(self.hash()), targets }
+    }
+
+    /// Checks that every target can be read and has an owner.
+    ///
+    /// # Errors
+    /// [`ObjectivesError`] for the first flaw.
+    pub fn check(&self) -> Result<(), ObjectivesError> {
+        let wrong = |what: String| Err(ObjectivesError { name: self.name.clone(), version: self.version, what });
+        if self.targets.is_empty() {
+            return wrong("there is no target: name at least one".into());
+        }
+        for (target, number) in self.targets.iter().zip(1..) {
+            let texts = [("kpi", &target.kpi), ("unit", &target.unit), ("owner", &target.owner)];
+            if let Some((field, _)) = texts.iter().find(|(_, text)| text.trim().is_empty()) {
+                return wrong(format!("target {number} has no {field}: give one"));
+            }
+            if target.until <= target.from {
+                return wrong(format!("target {number} ends on {} before it begins: give a later day", target.until));
+            }
+            let same =
+                |other: &&Target| other.kpi == target.kpi && other.from < target.until && target.from < other.until;
+            if self.targets[..number - 1].iter().any(|other| same(&other)) {
+                return wrong(format!("target {number} sets {} twice for some days: keep one", target.kpi));
+            }
+        }
+        Ok(())
+    }
+
+    /// Compares what was read with the targets that run on a day; a figure that is not known is missed.
+    pub fn missed(&self, readings: &BTreeMap<String, i64>, day: Date) -> Vec<Missed<'_>> {
+        let running = self.targets.iter().filter(|target| target.from <= day && day < target.until);
+        let read = running.map(|target| Missed { target, found: readings.get(&target.kpi).copied() });
+        read.filter(|one| one.found.is_none_or(|found| !one.target.is_met_by(found))).collect()
+    }
+}
+
+impl Target {
+    /// Whether a figure lies within the band.
+    pub fn is_met_by(&self, found: i64) -> bool {
+        let least = self.goal.saturating_sub_unsigned(self.tolerance_below);
+        let most = self.tolerance_above.map_or(i64::MAX, |above| self.goal.saturating_add_unsigned(above));
+        (least..=most).contains(&found)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use jiff::civil::date;
+
+    fn target() -> Target {
+        Target {
+            kpi: "margin".into(),
+            unit: "EUR cent".into(),
+            from: date(2025, 3, 1),
+            until: date(2025, 6, 1),
+            goal: 1_000,
+            tolerance_below: 50,
+            tolerance_above: None,
+            owner: "ada".into(),
+        }
+    }
+
+    fn objectives(targets: Vec<Target>) -> Objectives {
+        Objectives { name: "spring".into(), version: 1, parent: None, targets }
+    }
+
+    #[test]
+    fn a_change_makes_a_version_with_another_hash_that_names_the_one_before() {
+        let first = objectives(vec![target()]);
+        let second = first.changed(first.targets.clone());
+        assert_eq!((second.version, second.parent.as_ref()), (2, Some(&first.hash())));
+        assert_ne!(second.hash(), first.hash());
+        let eased = objectives(vec![Target { tolerance_below: 51, ..target() }]);
+        assert_ne!(eased.hash(), first.hash());
+    }
+
+    #[test]
+    fn targets_without_owner_unit_time_or_sense_are_refused() {
+        assert_eq!(objectives(vec![target()]).check(), Ok(()));
+        let next = Target { from: date(2025, 6, 1), until: date(2025, 9, 1), ..target() };
+        assert_eq!(objectives(vec![target(), next.clone()]).check(), Ok(()));
+        let overlapping = Target { from: date(2025, 5, 31), ..next };
+        for targets in [
+            vec![],
+            vec![Target { owner: " ".into(), ..target() }],
+            vec![Target { unit: String::new(), ..target() }],
+            vec![Target { kpi: String::new(), ..target() }],
+            vec![Target { until: date(2025, 3, 1), ..target() }],
+            vec![target(), overlapping],
+        ] {
+            assert!(objectives(targets.clone()).check().is_err(), "{targets:?}");
+        }
+    }
+
+    #[test]
+    fn a_figure_outside_its_band_or_unknown_is_missed_while_its_target_runs() {
+        let band = objectives(vec![Target { tolerance_above: Some(10), ..target() }]);
+        let missed = |found: Option<i64>, day| {
+            let readings = found.map(|found| ("margin".to_owned(), found)).into_iter().collect();
+            band.missed(&readings, day).len()
+        };
+        let day = date(2025, 3, 1);
+        for (found, expected) in [(949, 1), (950, 0), (1_010, 0), (1_011, 1)] {
+            assert_eq!(missed(Some(found), day), expected, "{found}");
+        }
+        assert_eq!(missed(None, day), 1);
+        assert_eq!(missed(None, date(2025, 2, 28)), 0);
+        assert_eq!(missed(None, date(2025, 6, 1)), 0);
+        assert!(target().is_met_by(i64::MAX), "more is always well");
+    }
+}
