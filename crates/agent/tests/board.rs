@@ -111,7 +111,7 @@ fn bench() -> (Workbench, Board) {
 }
 
 fn drawn(bench: &mut Workbench, board: &Board, before: Option<&Drawn>) -> Drawn {
-    match bench.draw(board, before.map(|drawn| &drawn.report), &|| false).unwrap() {
+    match bench.draw(board, before.map(|drawn| &*drawn.report), &|| false).unwrap() {
         Drawing::Plan(drawn) => drawn,
         Drawing::Infeasible { conflict } => panic!("no plan: {conflict:?}"),
     }
@@ -132,6 +132,27 @@ fn applied(bench: &Workbench, board: &Board, text: &str) -> Board {
 
 fn refused(bench: &Workbench, board: &Board, text: &str) -> String {
     bench.apply(board, &edit(text), &[]).unwrap_err().to_string()
+}
+
+#[test]
+fn rows_that_show_otherwise_after_an_edit_are_told_from_those_that_do_not() {
+    let (mut bench, board) = bench();
+    let before = drawn(&mut bench, &board, None);
+    let row = before.rows.iter().find(|row| row.cells.iter().any(|cell| cell.depth.is_some())).unwrap();
+    let at = row.cells.iter().position(|cell| cell.depth.is_some()).unwrap();
+    let (sku, place, period) = (&row.sku, &row.place, &before.periods[at]);
+    let lock = format!(r#"{{"edit":"lock","sku":"{sku}","place":"{place}","period":"{period}","depth":0.0}}"#);
+    let after = drawn(&mut bench, &applied(&bench, &board, &lock), Some(&before));
+    let pairs = || before.rows.iter().zip(&after.rows);
+    let otherwise: Vec<_> = pairs().filter(|(old, new)| new.shows_otherwise(old)).map(|(old, _)| &old.sku).collect();
+    assert!(otherwise.contains(&sku) && otherwise.len() < before.rows.len(), "{otherwise:?}");
+    for (old, new) in pairs().filter(|(old, new)| !new.shows_otherwise(old)) {
+        let depths =
+            |row: &Row| row.cells.iter().map(|cell| (cell.depth, cell.locked, cell.supply)).collect::<Vec<_>>();
+        assert_eq!(depths(old), depths(new));
+    }
+    let some = after.of_rows(|row| row.sku == *sku);
+    assert!(some.rows.iter().all(|row| row.sku == *sku) && some.totals == after.totals, "totals are those of the plan");
 }
 
 #[test]
@@ -303,7 +324,7 @@ fn conflicts_are_found_without_a_search() {
         offers: vec![other],
         orders: vec![],
         transfers: vec![],
-        report: drawn.report.clone(),
+        report: (*drawn.report).clone(),
     };
     let found = bench.conflicts(&board, &offers, &[published]).unwrap();
     let overlap = found.iter().find(|conflict| conflict.kind == ConflictKind::Published).unwrap();

@@ -12,6 +12,7 @@ use endcap_model::{
 use endcap_plan::{Cover, ItemEconomics, OfferChange, PeriodCover, Sketch, offer_changes};
 use serde::Serialize;
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 /// Expected shares of a region's stores that run out, from which supply is tight, short, out.
 const TIGHT: f64 = 0.05;
@@ -36,7 +37,7 @@ pub struct Drawn {
     pub value_difference: Option<i64>,
     /// The plan as the next one begins from it, and as it is asked about.
     #[serde(skip)]
-    pub report: PlanReport,
+    pub report: Arc<PlanReport>,
 }
 
 /// An item in a region.
@@ -206,6 +207,29 @@ impl SupplyState {
     }
 }
 
+impl Drawn {
+    /// The same plan with some of its rows.
+    pub fn of_rows(&self, wanted: impl Fn(&Row) -> bool) -> Self {
+        Self {
+            periods: self.periods.clone(),
+            rows: self.rows.iter().filter(|row| wanted(row)).cloned().collect(),
+            totals: self.totals.clone(),
+            limits: self.limits.clone(),
+            changed: self.changed.clone(),
+            value_difference: self.value_difference,
+            report: self.report.clone(),
+        }
+    }
+}
+
+impl Row {
+    /// Whether more than [`Cell::left`] differs, which moves in all cells with the price of any limit.
+    pub fn shows_otherwise(&self, other: &Self) -> bool {
+        let same = |(own, theirs): (&Cell, &Cell)| Cell { left: theirs.left, ..own.clone() } == *theirs;
+        self.cells.len() != other.cells.len() || !self.cells.iter().zip(&other.cells).all(same)
+    }
+}
+
 /// Items that a board names beside their numbers.
 pub(super) struct Names<'a> {
     pub facts: &'a Facts,
@@ -234,7 +258,7 @@ pub(super) fn drawn(board: &Board, grid: &Grid, names: &Names, sketch: Sketch, b
         changed: before.map_or_else(Vec::new, |before| offer_changes(before, &report)),
         value_difference: before.filter(same_goal).map(|before| report.value - before.value),
         rows,
-        report,
+        report: Arc::new(report),
     }
 }
 

@@ -53,7 +53,7 @@ pub struct Plan {
     /// Its plan, or why there is none.
     pub drawing: Drawing,
     /// The last plan that could be drawn: the one that the next begins from.
-    pub last: Option<PlanReport>,
+    pub last: Option<Arc<PlanReport>>,
 }
 
 impl Plan {
@@ -88,7 +88,7 @@ impl Boards {
         for (at, edit) in edits.iter().enumerate() {
             board = bench.apply(&board, edit, &offers).map_err(|error| refused(at, &error))?;
         }
-        let drawing = bench.draw(&board, before.last.as_ref(), &long_enough())?;
+        let drawing = bench.draw(&board, before.last.as_deref(), &long_enough())?;
         Ok((board, drawing))
     }
 

@@ -13,11 +13,13 @@ use axum::extract::{Path, Query, State};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use endcap_adapters::desk::{Board as Kept, NewBoard, Stored};
-use endcap_agent::board::{Board, Conflict, Drawing, Edit, Note, Slider, SliderCurve, Why};
+use endcap_agent::board::{Board, Conflict, Drawing, Edit, Note, Row, Slider, SliderCurve, Why};
 use endcap_govern::Right;
 use endcap_model::{Hasher, Limits, Place, Sku};
 use serde::{Deserialize, Serialize};
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
@@ -98,6 +100,10 @@ pub struct Wanted {
 pub struct Rows {
     /// Region; all when not given.
     place: Option<String>,
+    /// After a change: only rows that show otherwise than in the version that was changed. The `left` of the others, which
+    /// moves with the price of any limit, is read with the whole board.
+    #[serde(default)]
+    changed: bool,
     /// Say what would become of the board, and keep nothing.
     #[serde(default)]
     dry_run: bool,
@@ -132,9 +138,31 @@ pub struct Change {
     by: String,
     /// When.
     at: String,
-    /// The steps: those of `POST /boards/{id}/edits`, or one `undo` with the `version` that was taken back.
-    #[schema(value_type = Vec<Object>)]
-    edits: serde_json::Value,
+    /// The steps: edits, or one undo.
+    edits: Vec<Step>,
+}
+
+/// A step that was done.
+#[derive(Serialize, Deserialize, ToSchema)]
+#[schema(as = BoardStep)]
+#[serde(untagged)]
+enum Step {
+    /// An edit.
+    Edit(Edit),
+    /// An undo.
+    Undo(Undo),
+}
+
+/// A change taken back.
+#[derive(Serialize, Deserialize, ToSchema)]
+#[schema(as = BoardUndo)]
+#[serde(tag = "edit", rename_all = "snake_case")]
+enum Undo {
+    /// The last change that stood.
+    Undo {
+        /// The version that it had made.
+        version: i64,
+    },
 }
 
 /// A cell of a board.
@@ -179,7 +207,7 @@ async fn list(
 
 /// Make a board from the project's scenario, or from another board.
 #[utoipa::path(post, path = "/boards", tag = "boards", request_body = Wanted,
-    responses((status = CREATED, body = Shown), (status = 403, body = Problem), (status = 422, body = Problem), (status = 503, body = Problem)))]
+    responses((status = CREATED, body = Shown, headers(("ETag" = String, description = "The version, as `If-Match` wants it"))), (status = 403, body = Problem), (status = 422, body = Problem), (status = 503, body = Problem)))]
 async fn make(
     State(app): State<App>,
     who: Who,
@@ -205,12 +233,12 @@ async fn make(
     app.desk.add_board(&NewBoard { id: &id, owner: who.account.id, name, content: &content }, (app.now)()).await?;
     let kept = seen(&app, &who, &id).await?;
     let plan = plan_of(&app, &kept).await?;
-    Ok((StatusCode::CREATED, shown(&who, &kept, &plan, None)?).into_response())
+    Ok((StatusCode::CREATED, shown(&who, &kept, &plan, |_| true)?).into_response())
 }
 
 /// A board with its plan.
 #[utoipa::path(get, path = "/boards/{id}", tag = "boards", params(("id" = String, Path, description = "Its id"), Rows),
-    responses((status = OK, body = Shown), (status = 404, body = Problem), (status = 503, body = Problem)))]
+    responses((status = OK, body = Shown, headers(("ETag" = String, description = "The version, as `If-Match` wants it"))), (status = 404, body = Problem), (status = 503, body = Problem)))]
 async fn show(
     State(app): State<App>,
     who: Who,
@@ -220,13 +248,13 @@ async fn show(
     who.must(Right::Read)?;
     let kept = seen(&app, &who, &id?).await?;
     let plan = plan_of(&app, &kept).await?;
-    shown(&who, &kept, &plan, rows?.0.place.as_deref())
+    shown(&who, &kept, &plan, rows?.0.wanted(None))
 }
 
 /// Change a board: the steps are done together, and the new plan is the answer.
 #[utoipa::path(post, path = "/boards/{id}/edits", tag = "boards",
     params(("id" = String, Path, description = "Its id"), Rows, ("If-Match" = String, Header, description = "ETag of the board that is changed")),
-    request_body = Edits, responses((status = OK, body = Shown), (status = 404, body = Problem), (status = 412, body = Problem),
+    request_body = Edits, responses((status = OK, body = Shown, headers(("ETag" = String, description = "The version, as `If-Match` wants it"))), (status = 404, body = Problem), (status = 412, body = Problem),
         (status = 422, body = Problem), (status = 428, body = Problem)))]
 async fn edit(
     State(app): State<App>,
@@ -254,19 +282,22 @@ async fn edit(
     }
     let before = plan_of(&app, &kept).await?;
     let (from, steps) = (before.clone(), edits.clone());
+    let begun = Instant::now();
     let (board, drawing) = working(&app, move |boards| boards.changed(&from, &steps)).await?;
+    let planned = begun.elapsed();
     if rows.dry_run {
         let plan = Plan { board, drawing, last: None };
-        return shown(&who, &kept, &plan, rows.place.as_deref());
+        return shown(&who, &kept, &plan, rows.wanted(Some(&before)));
     }
     let texts = (endcap_model::canonical_json(&edits), endcap_model::canonical_json(&board));
-    keep(&app, &who, &kept, (board, drawing), &before, &texts, rows.place.as_deref()).await
+    let answer = keep(&app, &who, &kept, (board, drawing), &before, &texts, &rows).await?;
+    timed(answer, planned, begun.elapsed())
 }
 
 /// Take the last change of a board back.
 #[utoipa::path(post, path = "/boards/{id}/undo", tag = "boards",
     params(("id" = String, Path, description = "Its id"), Rows, ("If-Match" = String, Header, description = "ETag of the board that is changed")),
-    responses((status = OK, body = Shown), (status = 409, body = Problem), (status = 412, body = Problem)))]
+    responses((status = OK, body = Shown, headers(("ETag" = String, description = "The version, as `If-Match` wants it"))), (status = 409, body = Problem), (status = 412, body = Problem)))]
 async fn undo(
     State(app): State<App>,
     who: Who,
@@ -282,17 +313,20 @@ async fn undo(
     let (content, undone) = (last.before.clone(), last.version);
     let board = boards::read(&content)?;
     let before = plan_of(&app, &kept).await?;
-    let (from, to) = (before.clone(), board.clone());
+    let (from, to, begun) = (before.clone(), board.clone(), Instant::now());
     let drawing =
-        working(&app, move |boards| Ok(boards.bench().draw(&to, from.last.as_ref(), &boards::long_enough())?)).await?;
-    let texts = (serde_json::json!([{ "edit": "undo", "version": undone }]).to_string(), content);
-    keep(&app, &who, &kept, (board, drawing), &before, &texts, rows.place.as_deref()).await
+        working(&app, move |boards| Ok(boards.bench().draw(&to, from.last.as_deref(), &boards::long_enough())?))
+            .await?;
+    let planned = begun.elapsed();
+    let steps = endcap_model::canonical_json(&[Step::Undo(Undo::Undo { version: undone })]);
+    let answer = keep(&app, &who, &kept, (board, drawing), &before, &(steps, content), &rows).await?;
+    timed(answer, planned, begun.elapsed())
 }
 
 /// Name a board or share it.
 #[utoipa::path(put, path = "/boards/{id}", tag = "boards",
     params(("id" = String, Path, description = "Its id"), ("If-Match" = String, Header, description = "ETag of the board that is changed")),
-    request_body = Label, responses((status = OK, body = Listed), (status = 412, body = Problem), (status = 422, body = Problem)))]
+    request_body = Label, responses((status = OK, body = Listed, headers(("ETag" = String, description = "The version, as `If-Match` wants it"))), (status = 412, body = Problem), (status = 422, body = Problem)))]
 async fn label(
     State(app): State<App>,
     who: Who,
@@ -342,13 +376,11 @@ async fn history(
     who.must(Right::Read)?;
     let kept = seen(&app, &who, &id?).await?;
     let changes = app.desk.board_history(&kept.id, 200).await?;
-    let change = |of: endcap_adapters::desk::BoardEdit| Change {
-        version: of.version,
-        by: of.account,
-        at: of.at,
-        edits: serde_json::from_str(&of.edits).unwrap_or_default(),
+    let change = |of: endcap_adapters::desk::BoardEdit| {
+        let edits = serde_json::from_str(&of.edits).map_err(Problem::broken)?;
+        Ok(Change { version: of.version, by: of.account, at: of.at, edits })
     };
-    Ok(Json(Page { items: changes.into_iter().map(change).collect(), total: None, next: None }))
+    Ok(Json(Page { items: changes.into_iter().map(change).collect::<Answer<_>>()?, total: None, next: None }))
 }
 
 /// Why an item runs or does not run: every depth by cause, lift and its evidence, stock, limits, the next best, what must
@@ -425,7 +457,7 @@ async fn keep(
     (board, drawing): (Board, Drawing),
     before: &Arc<Plan>,
     (edits, content): &(String, String),
-    place: Option<&str>,
+    rows: &Rows,
 ) -> Answer<Response> {
     let (id, version) = (kept.id.as_str(), kept.version);
     let stored = app.desk.change_board((id, version), who.account.id, (edits, content), (app.now)()).await?;
@@ -434,7 +466,15 @@ async fn keep(
     let plan = working(app, move |boards| Ok(boards.keep(&name, version, board, drawing, Some(&from)))).await?;
     app.live.tell(Happened::Board { id: id.to_owned(), version, by: who.account.name.clone() });
     let kept = seen(app, who, id).await?;
-    shown(who, &Kept { version, ..kept }, &plan, place)
+    shown(who, &Kept { version, ..kept }, &plan, rows.wanted(Some(before)))
+}
+
+/// Says how long the new plan took and how long keeping and showing it took, for whoever measures.
+fn timed(mut answer: Response, planned: Duration, all: Duration) -> Answer<Response> {
+    let milliseconds = |span: Duration| span.as_secs_f64() * 1000.0;
+    let text = format!("plan;dur={:.1}, keep;dur={:.1}", milliseconds(planned), milliseconds(all - planned));
+    answer.headers_mut().insert("server-timing", HeaderValue::from_str(&text).map_err(Problem::broken)?);
+    Ok(answer)
 }
 
 /// A board that the caller may see.
@@ -497,24 +537,38 @@ fn listed(kept: &Kept) -> Listed {
     }
 }
 
-fn shown(who: &Who, kept: &Kept, plan: &Plan, place: Option<&str>) -> Answer<Response> {
-    let scenario = &plan.board.scenario;
-    let mut drawing = plan.drawing.clone();
-    let mut places = Vec::new();
-    if let Drawing::Plan(drawn) = &mut drawing {
-        let all: std::collections::BTreeSet<&str> = drawn.rows.iter().map(|row| row.place.as_str()).collect();
-        places = all.into_iter().map(str::to_owned).collect();
-        if let Some(place) = place {
-            drawn.rows.retain(|row| row.place.as_str() == place);
+impl Rows {
+    /// Whether a row is wanted, after a change of the plan before.
+    fn wanted<'a>(&'a self, before: Option<&'a Plan>) -> impl Fn(&Row) -> bool + 'a {
+        let known: BTreeMap<(&Sku, &Place), &Row> = match before.map(|plan| &plan.drawing) {
+            Some(Drawing::Plan(drawn)) if self.changed => {
+                drawn.rows.iter().map(|row| ((&row.sku, &row.place), row)).collect()
+            }
+            _ => BTreeMap::new(),
+        };
+        move |row| {
+            self.place.as_deref().is_none_or(|place| row.place.as_str() == place)
+                && known.get(&(&row.sku, &row.place)).is_none_or(|before| row.shows_otherwise(before))
         }
     }
+}
+
+fn shown(who: &Who, kept: &Kept, plan: &Plan, wanted: impl Fn(&Row) -> bool) -> Answer<Response> {
+    let scenario = &plan.board.scenario;
+    let (drawing, places) = match &plan.drawing {
+        Drawing::Plan(drawn) => {
+            let places: BTreeSet<&str> = drawn.rows.iter().map(|row| row.place.as_str()).collect();
+            (Drawing::Plan(drawn.of_rows(wanted)), places)
+        }
+        clash @ Drawing::Infeasible { .. } => (clash.clone(), BTreeSet::new()),
+    };
     let shown = Shown {
         board: listed(kept),
         may_edit: who.must(Right::Plan).is_ok(),
         limits: scenario.limits.clone(),
         caution: scenario.caution,
         depths: scenario.depths.iter().map(|depth| depth.share()).collect(),
-        places,
+        places: places.into_iter().map(str::to_owned).collect(),
         notes: plan.board.notes.clone(),
         plan: drawing,
     };
