@@ -2,6 +2,7 @@
 //! sales sent in batches while pages are read, what is there afterwards, memory, and the time to the first page.
 
 mod client;
+mod edits;
 
 use crate::measure::peak_of;
 use anyhow::{Context, bail, ensure};
@@ -35,6 +36,9 @@ pub struct Options {
     /// Callers that send sales at once.
     #[arg(long, default_value_t = 4)]
     senders: usize,
+    /// Measure only edits in the browser.
+    #[arg(long)]
+    edits: bool,
 }
 
 /// The desk in a process of its own.
@@ -51,9 +55,10 @@ impl Drop for Desk {
 }
 
 impl Desk {
-    fn start(endcap: &Path, folder: &Path) -> anyhow::Result<Self> {
+    fn start(endcap: &Path, folder: &Path, more: &[&str]) -> anyhow::Result<Self> {
         let mut process = Command::new(endcap)
-            .args(["serve", "--demo", "--listen", "127.0.0.1:0", "--requests-per-second", "1000000"])
+            .args(["serve", "--listen", "127.0.0.1:0", "--requests-per-second", "1000000"])
+            .args(more)
             .arg(folder)
             .env("ENDCAP_LOG", "warn")
             .stderr(Stdio::piped())
@@ -179,16 +184,26 @@ fn sending(desk: &Desk, token: &str, callers: usize, span: Duration) -> anyhow::
 pub fn run(options: &Options) -> anyhow::Result<ExitCode> {
     let endcap = crate::bench::endcap(options.endcap.as_deref())?;
     let scratch = std::env::temp_dir().join(format!("endcap-bench-desk-{}", std::process::id()));
-    let folder = scratch.join("demo");
     std::fs::create_dir_all(&scratch)?;
+    if !options.edits {
+        under_load(options, &endcap, &scratch)?;
+    }
+    edits::run(&endcap, &scratch)?;
+    std::fs::remove_dir_all(&scratch)?;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Measures the desk under load and writes its section.
+fn under_load(options: &Options, endcap: &Path, scratch: &Path) -> anyhow::Result<()> {
+    let folder = scratch.join("demo");
     let span = Duration::from_secs(options.seconds);
     // The first start makes the example and reads it, so that the second one is that of every day.
-    let first = Desk::start(&endcap, &folder)?;
+    let first = Desk::start(endcap, &folder, &["--demo"])?;
     first.wait_until_ready(&first.token()?)?;
     drop(first);
 
     let begun = Instant::now();
-    let desk = Desk::start(&endcap, &folder)?;
+    let desk = Desk::start(endcap, &folder, &["--demo"])?;
     let page = Client::new(&desk.address, "")?.ask("GET", "/", b"")?;
     ensure!(page.status == 200, "the first page answered {}", page.status);
     let first_page = begun.elapsed().as_secs_f64();
@@ -205,8 +220,7 @@ pub fn run(options: &Options) -> anyhow::Result<ExitCode> {
     })?;
     let peak = peak_of(desk.process.id()).context("the desk's memory can be read")?;
     drop(desk);
-    let (sent, there) = (batches.took.len() * BATCH, kept(&endcap, &folder)?);
-    std::fs::remove_dir_all(&scratch)?;
+    let (sent, there) = (batches.took.len() * BATCH, kept(endcap, &folder)?);
 
     let mut page = format!(
         "`cargo xtask bench desk`: the shipped example, {} s of each load, callers on the same two cores; the desk is killed\n\
@@ -251,7 +265,7 @@ pub fn run(options: &Options) -> anyhow::Result<ExitCode> {
     crate::page::write_section("The desk", &page)?;
     // A caller that was cut off by the end may have sent one batch more than it was told of.
     ensure!(there >= sent, "{} sales were lost", sent - there);
-    Ok(ExitCode::SUCCESS)
+    Ok(())
 }
 
 /// Sales that came over the API and that a load finds.
