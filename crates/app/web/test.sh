@@ -1,5 +1,6 @@
 #!/bin/sh
-# Builds the pages anew, checks that those that are stored are the same, and drives the desk: test.sh ENDCAP [SHOTS_FOLDER]
+# Builds the pages anew, checks that those that are stored are the same, makes a client from the API's description, and
+# drives the desk: test.sh ENDCAP [SHOTS_FOLDER]
 set -eu
 cd "$(dirname "$0")"
 node -e 'const [a, b] = process.versions.node.split(".").map(Number); process.exit(a > 20 || (a === 20 && b >= 19) ? 0 : 1)' || {
@@ -12,4 +13,6 @@ npm run --silent check
 npx vite build --outDir "$PWD/built.tmp" --emptyOutDir --logLevel warn
 diff -r dist built.tmp || { echo 'dist is old: run `npm install && npm run build` in crates/app/web and store it' >&2; exit 1; }
 rm -r built.tmp
+npx openapi-typescript ../../../docs/openapi.json --output e2e/api.d.ts
+npx tsc --project tsconfig.client.json
 node e2e/desk.mjs "$@"

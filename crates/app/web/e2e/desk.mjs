@@ -4,10 +4,12 @@
 // a folder is named).
 
 import assert from 'node:assert/strict';
-import { spawn } from 'node:child_process';
+import { execFile, spawn } from 'node:child_process';
 import { mkdtempSync, mkdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
 import { chromium } from 'playwright-core';
 
 const [endcap, shots] = process.argv.slice(2);
@@ -88,6 +90,11 @@ try {
     await accessible(page);
   });
 
+  await step('a client that knows the description of the API alone does the main job', async () => {
+    const client = fileURLToPath(new URL('../client.tmp/client.js', import.meta.url));
+    console.log(`  ${(await promisify(execFile)(process.execPath, [client, address])).stdout.trim()}`);
+  });
+
   let board = '';
   let played = '';
   let drilled = '';
@@ -109,6 +116,9 @@ try {
     await page.getByRole('button', { name: 'No offer', exact: true }).click();
     await page.getByText(/Planned in/).waitFor();
     console.log(`  ${await page.getByText(/Planned in/).innerText()}`);
+    await page.getByText(/offers? moved/).click();
+    await page.getByRole('listitem').filter({ hasText: '→ no offer' }).first().waitFor();
+    assert.ok((await page.locator('button.cell.changed').count()) > 0, 'cells that moved are framed');
     assert.notEqual((await value()).split('\n')[0], before.split('\n')[0]);
     await page.getByRole('button', { name: 'Undo' }).click();
     await page.waitForFunction((was) => document.querySelector('#plan-value')?.textContent?.trim().startsWith(was), before.split('\n')[0]);
@@ -142,23 +152,56 @@ try {
     assert.equal(await other.getByRole('button', { name: 'Undo' }).count(), 0);
     await other.context().close();
   });
-  await step('of two who change a board at once the second is told', async () => {
+  await step('of two who change a board at once the second is told where they look, and goes on', async () => {
     const second = await context.newPage();
+    await second.route('**/api/v1/live', (route) => route.abort());
     await second.goto(address + board);
     await second.locator('#plan-value').waitFor();
-    await second.route('**/api/v1/live', (route) => route.abort());
-    const stale = await page.evaluate(async (path) => {
-      const id = path.split('/')[2];
-      const me = await (await fetch('/api/v1/session')).json();
-      const answer = await fetch(`/api/v1/boards/${id}/edits`, {
-        method: 'POST',
-        headers: { 'Content-Type': 'application/json', 'X-CSRF-Token': me.csrf, 'If-Match': '"v1"' },
-        body: JSON.stringify({ edits: [{ edit: 'slots', slots: 3 }] }),
-      });
-      return answer.status;
-    }, board);
-    assert.equal(stale, 412);
+    await second.locator('button.cell:not(.none)').first().click();
+    const panel = second.locator('section.panel');
+    await panel.getByRole('heading', { name: 'Every depth' }).waitFor();
+    await Promise.all([page.waitForResponse(/\/undo/), page.getByRole('button', { name: 'Undo' }).click()]);
+    await panel.getByRole('button', { name: 'No offer', exact: true }).click();
+    await panel.getByText('Changed by somebody else').waitFor();
+    await looked(second, 'laptop-second-is-told');
+    await panel.getByRole('button', { name: 'Try again' }).click();
+    await panel.getByText('Changed by somebody else').waitFor({ state: 'detached' });
     await second.close();
+  });
+  await step('who looks on sees at once what another person changed', async () => {
+    const other = await (await browser.newContext(sizes[0])).newPage();
+    await signIn(other, address, 'Supply planner');
+    await other.goto(address + board);
+    await other.locator('#plan-value').waitFor();
+    await page.getByLabel(/^Items at once/).press('ArrowRight');
+    await other.getByText(/changed this board; you see it as it is now/).waitFor();
+    await other.context().close();
+  });
+  await step('a session that ends during an edit leads back to the board', async () => {
+    const own = await (await browser.newContext(sizes[0])).newPage();
+    await signIn(own, address, 'Planner');
+    await own.goto(address + board);
+    await own.locator('button.cell:not(.none)').first().click();
+    await own.getByRole('heading', { name: 'Every depth' }).waitFor();
+    await own.context().clearCookies();
+    await own.locator('section.panel').getByRole('button', { name: 'No offer', exact: true }).click();
+    await own.getByText('Your session has ended').waitFor();
+    await own.getByRole('button', { name: 'Planner', exact: true }).click();
+    await own.locator('#plan-value').waitFor();
+    assert.equal(new URL(own.url()).pathname, board);
+    await own.context().close();
+  });
+  await step('a double click makes one board', async () => {
+    const count = () => page.evaluate(async () => (await (await fetch('/api/v1/boards?limit=500')).json()).items.length);
+    await page.goto(`${address}/plan`);
+    const before = await count();
+    await page.getByRole('button', { name: 'New board' }).dblclick();
+    await page.locator('#plan-value').waitFor({ timeout: 120_000 });
+    assert.equal(await count(), before + 1);
+    await page.evaluate(async (path) => {
+      const me = await (await fetch('/api/v1/session')).json();
+      await fetch(`/api/v1/boards/${path.split('/')[2]}`, { method: 'DELETE', headers: { 'X-CSRF-Token': me.csrf, 'If-Match': '"v1"' } });
+    }, new URL(page.url()).pathname);
   });
 
   const alert = (on) => on.locator('main [role=alert]').first();
@@ -208,7 +251,7 @@ try {
     await page.goto(`${address}/plan`);
     const boxes = page.getByRole('checkbox', { name: /^Compare / });
     await boxes.nth(1).waitFor();
-    for (const box of await boxes.all()) await box.check();
+    for (const path of [board, other]) await page.locator(`input[value="${path.split('/')[2]}"]`).check();
     await page.getByRole('link', { name: 'Compare 2 boards' }).click();
     await page.getByRole('heading', { name: /cells differ/ }).waitFor({ timeout: 120_000 });
     await page.getByRole('heading', { name: 'What each leaves out that another one runs' }).waitFor();
@@ -232,7 +275,17 @@ try {
     await page.getByRole('button', { name: 'Best around what I hold' }).click();
     await page.getByText(/no plan with these levers held/).waitFor({ timeout: 60_000 });
     await page.getByRole('button', { name: 'Min inventory' }).click();
-    await page.getByText(/published: -€39/).waitFor({ timeout: 60_000 });
+    await page.getByText(/published: −€39/).waitFor({ timeout: 60_000 });
+    await page.getByRole('button', { name: 'Keep to compare' }).click();
+    await page.getByRole('button', { name: 'Max revenue', exact: true }).click();
+    await page.getByText(/Set otherwise: goal min inventory, now max revenue/).waitFor({ timeout: 60_000 });
+    await page.waitForFunction(() => !document.querySelector('main')?.textContent?.includes('Working it out'), null, { timeout: 60_000 });
+    const stands = await revenue.innerText();
+    const link = page.url();
+    await page.goto(`${address}/plan`);
+    await page.goto(link);
+    await page.getByText(/Set otherwise/).waitFor({ timeout: 60_000 });
+    assert.equal((await revenue.innerText()).split('\n')[0], stands.split('\n')[0], 'the link carries every lever');
     await accessible(page);
   });
   await step('the Promo Planner answers its questions at once', async () => {
@@ -242,6 +295,23 @@ try {
     const before = await margin.innerText();
     await page.getByRole('button', { name: 'Cut the budget by 30 %' }).click();
     await page.waitForFunction((was) => ![...document.querySelectorAll('tr')].some((row) => row.innerText === was), before);
+    await page.getByRole('button', { name: 'Keep to compare' }).click();
+    await page.getByText('The inputs are the same').waitFor();
+    await page.getByRole('button', { name: 'Steal rate 20 % to 40 %' }).click();
+    await page.getByText(/Set otherwise: 20% taken from the others, now 40%/).waitFor();
+    const beside = page.getByRole('region', { name: 'Side by side' });
+    const shared = await beside.innerText();
+    const link = page.url();
+    const other = await (await browser.newContext(sizes[0])).newPage();
+    await signIn(other, address, 'Viewer');
+    await other.goto(link);
+    await other.getByText(/Set otherwise/).waitFor();
+    assert.equal(await other.getByRole('region', { name: 'Side by side' }).innerText(), shared, 'the link carries both');
+    await other.goto(`${address}/plan/ready/promo-planner?inputs=xyz`);
+    await alert(other).getByText(/cannot be read whole/).waitFor();
+    await other.context().close();
+    await accessible(page);
+    await looked(page, 'laptop-planner-beside');
     await page.getByLabel('Price of coffee').fill('0');
     await alert(page).getByText(/a price of at least 0.01/).waitFor();
     await page.getByRole('button', { name: 'Back to the first inputs' }).click();

@@ -55,19 +55,14 @@ export interface Limit {
   price: number;
 }
 
-export interface OfferChange {
-  sku: string;
-  place: string;
-  [key: string]: unknown;
-}
-
 export interface Drawn {
   drawing: 'plan';
   periods: string[];
   rows: Row[];
   totals: Totals;
   limits: Limit[];
-  changed: OfferChange[];
+  /** Offers that differ from the plan before. */
+  changed: unknown[];
   value_difference: number | null;
 }
 
@@ -107,13 +102,31 @@ export interface Conflict {
 
 export type Edit = { edit: string } & Record<string, unknown>;
 
-/** A board on the page. */
+/** A cell with another depth than before the last change. */
+export interface Moved {
+  row: Row;
+  at: number;
+  before: Depth | null;
+  after: Depth | null;
+}
+
+/** Where on the page a change was made: what came of it is told there. */
+export type Spot = 'page' | 'cell' | 'limits' | 'label';
+
+const rowKey = (row: Row): string => `${row.sku} ${row.place}`;
+
+/** A board on the page. What the server told is replaced whole, never changed: thousands of cells are not watched one by one. */
 export class OpenBoard {
-  board = $state<Board | null>(null);
+  board = $state.raw<Board | null>(null);
   /** The last plan that could be drawn, so that the grid stays where rules clash. */
-  drawn = $state<Drawn | null>(null);
-  conflicts = $state<Conflict[]>([]);
-  problem = $state<Problem | null>(null);
+  drawn = $state.raw<Drawn | null>(null);
+  /** The rows as they were when the region was first shown. */
+  first = $state.raw<Row[]>([]);
+  /** What the last change moved, in the region that is shown. */
+  moved = $state.raw<Moved[]>([]);
+  conflicts = $state.raw<Conflict[]>([]);
+  problem = $state.raw<Problem | null>(null);
+  spot = $state<Spot>('page');
   busy = $state(false);
   /** Milliseconds from the last edit to its plan. */
   took = $state<number | null>(null);
@@ -131,15 +144,35 @@ export class OpenBoard {
     return `/boards/${encodeURIComponent(this.id)}${rest}${text ? `?${text}` : ''}`;
   }
 
-  private take(answer: { body: Board; etag: string | null }): void {
-    this.board = answer.body;
-    this.etag = answer.etag;
-    if (answer.body.plan.drawing === 'plan') this.drawn = answer.body.plan;
+  private take({ body, etag }: { body: Board; etag: string | null }): void {
+    this.board = body;
+    this.etag = etag;
+    if (body.plan.drawing === 'plan') {
+      this.drawn = body.plan;
+      this.moved = [];
+    }
     this.problem = null;
+  }
+
+  /** Takes the answer to a change, which has only the rows that show otherwise: the others stay as they are. */
+  private takeChange({ body, etag }: { body: Board; etag: string | null }): void {
+    const before = this.drawn?.rows ?? [];
+    this.take({ body, etag });
+    if (body.plan.drawing !== 'plan') return;
+    const answered = new Map(body.plan.rows.map((row) => [rowKey(row), row]));
+    const known = new Map(before.map((row) => [rowKey(row), row]));
+    this.moved = body.plan.rows.flatMap((row) =>
+      row.cells.flatMap((cell, at) => {
+        const was = known.get(rowKey(row))?.cells[at]?.depth ?? null;
+        return was === cell.depth ? [] : [{ row, at, before: was, after: cell.depth }];
+      }),
+    );
+    if (before.length) this.drawn = { ...body.plan, rows: before.map((row) => answered.get(rowKey(row)) ?? row) };
   }
 
   async read(place: string | null = this.place): Promise<void> {
     this.busy = true;
+    this.spot = 'page';
     try {
       this.place = place;
       this.take(await askVersioned<Board>(this.path()));
@@ -148,6 +181,7 @@ export class OpenBoard {
         this.place = first;
         this.take(await askVersioned<Board>(this.path()));
       }
+      if (this.drawn && this.first[0]?.place !== this.drawn.rows[0]?.place) this.first = this.drawn.rows;
       await this.check();
     } catch (cause) {
       this.problem = problemFrom(cause);
@@ -155,26 +189,27 @@ export class OpenBoard {
     this.busy = false;
   }
 
-  /** Makes edits; the answer is the new plan. */
-  async edit(...edits: Edit[]): Promise<boolean> {
-    return this.change(this.path('/edits'), { edits });
+  /** Makes an edit at a spot of the page; the answer is the new plan. */
+  async edit(spot: Spot, edit: Edit): Promise<boolean> {
+    return this.change(spot, '/edits', { edits: [edit] });
   }
 
   async undo(): Promise<boolean> {
-    return this.change(this.path('/undo'), {});
+    return this.change('page', '/undo', {});
   }
 
-  private change(path: string, body: unknown): Promise<boolean> {
-    this.changing = this.changing.then(() => this.send(path, body));
+  private change(spot: Spot, path: string, body: unknown): Promise<boolean> {
+    this.changing = this.changing.then(() => this.send(spot, path, body));
     return this.changing;
   }
 
-  private async send(path: string, body: unknown): Promise<boolean> {
+  private async send(spot: Spot, path: string, body: unknown): Promise<boolean> {
     this.busy = true;
+    this.spot = spot;
     const begun = performance.now();
     let done = false;
     try {
-      this.take(await askVersioned<Board>(path, { method: 'POST', body, ifMatch: this.etag }));
+      this.takeChange(await askVersioned<Board>(this.path(path, { changed: 'true' }), { method: 'POST', body, ifMatch: this.etag }));
       this.took = performance.now() - begun;
       done = true;
     } catch (cause) {
@@ -194,6 +229,7 @@ export class OpenBoard {
   }
 
   async label(name: string, shared: boolean): Promise<boolean> {
+    this.spot = 'label';
     try {
       const answer = await askVersioned<Board>(`/boards/${encodeURIComponent(this.id)}`, {
         method: 'PUT',
@@ -201,7 +237,7 @@ export class OpenBoard {
         ifMatch: this.etag,
       });
       this.etag = answer.etag;
-      if (this.board) Object.assign(this.board, { name: answer.body.name, shared: answer.body.shared, version: answer.body.version });
+      if (this.board) this.board = { ...this.board, name: answer.body.name, shared: answer.body.shared, version: answer.body.version };
       this.problem = null;
       return true;
     } catch (cause) {

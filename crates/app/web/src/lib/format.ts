@@ -1,50 +1,60 @@
 import { project } from './project.svelte';
 
 const LANGUAGE = navigator.language;
+const formats = new Map<string, Intl.NumberFormat>();
+
+/** A number in writing. Formats are kept: making one takes longer than using it a hundred times. */
+function written(value: number, options: Intl.NumberFormatOptions): string {
+  const key = JSON.stringify(options);
+  let format = formats.get(key);
+  if (!format) formats.set(key, (format = new Intl.NumberFormat(LANGUAGE, options)));
+  // A minus sign: a line breaks after a hyphen.
+  return format.format(value).replace('-', '\u2212');
+}
 
 /** Whole minor units as money of the project. */
 export function money(minor: number, sign = false): string {
   const glance = project.now?.state === 'ready' ? project.now : null;
   const amount = minor / 10 ** (glance?.currency_digits ?? 2);
   const digits = Math.abs(amount) >= 1000 ? 0 : 2;
-  return new Intl.NumberFormat(LANGUAGE, {
+  return written(amount, {
     style: 'currency',
     currency: glance?.currency ?? 'EUR',
     currencyDisplay: 'narrowSymbol',
     minimumFractionDigits: Math.min(digits, glance?.currency_digits ?? 2),
     maximumFractionDigits: digits,
     signDisplay: sign ? 'exceptZero' : 'auto',
-  }).format(amount);
+  });
 }
 
 /** Whole minor units as money of another currency than the project's. */
 export function moneyIn(minor: number, { currency, currency_digits: digits }: { currency: string; currency_digits: number }, sign = false): string {
-  return new Intl.NumberFormat(LANGUAGE, {
+  return written(minor / 10 ** digits, {
     style: 'currency',
     currency,
     currencyDisplay: 'narrowSymbol',
     maximumFractionDigits: 0,
     signDisplay: sign ? 'exceptZero' : 'auto',
-  }).format(minor / 10 ** digits);
+  });
 }
 
 /** Money in few digits, where room is short. */
 export function shortMoney(minor: number): string {
   const glance = project.now?.state === 'ready' ? project.now : null;
   const amount = minor / 10 ** (glance?.currency_digits ?? 2);
-  return new Intl.NumberFormat(LANGUAGE, {
+  return written(amount, {
     style: 'currency',
     currency: glance?.currency ?? 'EUR',
     currencyDisplay: 'narrowSymbol',
     notation: 'compact',
     maximumSignificantDigits: 3,
-  }).format(amount);
+  });
 }
 
 /** An amount in major units of a currency, in few digits from a million on. */
 export function amount(major: number, currency: string, sign = false): string {
   const large = Math.abs(major) >= 1e6;
-  return new Intl.NumberFormat(LANGUAGE, {
+  return written(major, {
     style: 'currency',
     currency,
     currencyDisplay: 'narrowSymbol',
@@ -52,28 +62,28 @@ export function amount(major: number, currency: string, sign = false): string {
     minimumFractionDigits: large ? 1 : Math.abs(major) >= 100 || major === 0 ? 0 : 2,
     maximumFractionDigits: large ? 2 : Math.abs(major) >= 100 || major === 0 ? 0 : 2,
     signDisplay: sign ? 'exceptZero' : 'auto',
-  }).format(major);
+  });
 }
 
 /** A share as a percentage. */
 export function percent(share: number, digits = 0): string {
-  return new Intl.NumberFormat(LANGUAGE, {
+  return written(share, {
     style: 'percent',
     minimumFractionDigits: digits,
     maximumFractionDigits: digits,
-  }).format(share);
+  });
 }
 
 /** A figure. */
 export function figure(value: number, digits = 0): string {
-  return new Intl.NumberFormat(LANGUAGE, { minimumFractionDigits: digits, maximumFractionDigits: digits }).format(value);
+  return written(value, { minimumFractionDigits: digits, maximumFractionDigits: digits });
 }
 
 /** A size in bytes, in few digits. */
 export function size(bytes: number): string {
   const units = ['B', 'kB', 'MB', 'GB'];
   const step = bytes < 1000 ? 0 : Math.min(units.length - 1, Math.floor(Math.log10(bytes) / 3));
-  return `${new Intl.NumberFormat(LANGUAGE, { maximumSignificantDigits: 3 }).format(bytes / 1000 ** step)}\u00a0${units[step]}`;
+  return `${written(bytes / 1000 ** step, { maximumSignificantDigits: 3 })}\u00a0${units[step]}`;
 }
 
 /** A moment, to the minute. */
