@@ -70,6 +70,7 @@ const { server, address } = await start();
 const browser = await chromium.launch({ executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium', args: ['--no-sandbox', '--disable-background-networking', '--disable-component-update', '--disable-sync', '--no-first-run'] });
 try {
   const context = await browser.newContext(sizes[0]);
+  context.setDefaultTimeout(90_000);
   const page = await context.newPage();
   const broken = [];
   page.on('pageerror', (error) => broken.push(error.message));

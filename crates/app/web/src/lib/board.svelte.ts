@@ -111,7 +111,7 @@ export interface Moved {
 }
 
 /** Where on the page a change was made: what came of it is told there. */
-export type Spot = 'page' | 'cell' | 'limits' | 'label';
+export type Spot = 'page' | 'calendar' | 'cell' | 'limits' | 'label';
 
 const rowKey = (row: Row): string => `${row.sku} ${row.place}`;
 
