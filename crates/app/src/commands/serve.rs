@@ -4,11 +4,9 @@ use crate::console::{Console, Ending};
 use crate::serve::{self, Settings, Site};
 use crate::{commands::ingest, example};
 use anyhow::{Context, ensure};
-use std::io::IsTerminal;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use tokio::net::TcpListener;
-use tracing_subscriber::EnvFilter;
 
 /// Serve the planner's desk: pages and API on one port, from this one program.
 ///
@@ -46,6 +44,10 @@ pub struct Args {
     /// Write the log as JSON, a line each.
     #[arg(long)]
     log_json: bool,
+    /// Send traces to the OpenTelemetry collector at this address, such as http://127.0.0.1:4318 (OTLP over HTTP);
+    /// OTEL_EXPORTER_OTLP_ENDPOINT does the same. Needs a program that was built with the feature `otel`.
+    #[arg(long, value_name = "URL")]
+    otlp: Option<String>,
 }
 
 /// Runs the command.
@@ -64,8 +66,12 @@ pub fn run(args: &Args, console: &Console) -> anyhow::Result<Ending> {
     );
     let folder = if args.demo { demo_folder(args, console)? } else { args.folder.clone() };
     ensure!(folder.is_dir(), "{} is no folder: make a project with `endcap init {0}`", folder.display());
-    log(args.log_json);
-    runtime()?.block_on(async {
+    let runtime = runtime()?;
+    let traces = {
+        let _inside = runtime.enter();
+        serve::telemetry(args.log_json, args.otlp.as_deref())?
+    };
+    let served = runtime.block_on(async {
         let listener = TcpListener::bind(args.listen).await.with_context(|| {
             format!("{} cannot be listened on: is the desk running already? Choose another with --listen", args.listen)
         })?;
@@ -80,8 +86,11 @@ pub fn run(args: &Args, console: &Console) -> anyhow::Result<Ending> {
             upload_max: args.upload_max * 1_000_000,
         };
         serve::serve(settings, listener, interrupted()?).await
-    })?;
-    Ok(Ending::Done)
+    });
+    if let Some(traces) = traces {
+        traces.end();
+    }
+    served.map(|()| Ending::Done)
 }
 
 /// What runs tasks.
@@ -97,16 +106,6 @@ fn demo_folder(args: &Args, console: &Console) -> anyhow::Result<PathBuf> {
         ingest::load(&folder, example::AS_OF.parse().context("the example's date")?, console)?;
     }
     Ok(folder)
-}
-
-fn log(json: bool) {
-    let filter = EnvFilter::try_from_env("ENDCAP_LOG").unwrap_or_else(|_| EnvFilter::new("info"));
-    let builder = tracing_subscriber::fmt()
-        .with_env_filter(filter)
-        .with_writer(std::io::stderr)
-        .with_ansi(std::io::stderr().is_terminal());
-    // A second call (a test) keeps the first one's.
-    let _ = if json { builder.json().try_init() } else { builder.try_init() };
 }
 
 /// Completes when somebody stops the program: Ctrl-C, or the signal that service managers send.

@@ -14,6 +14,7 @@ use endcap_plan::solve;
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
+use tracing::field::Empty;
 
 /// Plans in memory at most; the oldest are drawn again when they are asked for.
 const DRAWN_MAX: usize = 200;
@@ -77,19 +78,24 @@ impl Boards {
             return Ok(plan.clone());
         }
         let board = read(&kept.content)?;
-        let drawing = self.bench().draw(&board, None, &long_enough())?;
+        let drawing = draw(&mut self.bench(), kept, &board, None)?;
         Ok(self.keep(&at.0, at.1, board, drawing, None))
     }
 
-    /// Applies changes to a board without keeping them.
-    pub fn changed(&self, before: &Plan, edits: &[endcap_agent::board::Edit]) -> Answer<(Board, Drawing)> {
+    /// Applies changes to a stored board without keeping them.
+    pub fn changed(&self, kept: &Kept, before: &Plan, edits: &[endcap_agent::board::Edit]) -> Answer<(Board, Drawing)> {
         let mut bench = self.bench();
         let (mut board, offers) = (before.board.clone(), before.offers());
         for (at, edit) in edits.iter().enumerate() {
             board = bench.apply(&board, edit, &offers).map_err(|error| refused(at, &error))?;
         }
-        let drawing = bench.draw(&board, before.last.as_deref(), &long_enough())?;
+        let drawing = draw(&mut bench, kept, &board, before.last.as_deref())?;
         Ok((board, drawing))
+    }
+
+    /// Draws what a stored board would be without its last change.
+    pub fn redrawn(&self, kept: &Kept, before: &Plan, board: &Board) -> Answer<Drawing> {
+        draw(&mut self.bench(), kept, board, before.last.as_ref())
     }
 
     /// Remembers what was drawn for a version.
@@ -126,6 +132,7 @@ impl Boards {
         scenario: &Scenario,
         offers: &[Offer],
     ) -> Answer<Arc<BoardSupply>> {
+        let span = tracing::info_span!("supply", plan = at.0, version = at.1, snapshot = %ground.snapshot);
         let supplied = {
             let mut supplies = self.supplies.lock().unwrap_or_else(PoisonError::into_inner);
             supplies.retain(|(id, version), _| *id != at.0 || *version == at.1);
@@ -135,12 +142,31 @@ impl Boards {
             supplies.entry(at).or_default().clone()
         };
         let work = || Ok(Arc::new(board_supply(ground, scenario, offers)?));
-        supplied.get_or_init(work).clone()
+        supplied.get_or_init(|| span.in_scope(work)).clone()
     }
 
     fn in_memory(&self) -> MutexGuard<'_, BTreeMap<(String, i64), Arc<Plan>>> {
         self.drawn.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// Draws a plan that goes with a stored board at its version, and tells what came of it.
+fn draw(bench: &mut Workbench, kept: &Kept, board: &Board, before: Option<&PlanReport>) -> Answer<Drawing> {
+    let span = tracing::info_span!(
+        "draw",
+        board = kept.id,
+        version = kept.version,
+        snapshot = %bench.ground().snapshot,
+        offers = Empty,
+        value = Empty,
+        gap = Empty,
+    );
+    let drawing = span.in_scope(|| bench.draw(board, before, &long_enough()))?;
+    if let Drawing::Plan(drawn) = &drawing {
+        let PlanReport { offers, value, gap, .. } = &drawn.report;
+        span.record("offers", offers.len()).record("value", value).record("gap", gap);
+    }
+    Ok(drawing)
 }
 
 /// Reads a stored board.
@@ -169,7 +195,7 @@ pub async fn working<T: Send + 'static>(
     work: impl FnOnce(&Boards) -> Answer<T> + Send + 'static,
 ) -> Answer<T> {
     let project = app.workspace.project()?;
-    tokio::task::spawn_blocking(move || work(project.boards())).await.map_err(Problem::broken)?
+    super::blocking(move || work(project.boards())).await
 }
 
 fn refused(at: usize, error: &EditError) -> Problem {

@@ -18,8 +18,11 @@ use endcap_ingest::{Counts, Readiness};
 use endcap_model::{AsOf, FactKind, SetAside};
 use jiff::Timestamp;
 use std::collections::VecDeque;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
+use tracing::Span;
+use tracing::field::Empty;
 
 /// Imports that can be asked about.
 const KNOWN_MAX: usize = 20;
@@ -87,12 +90,26 @@ impl Imports {
             runs.truncate(KNOWN_MAX);
         }
         let (app, import) = (app.clone(), run.import.clone());
+        let span = tracing::info_span!(
+            "import",
+            import = import.id,
+            dry_run,
+            files = import.files.len(),
+            state = Empty,
+            snapshot = Empty,
+            last_record = Empty,
+        );
         tokio::task::spawn_blocking(move || {
-            let state = match bring_in(&app, &import, dry_run) {
-                Ok(Ok(report)) => State::Done(Box::new(report)),
-                Ok(Err(reason)) => State::Refused(reason),
-                Err(error) => State::Failed(format!("{error:#}")),
+            let _inside = span.enter();
+            // Whatever a file does to what reads it, the next import can begin.
+            let ended = catch_unwind(AssertUnwindSafe(|| bring_in(&app, &import, dry_run)));
+            let state = match ended {
+                Ok(Ok(Ok(report))) => State::Done(Box::new(report)),
+                Ok(Ok(Err(reason))) => State::Refused(reason),
+                Ok(Err(error)) => State::Failed(format!("{error:#}")),
+                Err(_) => State::Failed("what reads the files broke; the server's log says where".to_owned()),
             };
+            state.tell(&span);
             app.imports.end(&app, &import.id, dry_run, state);
         });
         Ok(run)
@@ -138,6 +155,15 @@ impl State {
             Self::Done(_) => "done",
             Self::Refused(_) => "refused",
             Self::Failed(_) => "failed",
+        }
+    }
+
+    /// Tells how an import ended, and which facts it made.
+    fn tell(&self, span: &Span) {
+        span.record("state", self.word());
+        if let Self::Done(report) = self {
+            let Snapshot { id, last_record, .. } = &report.snapshot;
+            span.record("snapshot", id.as_str()).record("last_record", last_record);
         }
     }
 }

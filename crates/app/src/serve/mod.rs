@@ -8,6 +8,7 @@ mod access;
 mod api;
 mod audit;
 mod boards;
+mod download;
 mod events;
 mod health;
 mod idempotency;
@@ -20,6 +21,7 @@ mod practice;
 mod problem;
 mod shell;
 mod site;
+mod telemetry;
 #[cfg(test)]
 mod tests;
 mod upload;
@@ -41,6 +43,7 @@ pub use access::password;
 pub use api::document;
 pub use events::document as messages;
 pub use site::Site;
+pub use telemetry::begin as telemetry;
 
 /// Seconds between two times at which what was measured is added up: until then every measurement is kept.
 const BEAT_SECONDS: u64 = 10;
@@ -116,9 +119,10 @@ async fn begin(app: &App) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Does work that waits for the disk.
+/// Does work that waits for the disk or takes more than a moment, as part of what asked for it.
 async fn blocking<T: Send + 'static>(work: impl FnOnce() -> Answer<T> + Send + 'static) -> Answer<T> {
-    tokio::task::spawn_blocking(work).await.map_err(problem::Problem::broken)?
+    let asked = tracing::Span::current();
+    tokio::task::spawn_blocking(move || asked.in_scope(work)).await.map_err(problem::Problem::broken)?
 }
 
 /// Adds up what was measured, and every hour forgets answers that nobody will ask for again and callers that have gone.

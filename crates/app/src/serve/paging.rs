@@ -12,6 +12,7 @@ pub struct Part {
     #[param(minimum = 1, maximum = 500)]
     pub limit: Option<u32>,
     /// Where the page before ended (`next` of its answer).
+    #[param(pattern = "^[0-9a-f]{1,16}$")]
     pub cursor: Option<String>,
 }
 
@@ -41,9 +42,11 @@ impl Part {
         let (limit, total) = (self.limit()?, all.len());
         let from = match &self.cursor {
             None => 0,
-            Some(text) => text.parse().map_err(|_| Problem::bad(format!("cursor '{text}' is not one of ours")))?,
+            Some(text) => usize::from_str_radix(text, 16)
+                .map_err(|_| Problem::bad(format!("cursor '{text}' is not one of ours")))?,
         };
-        let next = (from + limit < total).then(|| (from + limit).to_string());
+        let after = from.saturating_add(limit);
+        let next = (after < total).then(|| format!("{after:x}"));
         Ok(Page { items: all.skip(from).take(limit).collect(), total: Some(total), next })
     }
 }

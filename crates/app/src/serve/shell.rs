@@ -1,7 +1,7 @@
 //! Around every request: limits, headers that protect the browser, measurement.
 
 use super::problem::Problem;
-use super::{App, api, health, pages};
+use super::{App, api, health, pages, telemetry};
 use axum::Router;
 use axum::body::Body;
 use axum::extract::{DefaultBodyLimit, MatchedPath, Request, State};
@@ -13,6 +13,7 @@ use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::compression::CompressionLayer;
 use tower_http::timeout::TimeoutLayer;
 use tracing::Instrument;
+use tracing::field::Empty;
 
 /// Largest request that is no upload, in bytes.
 pub const BODY_MAX: usize = 2 << 20;
@@ -88,9 +89,20 @@ async fn measure(request: Request, next: Next) -> Response {
     let route = request.extensions().get::<MatchedPath>().map_or("page", MatchedPath::as_str).to_owned();
     let (method, begun) = (request.method().clone(), Instant::now());
     let number = number(request.headers());
-    let span = tracing::info_span!("request", number = %number, %method, route);
+    let span = tracing::info_span!(
+        "request",
+        number = %number,
+        http.request.method = %method,
+        http.route = route,
+        http.response.status_code = Empty,
+        otel.name = Empty,
+        otel.kind = Empty,
+    );
+    telemetry::take_over(&span, &format!("{method} {route}"), request.headers());
     let mut response = next.run(request).instrument(span.clone()).await;
     let (status, took) = (response.status(), begun.elapsed());
+    span.record("http.response.status_code", status.as_u16());
+    telemetry::give_back(&span, response.headers_mut());
     let milliseconds = took.as_millis() as u64;
     span.in_scope(|| match status {
         status if status.is_server_error() => tracing::warn!(status = status.as_u16(), milliseconds, "answered"),

@@ -20,6 +20,7 @@ use endcap_model::{Plan, Scenario, Sku};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError, RwLock};
+use tracing::field::Empty;
 
 /// The project as the desk has it.
 pub struct Workspace {
@@ -141,7 +142,9 @@ impl Workspace {
         }
         self.step("facts", 0, 1);
         let (app, mine) = (app.clone(), self.asked.fetch_add(1, Ordering::SeqCst) + 1);
+        let span = tracing::info_span!("load_project", snapshot = Empty, plan = Empty);
         tokio::task::spawn_blocking(move || {
+            let _inside = span.enter();
             let _alone = app.workspace.reading.lock().unwrap_or_else(PoisonError::into_inner);
             if app.workspace.asked.load(Ordering::SeqCst) != mine {
                 return;
@@ -156,6 +159,8 @@ impl Workspace {
             }
             match state {
                 State::Ready(project) => {
+                    span.record("snapshot", project.ground.snapshot.as_str());
+                    span.record("plan", project.in_force.as_ref().map(|plan| plan.id.as_str()));
                     app.live.tell(Happened::Ready { snapshot: project.ground.snapshot.to_string() });
                 }
                 State::Failed { reason } => {

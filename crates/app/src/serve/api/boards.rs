@@ -281,9 +281,9 @@ async fn edit(
         }
     }
     let before = plan_of(&app, &kept).await?;
-    let (from, steps) = (before.clone(), edits.clone());
+    let (of, from, steps) = (kept.clone(), before.clone(), edits.clone());
     let begun = Instant::now();
-    let (board, drawing) = working(&app, move |boards| boards.changed(&from, &steps)).await?;
+    let (board, drawing) = working(&app, move |boards| boards.changed(&of, &from, &steps)).await?;
     let planned = begun.elapsed();
     if rows.dry_run {
         let plan = Plan { board, drawing, last: None };
@@ -313,10 +313,8 @@ async fn undo(
     let (content, undone) = (last.before.clone(), last.version);
     let board = boards::read(&content)?;
     let before = plan_of(&app, &kept).await?;
-    let (from, to, begun) = (before.clone(), board.clone(), Instant::now());
-    let drawing =
-        working(&app, move |boards| Ok(boards.bench().draw(&to, from.last.as_deref(), &boards::long_enough())?))
-            .await?;
+    let (of, from, to, begun) = (kept.clone(), before.clone(), board.clone(), Instant::now());
+    let drawing = working(&app, move |boards| boards.redrawn(&of, &from, &to)).await?;
     let planned = begun.elapsed();
     let steps = endcap_model::canonical_json(&[Step::Undo(Undo::Undo { version: undone })]);
     let answer = keep(&app, &who, &kept, (board, drawing), &before, &(steps, content), &rows).await?;

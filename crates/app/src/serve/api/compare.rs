@@ -35,7 +35,7 @@ pub fn routes() -> OpenApiRouter<App> {
 #[into_params(parameter_in = Query)]
 pub struct Wanted {
     /// Ids of two to four boards, separated by commas; `in-force` stands for the plan in force.
-    #[param(example = "0a1b2c3d4e5f6071,in-force")]
+    #[param(example = "0a1b2c3d4e5f6071,in-force", pattern = "^[0-9a-z-]+(,[0-9a-z-]+){1,3}$")]
     boards: String,
 }
 

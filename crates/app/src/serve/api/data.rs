@@ -2,12 +2,12 @@
 
 use super::super::App;
 use super::super::access::Who;
+use super::super::download;
 use super::super::paging::{Page, Part};
 use super::super::problem::{Answer, Problem};
 use axum::Json;
 use axum::extract::rejection::{PathRejection, QueryRejection};
 use axum::extract::{Path, Query, State};
-use axum::http::header;
 use axum::response::IntoResponse;
 use endcap_govern::Right;
 use endcap_ingest::Readiness;
@@ -113,10 +113,7 @@ async fn quarantine(
     let kind = known.ok_or_else(|| Problem::missing(format!("kind of fact '{wanted}'")))?;
     let path = project.manifest.quarantine(&app.settings.folder).join(format!("{kind}.csv"));
     match tokio::fs::read(&path).await {
-        Ok(rows) => {
-            let name = format!("attachment; filename=\"set-aside-{kind}.csv\"");
-            Ok(([(header::CONTENT_TYPE, "text/csv".to_owned()), (header::CONTENT_DISPOSITION, name)], rows))
-        }
+        Ok(rows) => download::csv(&format!("set-aside-{kind}"), &rows),
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
             Err(Problem::missing(format!("row of {kind} that was set aside")))
         }

@@ -4,13 +4,13 @@ use super::super::App;
 use super::super::access::Who;
 use super::super::imports::{self as engine, Report, Run, State as Engine};
 use super::super::problem::{Answer, Fault, Problem, without_folders};
-use super::super::{blocking, upload};
+use super::super::{blocking, download, upload};
 use super::data::{Category, category};
 use axum::Json;
 use axum::body::Body;
 use axum::extract::rejection::{JsonRejection, PathRejection, QueryRejection};
 use axum::extract::{Path, Query, State};
-use axum::http::{HeaderMap, StatusCode, header};
+use axum::http::{HeaderMap, StatusCode};
 use axum::response::IntoResponse;
 use endcap_adapters::facts::Store;
 use endcap_adapters::imports::{self, Import, ImportedFile, Waiting};
@@ -357,8 +357,7 @@ async fn aside(State(app): State<App>, who: Who, id: Result<Path<String>, PathRe
     let run = app.imports.run(&id).ok_or_else(|| Problem::missing(format!("import '{id}'")))?;
     let rows = tokio::fs::read(engine::aside_file(&app.settings.folder, &run.import.id)).await;
     let rows = rows.map_err(|_| Problem::missing(format!("row of import '{id}' that was set aside")))?;
-    let name = "attachment; filename=\"set-aside.csv\"";
-    Ok(([(header::CONTENT_TYPE, "text/csv"), (header::CONTENT_DISPOSITION, name)], rows))
+    download::csv("set-aside", &rows)
 }
 
 /// What a file that was sent may hold.

@@ -19,6 +19,8 @@ use endcap_ingest::Rules;
 use endcap_model::{FactField, FactKind, FieldKind};
 use serde::Serialize;
 use serde_json::Value;
+use tracing::Instrument;
+use tracing::field::Empty;
 use utoipa::openapi::RefOr;
 use utoipa::openapi::schema::{ArrayBuilder, ObjectBuilder, Schema, Type};
 use utoipa::{PartialSchema, ToSchema};
@@ -155,7 +157,23 @@ async fn stock(State(app): State<App>, who: Who, headers: HeaderMap, body: Sent)
     take(&app, &who, FactKind::Stock, &headers, body).await
 }
 
+/// Takes a batch in, and tells what became of it.
 async fn take(app: &App, who: &Who, kind: FactKind, headers: &HeaderMap, body: Sent) -> Answer<Json<Taken>> {
+    let span = tracing::info_span!(
+        "ingest",
+        kind = kind.name(),
+        new = Empty,
+        replaced = Empty,
+        repeated = Empty,
+        refused = Empty
+    );
+    let taken = taken(app, who, kind, headers, body).instrument(span.clone()).await?;
+    span.record("new", taken.new).record("replaced", taken.replaced);
+    span.record("repeated", taken.repeated).record("refused", taken.refused.len());
+    Ok(Json(taken))
+}
+
+async fn taken(app: &App, who: &Who, kind: FactKind, headers: &HeaderMap, body: Sent) -> Answer<Taken> {
     who.must(Right::Ingest)?;
     let batch = read(headers, &body.map_err(|_| Problem::too_large(BODY_MAX as u64))?)?;
     if batch.len() > RECORDS_MAX {
@@ -191,7 +209,7 @@ async fn take(app: &App, who: &Who, kind: FactKind, headers: &HeaderMap, body: S
         refused.push(Refusal { record, field: "id".to_owned(), detail: detail.to_owned() });
     }
     refused.sort_by_key(|refusal| refusal.record);
-    Ok(Json(Taken { new, replaced, repeated, refused }))
+    Ok(Taken { new, replaced, repeated, refused })
 }
 
 /// The records of a request; a line that is no JSON is a record with a fault.

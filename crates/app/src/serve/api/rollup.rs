@@ -174,7 +174,7 @@ pub struct Blind {
 #[into_params(parameter_in = Query)]
 pub struct Wanted {
     /// `category`, `depth`, `support`, `season` or `item`.
-    #[param(value_type = String)]
+    #[param(value_type = String, pattern = "^(category|depth|support|season|item)$")]
     by: By,
 }
 

@@ -2,6 +2,7 @@
 
 use super::super::App;
 use super::super::access::Who;
+use super::super::download;
 use super::super::paging::{Page, Part};
 use super::super::problem::{Answer, Problem};
 use super::super::workspace::Project;
@@ -9,7 +10,6 @@ use super::boards::{plan_of, planned, seen};
 use axum::Json;
 use axum::extract::rejection::QueryRejection;
 use axum::extract::{FromRequestParts, Query};
-use axum::http::header;
 use axum::http::request::Parts;
 use axum::response::IntoResponse;
 use endcap_adapters::file_drop;
@@ -238,20 +238,18 @@ async fn styles(found: Found, part: Result<Query<Part>, QueryRejection>) -> Answ
 #[utoipa::path(get, path = "/supply/orders.csv", tag = "supply", params(Of, Fits),
     responses((status = OK, content_type = "text/csv", body = String), (status = 404, body = Problem), (status = 422, body = Problem)))]
 async fn orders_csv(found: Found, fits: Result<Query<Fits>, QueryRejection>) -> Answer<impl IntoResponse> {
-    download("orders", &file_drop::orders(found.supply.calendar, &fits?.orders(&found)?))
+    table("orders", &file_drop::orders(found.supply.calendar, &fits?.orders(&found)?))
 }
 
 /// Transfers as CSV, in the columns of a plan's `transfers.csv`.
 #[utoipa::path(get, path = "/supply/transfers.csv", tag = "supply", params(Of, Fits),
     responses((status = OK, content_type = "text/csv", body = String), (status = 404, body = Problem), (status = 422, body = Problem)))]
 async fn transfers_csv(found: Found, fits: Result<Query<Fits>, QueryRejection>) -> Answer<impl IntoResponse> {
-    download("transfers", &file_drop::transfers(found.supply.calendar, &fits?.transfers(&found)))
+    table("transfers", &file_drop::transfers(found.supply.calendar, &fits?.transfers(&found)))
 }
 
-fn download(name: &str, columns: &[(&str, Column)]) -> Answer<impl IntoResponse + use<>> {
-    let text = csv_of(columns).map_err(Problem::broken)?;
-    let kept = format!("attachment; filename=\"{name}.csv\"");
-    Ok(([(header::CONTENT_TYPE, "text/csv; charset=utf-8".to_owned()), (header::CONTENT_DISPOSITION, kept)], text))
+fn table(name: &str, columns: &[(&str, Column)]) -> Answer<impl IntoResponse + use<>> {
+    download::csv(name, &csv_of(columns).map_err(Problem::broken)?)
 }
 
 impl Fits {
