@@ -2,6 +2,7 @@
 //! and `twin`.
 
 mod bench;
+mod contract;
 mod demand;
 mod desk;
 mod helper;
@@ -14,7 +15,7 @@ mod twin;
 
 use anyhow::{Context, bail};
 use clap::{Parser, Subcommand};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};
 
 #[derive(Parser)]
@@ -65,7 +66,8 @@ fn root() -> &'static Path {
 fn test() -> anyhow::Result<()> {
     ensure_browser();
     run(Command::new(env!("CARGO")).args(["test", "--workspace", "--locked"]))?;
-    desk()
+    desk()?;
+    operations()
 }
 
 /// Builds the desk's pages anew, compares them with those that are stored, and drives the desk with a browser.
@@ -75,10 +77,22 @@ fn desk() -> anyhow::Result<()> {
         eprintln!("SKIPPED: the desk's pages are neither built nor driven: that needs npm and Chromium");
         return Ok(());
     }
-    // The tests have built the program into the folder that this one lies in.
-    let own = std::env::current_exe().context("the folder of xtask is not known")?;
-    let (endcap, shots) = (own.with_file_name("endcap"), own.with_file_name("desk"));
-    run(Command::new("sh").arg(root().join("crates/app/web/test.sh")).arg(endcap).arg(shots))
+    let shots = built("desk")?;
+    run(Command::new("sh").arg(root().join("crates/app/web/test.sh")).arg(built("endcap")?).arg(shots))
+}
+
+/// Tests the traces, which need a feature that is not built by default, and checks the API against its description.
+fn operations() -> anyhow::Result<()> {
+    let traces = ["test", "--workspace", "--locked", "--features", "endcap/otel", "--test", "cli", "--", "traces"];
+    run(Command::new(env!("CARGO")).args(traces))?;
+    let work = built("contract")?;
+    std::fs::create_dir_all(&work)?;
+    contract::check(&built("endcap")?, &work)
+}
+
+/// What lies beside this program: the tests have built the others there.
+fn built(name: &str) -> anyhow::Result<PathBuf> {
+    Ok(std::env::current_exe().context("the folder of xtask is not known")?.with_file_name(name))
 }
 
 /// Installs Chromium where a Debian system lacks it; without it the browser tests say loudly that they were skipped.

@@ -4,6 +4,7 @@
 //! It never holds a path or the name of a machine.
 
 use crate::demand::Row as DemandRow;
+use crate::desk::Case as DeskCase;
 use crate::helper::answer;
 use crate::plan::{PromotionRow, PublicRow, ReplanRow, ThreadsRow};
 use crate::supply::Row as SupplyRow;
@@ -117,6 +118,8 @@ pub struct Results {
     pub supply: Vec<Stored<SupplyRow>>,
     #[serde(default)]
     pub twin: Vec<Stored<TwinCase>>,
+    #[serde(default)]
+    pub desk: Vec<Stored<DeskCase>>,
     #[serde(skip)]
     shelf: Shelf,
 }
@@ -144,6 +147,7 @@ impl Results {
             ("demand", lines(&self.demand)?),
             ("supply", lines(&self.supply)?),
             ("twin", lines(&self.twin)?),
+            ("desk", lines(&self.desk)?),
         ];
         let parts = parts.map(|(name, lines)| format!("\"{name}\": [\n{lines}\n]"));
         fs::write(&path, format!("{{\n{head},\n{}\n}}\n", parts.join(",\n")))
@@ -183,6 +187,7 @@ impl Results {
         sort(&mut newest.demand, &crate::demand::names());
         sort(&mut newest.supply, &crate::supply::names());
         sort(&mut newest.twin, &crate::twin::names());
+        sort(&mut newest.desk, &crate::desk::names());
         Ok(newest)
     }
 
@@ -194,6 +199,7 @@ impl Results {
         take(&mut self.demand, &other.demand, &other.commit);
         take(&mut self.supply, &other.supply, &other.commit);
         take(&mut self.twin, &other.twin, &other.commit);
+        take(&mut self.desk, &other.desk, &other.commit);
     }
 }
 

@@ -3,7 +3,7 @@
 //! A folder of backups keeps each content once (`objects/HASH`), and a manifest per backup (`backups/TIME.json`) that names
 //! every file with its hash; it is written last and whole. Databases are copied as they are at one moment. What is written
 //! in several steps is copied so that what is named comes after what names it: facts after the snapshots, files of
-//! imports after their manifests, databases last. What was acknowledged before the backup began is in it.
+//! imports after their manifests, databases after those, and packs of records last. What was acknowledged before the backup began is in it.
 //!
 //! Nothing is brought back that is not what was copied: every hash is checked before the first file is written.
 
@@ -93,7 +93,7 @@ pub fn back_up(project: &Path, to: &Path, at: Timestamp) -> Result<Backup, Adapt
     list(&from, "", &mut paths)?;
     let names_others =
         |path: &String| !(path.starts_with("snapshots/") || path.starts_with("imports/") && path.ends_with(".json"));
-    paths.sort_by_key(|path| (path.ends_with(".db"), names_others(path)));
+    paths.sort_by_key(|path| (path.starts_with("records/"), path.ends_with(".db"), names_others(path)));
     let mut copied = vec![];
     for path in paths {
         copied.push(copy(&from, &path, to)?);

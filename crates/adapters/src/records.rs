@@ -5,7 +5,9 @@
 //! [`Records::keep`] returns, they survive a crash of the process or the machine. A sale is named by its id and never
 //! changes; of the others, the latest record of a key holds.
 
-use crate::AdapterError;
+mod packs;
+
+use crate::{AdapterError, files};
 use arrow_array::{ArrayRef, StringArray};
 use endcap_ingest::{Intake, RawBatch, RawColumn, Rules};
 use endcap_model::{FactKind, FieldKind};
@@ -18,6 +20,7 @@ use sqlx::{ConnectOptions, Connection, Row, SqliteConnection, SqliteTransaction}
 use std::collections::{BTreeMap, HashMap};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 use tokio::runtime::Runtime;
 
 /// Name of the file in a project's folder.
@@ -26,6 +29,8 @@ pub const FILE_NAME: &str = "records.db";
 const BATCHES_AT_ONCE: usize = 64;
 /// Records that are read at once.
 const READ_AT_ONCE: i64 = 1 << 15;
+/// Longest wait for another program that packs, or copies the file.
+const BUSY: Duration = Duration::from_secs(30);
 /// Longest id of a sale, in bytes, as of every text of a fact.
 const ID_MAX: usize = 200;
 
@@ -37,6 +42,8 @@ const TABLE: &str = "create table if not exists record (
     at       text not null,
     unique (kind, key)
 ) strict";
+
+pub use packs::{Packed, pack};
 
 /// Why records could not be kept or read.
 #[derive(Clone, Debug, thiserror::Error)]
@@ -101,14 +108,8 @@ impl Records {
     /// [`RecordsError`] when the file cannot be opened.
     pub async fn open(project: &Path) -> Result<Self, RecordsError> {
         let path = project.join(FILE_NAME);
-        let options = SqliteConnectOptions::new()
-            .filename(&path)
-            .create_if_missing(true)
-            .journal_mode(SqliteJournalMode::Wal)
-            .synchronous(SqliteSynchronous::Full);
-        let mut writer = options.connect().await?;
-        sqlx::query(TABLE).execute(&mut writer).await?;
-        let readers = SqlitePoolOptions::new().max_connections(2).connect_with(options.read_only(true)).await?;
+        let writer = open_to_write(&path).await?;
+        let readers = SqlitePoolOptions::new().max_connections(2).connect_with(options(&path).read_only(true)).await?;
         let (orders, waiting) = mpsc::channel(BATCHES_AT_ONCE);
         tokio::spawn(clerk(writer, waiting));
         Ok(Self { orders, readers, path })
@@ -130,7 +131,9 @@ impl Records {
     /// # Errors
     /// [`RecordsError`] when it cannot be read.
     pub async fn last(&self) -> Result<i64, RecordsError> {
-        Ok(sqlx::query_scalar("select coalesce(max(sequence), 0) from record").fetch_one(&self.readers).await?)
+        let last =
+            "select max((select coalesce(max(sequence), 0) from record), (select coalesce(max(last), 0) from pack))";
+        Ok(sqlx::query_scalar(last).fetch_one(&self.readers).await?)
     }
 
     /// Records of each kind that came after a number.
@@ -149,6 +152,22 @@ impl Records {
     pub fn path(&self) -> &Path {
         &self.path
     }
+}
+
+fn options(path: &Path) -> SqliteConnectOptions {
+    SqliteConnectOptions::new()
+        .filename(path)
+        .journal_mode(SqliteJournalMode::Wal)
+        .synchronous(SqliteSynchronous::Full)
+        .busy_timeout(BUSY)
+}
+
+async fn open_to_write(path: &Path) -> Result<SqliteConnection, sqlx::Error> {
+    let mut writer = options(path).create_if_missing(true).connect().await?;
+    for table in std::iter::once(TABLE).chain(packs::TABLES) {
+        sqlx::query(table).execute(&mut writer).await?;
+    }
+    Ok(writer)
 }
 
 /// Writes what waits, many batches with one sync.
@@ -184,12 +203,15 @@ async fn write_batch(
     Order { kind, at, batch, .. }: &Order,
 ) -> Result<Vec<Kept>, sqlx::Error> {
     let keys: Vec<&str> = batch.iter().map(|record| record.key.as_str()).collect();
-    let rows =
-        sqlx::query("select key, content from record where kind = ? and key in (select value from json_each(?))")
-            .bind(kind.name())
-            .bind(Value::from(keys).to_string())
-            .fetch_all(&mut **transaction)
-            .await?;
+    let rows = sqlx::query(
+        "select key, content from record where kind = ?1 and key in (select value from json_each(?2)) \
+         union all select id, said from packed where ?1 = ?3 and id in (select value from json_each(?2))",
+    )
+    .bind(kind.name())
+    .bind(Value::from(keys).to_string())
+    .bind(FactKind::Sales.name())
+    .fetch_all(&mut **transaction)
+    .await?;
     let mut known: HashMap<String, String> = HashMap::new();
     for row in rows {
         known.insert(row.try_get("key")?, row.try_get("content")?);
@@ -197,7 +219,7 @@ async fn write_batch(
     let (mut kept, mut new) = (vec![], HashMap::new());
     for record in batch {
         let become_of = match known.get(&record.key) {
-            Some(content) if *content == record.content => Kept::Repeated,
+            Some(known) if *known == record.content || *known == packs::said(&record.content) => Kept::Repeated,
             Some(_) if *kind == FactKind::Sales => Kept::Other,
             before => {
                 let before = before.is_some();
@@ -334,6 +356,7 @@ pub(crate) struct Reader {
     runtime: Runtime,
     connection: SqliteConnection,
     path: PathBuf,
+    packs: Vec<(i64, i64)>,
     /// The last record that is read: what comes later belongs to the next load.
     pub last: i64,
 }
@@ -352,16 +375,21 @@ impl Reader {
             let mut connection = options.connect().await?;
             // What is kept while the load goes on is not seen by it.
             sqlx::query("begin").execute(&mut connection).await?;
-            let last =
+            let last: i64 =
                 sqlx::query_scalar("select coalesce(max(sequence), 0) from record").fetch_one(&mut connection).await?;
-            Ok::<_, sqlx::Error>((connection, last))
+            let packs = packs::all(&mut connection).await?;
+            Ok::<_, sqlx::Error>((connection, packs, last))
         });
-        let (connection, last) = opened.map_err(|error| unreadable(&path, &error))?;
-        Ok(Some(Self { runtime, connection, path, last }))
+        let (connection, packs, last) = opened.map_err(|error| unreadable(&path, &error))?;
+        let last = packs.last().map_or(last, |pack| last.max(pack.1));
+        Ok(Some(Self { runtime, connection, path, packs, last }))
     }
 
     /// Whether there are records of a kind between two numbers.
     pub fn any(&mut self, kind: FactKind, span: (i64, i64)) -> Result<bool, AdapterError> {
+        if !self.packs_of(kind, span).is_empty() {
+            return Ok(true);
+        }
         let first = sqlx::query_scalar(
             "select exists (select 1 from record where kind = ? and sequence > ? and sequence <= ?)",
         )
@@ -372,8 +400,22 @@ impl Reader {
         self.runtime.block_on(first).map_err(|error| unreadable(&self.path, &error))
     }
 
-    /// Hands over the records of a kind between two numbers, in order.
+    /// Packs with records of a kind between two numbers.
+    fn packs_of(&self, kind: FactKind, (after, up_to): (i64, i64)) -> Vec<(i64, i64)> {
+        let within = |pack: &&(i64, i64)| kind == FactKind::Sales && pack.1 > after && pack.0 <= up_to;
+        self.packs.iter().filter(within).copied().collect()
+    }
+
+    /// Hands over the records of a kind between two numbers, in order: packs hold earlier ones than the database.
     pub fn each(&mut self, kind: FactKind, span: (i64, i64), take: &mut Take<'_>) -> Result<(), AdapterError> {
+        for pack in self.packs_of(kind, span) {
+            let (sequences, contents) = packs::read(files::folder_of(&self.path), pack)?;
+            let wanted = sequences.iter().zip(&contents).filter(|(at, _)| (span.0 + 1..=span.1).contains(at));
+            let rows: Vec<(i64, &str)> = wanted.map(|(at, content)| (*at, content.as_str())).collect();
+            for some in rows.chunks(READ_AT_ONCE as usize) {
+                self.hand_over(kind, some, take)?;
+            }
+        }
         let mut after = span.0;
         loop {
             let read = sqlx::query(
@@ -386,22 +428,23 @@ impl Reader {
             .bind(READ_AT_ONCE)
             .fetch_all(&mut self.connection);
             let read = self.runtime.block_on(read).map_err(|error| unreadable(&self.path, &error))?;
-            let (mut rows, mut records) = (vec![], vec![]);
-            for row in &read {
-                let row = row.try_get(0).and_then(|sequence: i64| Ok((sequence, row.try_get::<&str, _>(1)?)));
-                let (sequence, content) = row.map_err(|error| unreadable(&self.path, &error))?;
-                let fields: Map<String, Value> = serde_json::from_str(content).map_err(|error| {
-                    AdapterError::form(&self.path, format!("holds a record that cannot be read ({error})"), "JSON")
-                })?;
-                rows.push(sequence as u64);
-                records.push(fields);
-                after = sequence;
-            }
-            if rows.is_empty() {
-                return Ok(());
-            }
-            take(&rows, &columns(kind, &records.iter().collect::<Vec<_>>()))?;
+            let rows: Result<Vec<(i64, &str)>, sqlx::Error> =
+                read.iter().map(|row| Ok((row.try_get(0)?, row.try_get(1)?))).collect();
+            let rows = rows.map_err(|error| unreadable(&self.path, &error))?;
+            let Some((last, _)) = rows.last() else { return Ok(()) };
+            after = *last;
+            self.hand_over(kind, &rows, take)?;
         }
+    }
+
+    fn hand_over(&self, kind: FactKind, rows: &[(i64, &str)], take: &mut Take<'_>) -> Result<(), AdapterError> {
+        let read = |(_, content): &(i64, &str)| serde_json::from_str::<Map<String, Value>>(content);
+        let records: Result<Vec<_>, _> = rows.iter().map(read).collect();
+        let records = records.map_err(|error| {
+            AdapterError::form(&self.path, format!("holds a record that cannot be read ({error})"), "JSON")
+        })?;
+        let numbers: Vec<u64> = rows.iter().map(|(sequence, _)| *sequence as u64).collect();
+        take(&numbers, &columns(kind, &records.iter().collect::<Vec<_>>()))
     }
 }
 

@@ -19,6 +19,8 @@ use std::sync::Arc;
 
 const PARQUET_ROWS: usize = 1 << 16;
 const CSV_ROWS: usize = 1 << 15;
+/// Rows that a byte of a Parquet file may stand for: sales, prices and stock stay far below it.
+const ROWS_PER_BYTE: i64 = 1000;
 
 /// Some rows of a table.
 pub(crate) struct RawRows {
@@ -96,7 +98,20 @@ fn guarded<T, E: std::fmt::Display>(path: &Path, read: impl FnOnce() -> Result<T
 pub(crate) fn schema_of(path: &Path, delimiter: u8) -> Result<SchemaRef, AdapterError> {
     let (file, form) = open(path)?;
     let schema = match form {
-        Form::Parquet => guarded(path, || ParquetRecordBatchReaderBuilder::try_new(file))?.schema().clone(),
+        Form::Parquet => {
+            let bytes = file.metadata().map_err(|e| AdapterError::system("read", path, e))?.len();
+            let builder = guarded(path, || ParquetRecordBatchReaderBuilder::try_new(file))?;
+            let rows: i64 = builder.metadata().row_groups().iter().map(|group| group.num_rows()).sum();
+            if rows > ROWS_PER_BYTE.saturating_mul(bytes as i64) {
+                let problem = format!("says that its {bytes} bytes hold {rows} rows");
+                return Err(AdapterError::form(
+                    path,
+                    problem,
+                    "a table that was not made to overwhelm whoever reads it",
+                ));
+            }
+            builder.schema().clone()
+        }
         Form::Csv => header(path, &mut CsvRows::new(file, delimiter))?,
     };
     let mut names: Vec<&str> = schema.fields().iter().map(|field| field.name().as_str()).collect();
@@ -247,5 +262,28 @@ pub(crate) fn rows_if_known(path: &Path) -> Result<Option<u64>, AdapterError> {
             Ok(Some(builder.metadata().file_metadata().num_rows().max(0) as u64))
         }
         (_, Form::Csv) => Ok(None),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use arrow_array::Int64Array;
+    use parquet::arrow::ArrowWriter;
+    use parquet::file::properties::WriterProperties;
+
+    #[test]
+    fn a_small_file_of_endless_rows_is_refused_before_they_are_read() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("bomb.parquet");
+        let same = RecordBatch::try_from_iter([("sku", Arc::new(Int64Array::from(vec![7; 2_000_000])) as ArrayRef)]);
+        let one_page = WriterProperties::builder().set_data_page_row_count_limit(usize::MAX).build();
+        let file = File::create(&path).unwrap();
+        let mut writer = ArrowWriter::try_new(file, same.as_ref().unwrap().schema(), Some(one_page)).unwrap();
+        writer.write(&same.unwrap()).unwrap();
+        writer.close().unwrap();
+        assert!(path.metadata().unwrap().len() < 2000);
+        let refused = schema_of(&path, b',').unwrap_err().to_string();
+        assert!(refused.contains("hold 2000000 rows"), "{refused}");
     }
 }

@@ -64,6 +64,7 @@ enum Command {
     Audit(commands::audit::Args),
     Backup(commands::backup::BackupArgs),
     Restore(commands::backup::RestoreArgs),
+    Compact(commands::compact::Args),
     Completions(commands::completions::Args),
 }
 
@@ -101,6 +102,7 @@ fn main() -> ExitCode {
         Command::Audit(args) => commands::audit::run(args, &console),
         Command::Backup(args) => commands::backup::back_up(args, &console),
         Command::Restore(args) => commands::backup::restore(args, &console),
+        Command::Compact(args) => commands::compact::run(args, &console),
         Command::Completions(args) => commands::completions::run::<Cli>(args),
     };
     match ended {

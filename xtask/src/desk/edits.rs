@@ -1,10 +1,10 @@
 //! Edits measured in the browser: boards over made-up shops of two sizes in Chromium on this machine, from the click to the
 //! new plan on the screen.
 
-use super::Desk;
+use super::Figure;
+use super::server::Desk;
 use anyhow::{Context, ensure};
 use serde::Deserialize;
-use std::fmt::Write as _;
 use std::fs;
 use std::io::Write as _;
 use std::path::Path;
@@ -72,51 +72,35 @@ struct Edit {
     bytes: f64,
 }
 
-/// Measures edits of both boards and writes the section.
-pub fn run(endcap: &Path, scratch: &Path) -> anyhow::Result<()> {
+/// Measures edits of both boards; nothing where there is no browser.
+pub fn measured(endcap: &Path, scratch: &Path) -> anyhow::Result<Vec<Figure>> {
     let web = crate::root().join("crates/app/web");
     if !crate::found("npm") || !crate::found("chromium") {
         eprintln!("SKIPPED: edits in the browser: that needs npm and Chromium");
-        return Ok(());
+        return Ok(vec![]);
     }
-    crate::run(Command::new("npm").current_dir(&web).args([
-        "install",
-        "--no-save",
-        "--no-audit",
-        "--no-fund",
-        "--silent",
-    ]))?;
-    let mut page = format!(
-        "`cargo xtask bench desk`: made-up shops of 3 stores and two years of weeks (`examples/twin/known-truth.toml` at another\n\
-         size), 5 depths; {EDITS} edits of each board in Chromium, server and browser on the same machine: offers locked away,\n\
-         locked deeper, unlocked. Milliseconds by the clock, median and 95th percentile; processes that waited for a processor\n\
-         when the measurement began: {}.\n\n\
-         | items x periods | target | click to new plan | server | of it the plan | load | parse | draw | kB answered |\n\
-         | --- | --- | --- | --- | --- | --- | --- | --- | --- |\n",
-        waiting()
+    let quietly = ["install", "--no-save", "--no-audit", "--no-fund", "--silent"];
+    crate::run(Command::new("npm").current_dir(&web).args(quietly))?;
+    SIZES.iter().map(|size| figure(size, endcap, &web, scratch)).collect()
+}
+
+fn figure(size: &Size, endcap: &Path, web: &Path, scratch: &Path) -> anyhow::Result<Figure> {
+    let folder = scratch.join(format!("shop-{}", size.items));
+    make(endcap, size, &folder)?;
+    let edits = measure(endcap, web, &folder)?;
+    let of = |part: fn(&Edit) -> f64| both(edits.iter().map(part));
+    let found = format!(
+        "{} ms (server {}, of it the plan {}; load {}, parse {}, draw {}; {} kB)",
+        of(|edit| edit.all),
+        of(|edit| edit.server),
+        of(|edit| edit.plan),
+        of(|edit| edit.load),
+        of(|edit| edit.parse),
+        of(|edit| edit.draw),
+        of(|edit| edit.bytes / 1000.0)
     );
-    for size in SIZES {
-        let folder = scratch.join(format!("shop-{}", size.items));
-        make(endcap, &size, &folder)?;
-        let edits = measure(endcap, &web, &folder)?;
-        let of = |part: fn(&Edit) -> f64| both(edits.iter().map(part));
-        writeln!(
-            page,
-            "| {} x {} | {} | {} | {} | {} | {} | {} | {} | {} |",
-            size.items,
-            size.periods,
-            size.target,
-            of(|edit| edit.all),
-            of(|edit| edit.server),
-            of(|edit| edit.plan),
-            of(|edit| edit.load),
-            of(|edit| edit.parse),
-            of(|edit| edit.draw),
-            of(|edit| edit.bytes / 1000.0)
-        )?;
-    }
-    println!("{page}");
-    crate::page::write_section("Edits in the browser", &page)
+    let what = format!("click to new plan in the browser, {} items x {} periods x 5 depths", size.items, size.periods);
+    Ok(Figure::new(what, &format!("{} ms", size.target), found))
 }
 
 /// Makes the project of a board: history with known truth, scenario, an account.
@@ -156,7 +140,7 @@ fn set<const N: usize>(table: &mut Table, part: &str, values: [(&str, Value); N]
 
 /// Starts the desk over a project and edits a new board of it.
 fn measure(endcap: &Path, web: &Path, folder: &Path) -> anyhow::Result<Vec<Edit>> {
-    let desk = Desk::start(endcap, folder, &[])?;
+    let desk = Desk::over(endcap, folder, &[])?;
     let output = Command::new("node")
         .current_dir(web)
         .args(["e2e/edits.mjs", &format!("http://{}", desk.address), NAME, PASSWORD, &EDITS.to_string()])
@@ -172,11 +156,5 @@ fn both(values: impl Iterator<Item = f64>) -> String {
     let mut values: Vec<f64> = values.collect();
     values.sort_by(f64::total_cmp);
     let at = |share: f64| values[((values.len() - 1) as f64 * share).round() as usize];
-    format!("{:.0}, {:.0}", at(0.5), at(0.95))
-}
-
-/// Processes that run or wait for a processor, as a mean over the last minute; nothing where the system does not say.
-fn waiting() -> String {
-    let told = fs::read_to_string("/proc/loadavg").unwrap_or_default();
-    told.split(' ').next().filter(|load| !load.is_empty()).unwrap_or("not known").to_owned()
+    format!("{:.0}/{:.0}", at(0.5), at(0.95))
 }

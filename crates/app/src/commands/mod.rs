@@ -8,6 +8,7 @@ pub mod backtest;
 pub mod backup;
 pub mod check;
 pub mod coefficients;
+pub mod compact;
 pub mod compare;
 pub mod completions;
 pub mod demo;

@@ -95,7 +95,7 @@ impl Boards {
 
     /// Draws what a stored board would be without its last change.
     pub fn redrawn(&self, kept: &Kept, before: &Plan, board: &Board) -> Answer<Drawing> {
-        draw(&mut self.bench(), kept, board, before.last.as_ref())
+        draw(&mut self.bench(), kept, board, before.last.as_deref())
     }
 
     /// Remembers what was drawn for a version.

@@ -17,6 +17,8 @@ mod judgement;
 mod known_truth;
 mod replan;
 mod supply_input;
+#[cfg(feature = "otel")]
+mod traces;
 mod twin;
 mod update;
 

@@ -25,6 +25,10 @@ use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
+/// Columns of a file that are told of one that fits nothing, and bytes of each.
+const COLUMNS_TOLD: usize = 30;
+const COLUMN_TOLD: usize = 100;
+
 /// Routes whose requests are small.
 pub fn routes() -> OpenApiRouter<App> {
     OpenApiRouter::new()
@@ -382,6 +386,11 @@ fn sent(app: &App, file: &Waiting) -> Answer<Sent> {
     })
 }
 
+/// The beginning of a text that somebody else wrote.
+fn shortened(text: &str) -> &str {
+    &text[..text.floor_char_boundary(COLUMN_TOLD)]
+}
+
 /// Refuses a file that nothing can be read from.
 fn usable(sent: Sent) -> Answer<Sent> {
     if !sent.readings.is_empty() {
@@ -392,10 +401,11 @@ fn usable(sent: Sent) -> Answer<Sent> {
         let fields: Vec<&str> = fields.collect();
         Fault { at: kind.to_string(), detail: format!("needs the columns {}", fields.join(", ")) }
     };
+    let more = if sent.columns.len() > COLUMNS_TOLD { ", …" } else { "" };
     let detail = format!(
-        "{} has the columns {}: they fit no kind of fact and no file that the project names.",
+        "{} has the columns {}{more}: they fit no kind of fact and no file that the project names.",
         sent.name,
-        sent.columns.join(", ")
+        sent.columns.iter().take(COLUMNS_TOLD).map(|column| shortened(column)).collect::<Vec<_>>().join(", ")
     );
     Err(Problem::unprocessable(detail).with(FactKind::ALL.map(need).into()))
 }

@@ -115,6 +115,8 @@ impl SpanExporter for OnRuntime {
     }
 
     fn set_resource(&mut self, resource: &Resource) {
-        Arc::get_mut(&mut self.exporter).expect("Invariant: nothing is sent before the resource is known").set_resource(resource);
+        Arc::get_mut(&mut self.exporter)
+            .expect("Invariant: nothing is sent before the resource is known")
+            .set_resource(resource);
     }
 }

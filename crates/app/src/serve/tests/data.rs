@@ -250,3 +250,38 @@ fn an_empty_folder_becomes_a_project_once() {
         assert_eq!(grace.import(&[&id], false).await["state"], "done");
     });
 }
+
+#[test]
+fn what_somebody_wrote_is_no_formula_in_what_others_download() {
+    run(async {
+        let desk = TestDesk::shop().await;
+        let grace = desk.sign_in("grace").await;
+        let file = "sku,place,period,units\na,x,2024-01-02,5\na,x,2024-01-03,\"=HYPERLINK(\"\"http://evil\"\")\"\nb,x,2024-01-04,-3\n@b,x,2024-01-05,many\n";
+        let id = grace.sent("sums.csv", file).await;
+        let done = grace.import(&[&id], false).await;
+        let all = grace.get(&format!("/api/v1/imports/{}/set-aside", done["id"].as_str().unwrap())).await;
+        assert!(all.body.contains(",\"'=HYPERLINK(\"\"http://evil\"\")\","), "{}", all.body);
+        assert!(all.body.contains(",-3,"), "a number stays one: {}", all.body);
+        assert_eq!(all.headers[header::CONTENT_DISPOSITION], "attachment; filename=\"set-aside.csv\"");
+    });
+}
+
+#[test]
+fn a_table_that_is_all_columns_or_one_endless_cell_is_refused_and_leaves_nothing() {
+    run(async {
+        let desk = TestDesk::shop().await;
+        let grace = desk.sign_in("grace").await;
+        let wide = (0..100_000).map(|at| format!("c{at}")).collect::<Vec<_>>().join(",");
+        for (name, content) in [("wide.csv", wide), ("long.csv", format!("sku\n{}", "x".repeat(1_000_000)))] {
+            let got = desk.send(grace.file(name, content)).await;
+            assert_eq!(
+                got.status,
+                StatusCode::UNPROCESSABLE_ENTITY,
+                "{name}: {}",
+                &got.body[..got.body.len().min(500)]
+            );
+            assert!(got.body.len() < 20_000, "{name}: {} bytes are told", got.body.len());
+        }
+        assert_eq!(files(&desk.app.settings.folder.join("imports")), [""; 0]);
+    });
+}

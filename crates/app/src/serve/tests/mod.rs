@@ -5,6 +5,8 @@ mod contract;
 mod data;
 mod learn;
 mod planning;
+mod rights;
+mod spans;
 
 use super::{App, Settings, Site, open, shell};
 use axum::Router;

@@ -1,0 +1,74 @@
+//! The API against its description: schemathesis asks the real desk on the real demo, in several roles, whatever
+//! docs/openapi.json allows and much that it does not, and fails on any breach or server error.
+
+use crate::desk::server::Desk;
+use crate::{found, install, root, run};
+use anyhow::{Context, ensure};
+use serde_json::{Value, json};
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+const SCHEMATHESIS: &str = "schemathesis==4.32.5";
+/// Each of these may do something that the others may not.
+const ROLES: [&str; 4] = ["planner", "data_scientist", "admin", "viewer"];
+/// Seconds of a role.
+const SECONDS: &str = "30";
+
+/// Checks the API of a built program, working in a folder beside it.
+pub fn check(endcap: &Path, work: &Path) -> anyhow::Result<()> {
+    let Some(schemathesis) = ensure_schemathesis(work) else {
+        eprintln!("SKIPPED: the API is not checked against docs/openapi.json: that needs Python 3 with venv, and {SCHEMATHESIS}");
+        return Ok(());
+    };
+    let folder = work.join("desk");
+    let _ = std::fs::remove_dir_all(&folder);
+    let desk = Desk::start(endcap, &folder)?;
+    desk.wait_until_ready(&desk.token("viewer")?)?;
+    let document = work.join("openapi.json");
+    std::fs::write(&document, for_programs()?.to_string())?;
+    for role in ROLES {
+        println!("xtask: the API for a {role}");
+        run(Command::new(&schemathesis)
+            .current_dir(work)
+            .env("TOKEN", desk.token(role)?)
+            .arg("--config-file")
+            .arg(root().join("xtask/schemathesis.toml"))
+            .arg("run")
+            .arg(&document)
+            .args(["--url", &format!("http://{}", desk.address), "--max-time", SECONDS]))?;
+    }
+    let broken = desk.server_errors()?;
+    ensure!(broken.is_empty(), "the desk counts server errors: {broken:?}");
+    Ok(())
+}
+
+/// The program, installed where it is not there yet.
+fn ensure_schemathesis(work: &Path) -> Option<PathBuf> {
+    let (home, program) = (work.join("venv"), work.join("venv/bin/schemathesis"));
+    if program.is_file() {
+        return Some(program);
+    }
+    install("python3", "python3 python3-venv");
+    let venv = || run(Command::new("python3").args(["-m", "venv"]).arg(&home));
+    let made = venv().or_else(|_| {
+        // Debian has Python without what a venv needs.
+        let apt = "apt-get update -q && DEBIAN_FRONTEND=noninteractive apt-get install -y -q python3-venv";
+        run(Command::new("sh").args(["-c", apt])).and_then(|()| venv())
+    });
+    let pip = || run(Command::new(home.join("bin/pip")).args(["install", "-q", "--disable-pip-version-check", SCHEMATHESIS]));
+    if let Err(error) = made.and_then(|()| pip()) {
+        eprintln!("xtask: no schemathesis: {error:#}");
+    }
+    (found("python3") && program.is_file()).then_some(program)
+}
+
+/// The description as programs use it: they come with a token. A cookie that is made up beside a good token changes
+/// nothing, which would look like a sign-in that was not asked for.
+fn for_programs() -> anyhow::Result<Value> {
+    let text = std::fs::read_to_string(root().join("docs/openapi.json"))?;
+    let mut document: Value = serde_json::from_str(&text)?;
+    document["security"] = json!([{ "token": [] }]);
+    let schemes = document["components"]["securitySchemes"].as_object_mut().context("the API has a way to sign in")?;
+    schemes.remove("session");
+    Ok(document)
+}
