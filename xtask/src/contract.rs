@@ -17,7 +17,9 @@ const SECONDS: &str = "30";
 /// Checks the API of a built program, working in a folder beside it.
 pub fn check(endcap: &Path, work: &Path) -> anyhow::Result<()> {
     let Some(schemathesis) = ensure_schemathesis(work) else {
-        eprintln!("SKIPPED: the API is not checked against docs/openapi.json: that needs Python 3 with venv, and {SCHEMATHESIS}");
+        eprintln!(
+            "SKIPPED: the API is not checked against docs/openapi.json: that needs Python 3 with venv, and {SCHEMATHESIS}"
+        );
         return Ok(());
     };
     let folder = work.join("desk");
@@ -55,7 +57,8 @@ fn ensure_schemathesis(work: &Path) -> Option<PathBuf> {
         let apt = "apt-get update -q && DEBIAN_FRONTEND=noninteractive apt-get install -y -q python3-venv";
         run(Command::new("sh").args(["-c", apt])).and_then(|()| venv())
     });
-    let pip = || run(Command::new(home.join("bin/pip")).args(["install", "-q", "--disable-pip-version-check", SCHEMATHESIS]));
+    let pip =
+        || run(Command::new(home.join("bin/pip")).args(["install", "-q", "--disable-pip-version-check", SCHEMATHESIS]));
     if let Err(error) = made.and_then(|()| pip()) {
         eprintln!("xtask: no schemathesis: {error:#}");
     }

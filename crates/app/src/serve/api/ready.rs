@@ -78,19 +78,20 @@ pub struct LeverWish {
 /// The Promo Planner page: six items, four weeks, its inputs and its six figures.
 #[utoipa::path(get, path = "/ready/promo-planner", tag = "ready", responses((status = OK, body = PageBoard)))]
 async fn page(who: Who) -> Answer<Json<PageBoard>> {
-    planner(&who, None).await
+    who.must(Right::Read)?;
+    planner(None).await
 }
 
 /// The Promo Planner page with other inputs. Keeps nothing.
 #[utoipa::path(post, path = "/ready/promo-planner", tag = "ready", request_body = PageInputs,
     responses((status = OK, body = PageBoard), (status = 422, body = Problem)))]
 async fn page_with(who: Who, inputs: Result<Json<PageInputs>, JsonRejection>) -> Answer<Json<PageBoard>> {
+    who.must(Right::Read)?;
     let Json(inputs) = inputs?;
-    planner(&who, Some(inputs)).await
+    planner(Some(inputs)).await
 }
 
-async fn planner(who: &Who, inputs: Option<PageInputs>) -> Answer<Json<PageBoard>> {
-    who.must(Right::Read)?;
+async fn planner(inputs: Option<PageInputs>) -> Answer<Json<PageBoard>> {
     let work = move || {
         let scenario: TwinScenario = toml::from_str(example::PROMO_PLANNER).map_err(Problem::broken)?;
         let board = page_board(&scenario, inputs.as_ref()).map_err(Problem::unprocessable)?;
