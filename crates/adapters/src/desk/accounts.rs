@@ -101,6 +101,38 @@ impl Desk {
         Ok(changed.rows_affected() == 1)
     }
 
+    /// Gives an account the roles that a provider says it has, and ends its sessions.
+    ///
+    /// # Errors
+    /// [`DeskError`] when it cannot be written.
+    pub async fn give_roles(&self, account: i64, roles: &[Role]) -> Result<(), DeskError> {
+        let mut transaction = self.writer.begin_with("begin immediate").await?;
+        sqlx::query("update account set roles = ? where id = ?")
+            .bind(roles_text(roles))
+            .bind(account)
+            .execute(&mut *transaction)
+            .await?;
+        sqlx::query("delete from session where account = ?").bind(account).execute(&mut *transaction).await?;
+        transaction.commit().await?;
+        Ok(())
+    }
+
+    /// Lets whoever has a subject at a provider sign in to an account; says whether there is such an account.
+    ///
+    /// # Errors
+    /// [`DeskError::Taken`] when another account has the subject.
+    pub async fn link_account(&self, name: &str, subject: &str) -> Result<bool, DeskError> {
+        let linked = sqlx::query("update account set subject = ? where name = ?")
+            .bind(subject)
+            .bind(name)
+            .execute(&self.writer)
+            .await;
+        match linked {
+            Err(error) if taken(&error) => Err(DeskError::Taken { name: subject.to_owned() }),
+            linked => Ok(linked?.rows_affected() == 1),
+        }
+    }
+
     /// Sets a password by its hash and ends the account's sessions; says whether there is such an account.
     ///
     /// # Errors

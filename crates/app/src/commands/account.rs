@@ -2,7 +2,7 @@
 
 use crate::commands::serve::runtime;
 use crate::console::{Console, Ending, table};
-use crate::serve::password;
+use crate::serve::{password, sign_in};
 use anyhow::{Context, anyhow, bail};
 use endcap_adapters::desk::{Desk, NewAccount};
 use endcap_govern::Role;
@@ -41,6 +41,17 @@ enum What {
         #[arg(default_value = ".")]
         folder: PathBuf,
     },
+    /// Let somebody sign in to an account at the provider that desk.toml names.
+    Link {
+        /// Its name.
+        name: String,
+        /// What the provider calls them for good (the `sub` claim); the desk shows it to whom it refuses.
+        #[arg(long)]
+        subject: String,
+        /// The project's folder.
+        #[arg(default_value = ".")]
+        folder: PathBuf,
+    },
     /// List accounts and their roles.
     List {
         /// The project's folder.
@@ -75,6 +86,7 @@ pub fn run(args: &Args, console: &Console) -> anyhow::Result<Ending> {
                 }
                 console.note(format!("{name} has a new password."));
             }
+            What::Link { name, subject, folder } => link(name, subject, folder, console).await?,
             What::List { folder } => {
                 let accounts = open(folder).await?.accounts().await?;
                 let listed = |account: endcap_adapters::desk::Account| Listed {
@@ -99,6 +111,24 @@ pub fn run(args: &Args, console: &Console) -> anyhow::Result<Ending> {
         }
         Ok(Ending::Done)
     })
+}
+
+async fn link(name: &str, subject: &str, folder: &Path, console: &Console) -> anyhow::Result<()> {
+    let desk = open(folder).await?;
+    let provider = sign_in::read(folder)?;
+    let provider = provider.with_context(|| format!("{} names no provider to sign in at", sign_in::FILE_NAME))?;
+    let subject = provider.linked(subject);
+    match desk.account_by_subject(&subject).await? {
+        Some(other) if !other.name.eq_ignore_ascii_case(name) => {
+            bail!("{subject} signs in as '{}' already", other.name)
+        }
+        _ => {}
+    }
+    if !desk.link_account(name, &subject).await? {
+        bail!("there is no account '{name}': `endcap account list` shows all");
+    }
+    console.note(format!("{name} may sign in at {}.", provider.name));
+    Ok(())
 }
 
 async fn open(folder: &Path) -> anyhow::Result<Desk> {

@@ -1,7 +1,7 @@
 //! `endcap serve`: the planner's desk, pages and API on one port.
 
 use crate::console::{Console, Ending};
-use crate::serve::{self, Settings, Site};
+use crate::serve::{self, Network, Settings, Site, sign_in};
 use crate::{commands::ingest, example};
 use anyhow::{Context, ensure};
 use std::net::SocketAddr;
@@ -10,8 +10,9 @@ use tokio::net::TcpListener;
 
 /// Serve the planner's desk: pages and API on one port, from this one program.
 ///
-/// Without accounts it prints an address at which the first one is made. It listens on this machine only unless
-/// --listen says otherwise; put a server that speaks TLS before it and tell its address with --site.
+/// Without accounts it prints an address at which the first one is made. People can sign in at an OpenID Connect
+/// provider instead, where desk.toml in the project's folder names one. It listens on this machine only unless --listen
+/// says otherwise; put a server that speaks TLS before it and tell its address with --site.
 #[derive(clap::Args)]
 #[command(
     after_help = "Examples:\n  endcap serve shop\n  endcap serve --demo\n  endcap serve shop --listen 0.0.0.0:8484 --site https://desk.example.com"
@@ -35,6 +36,10 @@ pub struct Args {
     /// Largest file that people may bring in, in MB.
     #[arg(long, default_value_t = 1000, value_parser = clap::value_parser!(u64).range(1..=65_536))]
     upload_max: u64,
+    /// Server before the desk whose X-Forwarded-For (or Forwarded) is believed when callers are told apart: an address or
+    /// a network such as 10.0.0.0/8; several with commas.
+    #[arg(long = "trusted-proxy", value_name = "ADDRESS", value_delimiter = ',')]
+    trusted_proxies: Vec<Network>,
     /// Print the description of the API (OpenAPI 3.1) and end.
     #[arg(long)]
     openapi: bool,
@@ -66,6 +71,8 @@ pub fn run(args: &Args, console: &Console) -> anyhow::Result<Ending> {
     );
     let folder = if args.demo { demo_folder(args, console)? } else { args.folder.clone() };
     ensure!(folder.is_dir(), "{} is no folder: make a project with `endcap init {0}`", folder.display());
+    let provider = if args.demo { None } else { sign_in::read(&folder)? };
+    let provider = provider.map(|chosen| chosen.with_secret(&folder, |name| std::env::var(name).ok())).transpose()?;
     let runtime = runtime()?;
     let traces = {
         let _inside = runtime.enter();
@@ -84,6 +91,8 @@ pub fn run(args: &Args, console: &Console) -> anyhow::Result<Ending> {
             site,
             requests_per_second: args.requests_per_second,
             upload_max: args.upload_max * 1_000_000,
+            trusted_proxies: args.trusted_proxies.clone(),
+            sign_in: provider,
         };
         serve::serve(settings, listener, interrupted()?).await
     });

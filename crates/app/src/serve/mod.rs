@@ -27,6 +27,7 @@ mod tests;
 mod upload;
 mod workspace;
 
+use access::provider::{Provider, SignIn};
 use access::throttle::Throttle;
 use anyhow::{Context, anyhow};
 use endcap_adapters::desk::Desk;
@@ -39,7 +40,9 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::net::TcpListener;
 
+pub use access::caller::Network;
 pub use access::password;
+pub use access::provider::settings as sign_in;
 pub use api::document;
 pub use events::document as messages;
 pub use site::Site;
@@ -60,6 +63,10 @@ pub struct Settings {
     pub requests_per_second: u32,
     /// Largest file that may be sent, in bytes.
     pub upload_max: u64,
+    /// Servers before the desk whose word on where a request comes from is believed.
+    pub trusted_proxies: Vec<Network>,
+    /// Where people can sign in instead of here.
+    pub sign_in: Option<SignIn>,
 }
 
 /// What every request can reach.
@@ -76,6 +83,8 @@ pub struct Served {
     pub rules: api::KnownRules,
     /// What is brought in now.
     pub imports: imports::Imports,
+    /// Where people can sign in instead of here.
+    pub provider: Option<Provider>,
     /// How it was started.
     pub settings: Settings,
     /// What makes the first account; nothing once there is one.
@@ -162,6 +171,7 @@ async fn open(settings: Settings, now: fn() -> Timestamp) -> anyhow::Result<App>
     let metrics = recorder.handle();
     // A second desk in one process (a test) measures into the first one's recorder.
     let _ = metrics::set_global_recorder(recorder);
+    let provider = settings.sign_in.clone().map(|chosen| Provider::new(chosen, &settings.site)).transpose()?;
     let throttle = Throttle::new(settings.requests_per_second);
     let workspace = workspace::Workspace::new(&settings.folder);
     Ok(Arc::new(Served {
@@ -171,6 +181,7 @@ async fn open(settings: Settings, now: fn() -> Timestamp) -> anyhow::Result<App>
         ledger,
         rules: api::KnownRules::default(),
         imports: imports::Imports::default(),
+        provider,
         settings,
         first_account,
         now,

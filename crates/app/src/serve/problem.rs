@@ -135,6 +135,11 @@ impl Problem {
         Self { retry_after: Some(2), ..problem }
     }
 
+    /// Another server, on which this depends, does not do its part.
+    pub fn elsewhere(detail: impl Display) -> Self {
+        Self::new(StatusCode::BAD_GATEWAY, "elsewhere", "Another server does not do its part", detail)
+    }
+
     /// Our fault; the cause goes to the log, not to the caller.
     pub fn broken(cause: impl Display) -> Self {
         tracing::error!(%cause, "a request broke");

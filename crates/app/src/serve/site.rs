@@ -38,6 +38,11 @@ impl Site {
     pub fn cookie(&self) -> &'static str {
         if self.secure() { "__Host-endcap" } else { "endcap" }
     }
+
+    /// Name of the cookie of a sign-in elsewhere that is under way.
+    pub fn ticket_cookie(&self) -> &'static str {
+        if self.secure() { "__Host-endcap-ticket" } else { "endcap-ticket" }
+    }
 }
 
 impl fmt::Display for Site {

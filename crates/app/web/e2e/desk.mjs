@@ -4,61 +4,14 @@
 // a folder is named).
 
 import assert from 'node:assert/strict';
-import { execFile, spawn } from 'node:child_process';
-import { mkdtempSync, mkdirSync, readFileSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { execFile } from 'node:child_process';
+import { readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
-import { chromium } from 'playwright-core';
+import { accessible, launch, looked, newFolder, shots, sizes, start, step } from './common.mjs';
 
-const [endcap, shots] = process.argv.slice(2);
-const folder = mkdtempSync(join(tmpdir(), 'endcap-desk-'));
-const axe = readFileSync(new URL('../node_modules/axe-core/axe.min.js', import.meta.url), 'utf8');
-if (shots) mkdirSync(shots, { recursive: true });
-
-/** Starts the desk on any free port and returns its address. */
-async function start() {
-  const server = spawn(endcap, ['serve', '--demo', join(folder, 'demo'), '--listen', '127.0.0.1:0'], { stdio: ['ignore', 'inherit', 'pipe'] });
-  const address = await new Promise((told, failed) => {
-    let text = '';
-    server.on('exit', (code) => failed(new Error(`the desk ended with ${code}: ${text}`)));
-    server.stderr.on('data', (part) => {
-      text += part;
-      const found = text.match(/Endcap is at (http:\S+)/);
-      if (found) told(found[1]);
-    });
-  });
-  return { server, address };
-}
-
-async function step(name, work) {
-  const begun = performance.now();
-  await work();
-  console.log(`ok ${name} (${((performance.now() - begun) / 1000).toFixed(1)} s)`);
-}
-
-/** Serious faults of accessibility on the page as it is. */
-async function accessible(page) {
-  // The page's own content policy forbids foreign scripts; the checker comes in through the debugger.
-  await page.evaluate(axe);
-  const { violations } = await page.evaluate(() => axe.run(document, { resultTypes: ['violations'] }));
-  const serious = violations.filter((fault) => ['serious', 'critical'].includes(fault.impact));
-  const told = serious.map((fault) => `${fault.id}: ${fault.nodes.slice(0, 3).map((node) => node.html).join(' ')}`);
-  assert.deepEqual(told, [], `accessibility of ${page.url()}`);
-}
-
-async function looked(page, name) {
-  const over = await page.evaluate(() => document.documentElement.scrollWidth - innerWidth);
-  assert.ok(over <= 0, `${name} is ${over} px wider than the screen`);
-  if (shots) await page.screenshot({ path: join(shots, `${name}.png`) });
-}
-
-const sizes = [
-  { name: 'laptop', viewport: { width: 1280, height: 860 }, colorScheme: 'light' },
-  { name: 'tablet', viewport: { width: 820, height: 1100 }, colorScheme: 'light' },
-  { name: 'phone', viewport: { width: 390, height: 844 }, colorScheme: 'dark' },
-];
+const folder = newFolder();
 
 async function signIn(page, address, role) {
   await page.goto(address);
@@ -66,8 +19,8 @@ async function signIn(page, address, role) {
   await page.getByRole('button', { name: 'Sign out' }).waitFor();
 }
 
-const { server, address } = await start();
-const browser = await chromium.launch({ executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium', args: ['--no-sandbox', '--disable-background-networking', '--disable-component-update', '--disable-sync', '--no-first-run'] });
+const { server, address } = await start(['--demo', join(folder, 'demo')]);
+const browser = await launch();
 try {
   const context = await browser.newContext(sizes[0]);
   context.setDefaultTimeout(90_000);

@@ -1,6 +1,8 @@
 //! Who is asking, and whether they may.
 
+pub mod caller;
 pub mod password;
+pub mod provider;
 pub mod secret;
 pub mod throttle;
 
@@ -110,7 +112,7 @@ fn bearer(headers: &HeaderMap) -> Answer<Option<&str>> {
 }
 
 /// The value of a cookie.
-fn cookie<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
+pub fn cookie<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
     let all = headers.get_all(header::COOKIE).into_iter().filter_map(|value| value.to_str().ok());
     all.flat_map(|text| text.split(';')).find_map(|part| part.trim().strip_prefix(name)?.strip_prefix('='))
 }

@@ -2,12 +2,13 @@
 
 use super::super::App;
 use super::super::problem::{Answer, Problem};
-use axum::extract::{ConnectInfo, Request, State};
+use super::caller::address;
+use axum::extract::{Request, State};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use governor::clock::{Clock, DefaultClock};
 use governor::{DefaultKeyedRateLimiter, Quota, RateLimiter};
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::net::IpAddr;
 use std::num::NonZeroU32;
 use std::time::Duration;
 
@@ -41,7 +42,12 @@ impl Throttle {
     /// Counts a try to sign in, by caller and by the account that is tried.
     pub fn sign_in(&self, caller: IpAddr, name: &str) -> Answer<()> {
         let name = name.to_lowercase();
-        allowed(self.tries_by_caller.check_key(&caller)).and_then(|()| allowed(self.tries_by_name.check_key(&name)))
+        self.sign_in_elsewhere(caller).and_then(|()| allowed(self.tries_by_name.check_key(&name)))
+    }
+
+    /// Counts a try to sign in of somebody who gives no name here.
+    pub fn sign_in_elsewhere(&self, caller: IpAddr) -> Answer<()> {
+        allowed(self.tries_by_caller.check_key(&caller))
     }
 
     /// Forgets callers that were quiet for long enough.
@@ -54,15 +60,11 @@ impl Throttle {
 
 /// Refuses requests beyond a caller's share.
 pub async fn slow_down(State(app): State<App>, request: Request, next: Next) -> Response {
-    match allowed(app.throttle.requests.check_key(&address(request.extensions().get()))) {
+    let caller = address(&app.settings.trusted_proxies, request.headers(), request.extensions());
+    match allowed(app.throttle.requests.check_key(&caller)) {
         Ok(()) => next.run(request).await,
         Err(problem) => problem.into_response(),
     }
-}
-
-/// The address behind a connection; one for all where it is not known.
-pub fn address(known: Option<&ConnectInfo<SocketAddr>>) -> IpAddr {
-    known.map_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED), |ConnectInfo(address)| address.ip())
 }
 
 fn allowed(checked: Result<(), governor::NotUntil<<DefaultClock as Clock>::Instant>>) -> Answer<()> {

@@ -11,6 +11,7 @@ mod evidence;
 mod exercises;
 mod imports;
 mod project;
+mod provider;
 mod ready;
 mod records;
 mod rollup;

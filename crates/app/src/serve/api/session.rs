@@ -1,18 +1,18 @@
 //! Signing in and out.
 
-use super::super::access::{By, Who, own_page, password, secret, throttle};
+use super::super::access::caller::Caller;
+use super::super::access::{By, Who, own_page, password, secret};
 use super::super::problem::{Answer, Problem};
 use super::super::{App, Served};
 use axum::Json;
+use axum::extract::State;
 use axum::extract::rejection::JsonRejection;
-use axum::extract::{ConnectInfo, State};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use endcap_adapters::desk::{Account, NewAccount};
 use endcap_govern::{Right, Role, may};
 use jiff::ToSpan;
 use serde::{Deserialize, Serialize};
-use std::net::SocketAddr;
 use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
@@ -26,6 +26,7 @@ pub fn routes() -> OpenApiRouter<App> {
         .routes(routes!(me, sign_in, sign_out))
         .routes(routes!(sign_in_as))
         .routes(routes!(first_account))
+        .merge(super::provider::routes())
 }
 
 /// What somebody who is not signed in may know.
@@ -40,6 +41,8 @@ pub struct Welcome {
     demo_roles: Vec<Role>,
     /// Whether the first account is still to be made, with the code that the server printed when it started.
     first_account: bool,
+    /// The provider at which people can sign in instead, as it is called; nothing where there is none.
+    provider: Option<String>,
     /// Who is signed in; nothing when nobody is.
     me: Option<Me>,
 }
@@ -88,6 +91,13 @@ pub struct FirstAccount {
     password: String,
 }
 
+/// What is left to do after signing out here.
+#[derive(Serialize, ToSchema)]
+pub struct SignedOut {
+    /// Where the provider ends its own session; it leads back here.
+    address: String,
+}
+
 /// What somebody who is not signed in may know.
 #[utoipa::path(get, path = "/welcome", tag = "session", security(()), responses((status = OK, body = Welcome)))]
 async fn welcome(State(app): State<App>, who: Answer<Who>) -> Answer<Json<Welcome>> {
@@ -97,6 +107,7 @@ async fn welcome(State(app): State<App>, who: Answer<Who>) -> Answer<Json<Welcom
         demo,
         demo_roles: if demo { Role::ALL.to_vec() } else { Vec::new() },
         first_account: app.first_account.is_some() && app.desk.accounts().await?.is_empty(),
+        provider: app.provider.as_ref().map(|provider| provider.settings.name.clone()),
         me: who.ok().map(|who| to_themselves(&who)),
     }))
 }
@@ -112,13 +123,13 @@ async fn me(who: Who) -> Json<Me> {
     responses((status = CREATED, body = Me), (status = 401, body = Problem), (status = 429, body = Problem)))]
 async fn sign_in(
     State(app): State<App>,
-    caller: Option<axum::Extension<ConnectInfo<SocketAddr>>>,
+    Caller(caller): Caller,
     headers: HeaderMap,
     credentials: Result<Json<Credentials>, JsonRejection>,
 ) -> Answer<Response> {
     own_page(&app, &headers)?;
     let Json(given) = credentials?;
-    app.throttle.sign_in(throttle::address(caller.as_deref()), &given.name)?;
+    app.throttle.sign_in(caller, &given.name)?;
     let account = app.desk.account_by_name(&given.name).await?;
     let known = account.as_ref().and_then(|account| account.password.clone());
     let fits = tokio::task::spawn_blocking(move || password::is(&given.password, known.as_deref()));
@@ -155,13 +166,13 @@ async fn sign_in_as(
     responses((status = CREATED, body = Me), (status = 403, body = Problem), (status = 422, body = Problem)))]
 async fn first_account(
     State(app): State<App>,
-    caller: Option<axum::Extension<ConnectInfo<SocketAddr>>>,
+    Caller(caller): Caller,
     headers: HeaderMap,
     first: Result<Json<FirstAccount>, JsonRejection>,
 ) -> Answer<Response> {
     own_page(&app, &headers)?;
     let Json(first) = first?;
-    app.throttle.sign_in(throttle::address(caller.as_deref()), "first account")?;
+    app.throttle.sign_in(caller, "first account")?;
     let fits = app.first_account.as_ref().is_some_and(|code| secret::same(code.as_bytes(), first.code.as_bytes()));
     if !fits || !app.desk.accounts().await?.is_empty() {
         return Err(Problem::forbidden("The code does not fit, or there is an account already."));
@@ -180,14 +191,21 @@ async fn first_account(
     let_in(&app, &account.ok_or_else(|| Problem::broken("an account that was just made is gone"))?).await
 }
 
-/// Sign out; the cookie is worth nothing from then on.
-#[utoipa::path(delete, path = "/session", tag = "session", responses((status = NO_CONTENT), (status = 401, body = Problem)))]
+/// Sign out; the cookie is worth nothing from then on. Whoever signs in elsewhere is told where to sign out there too.
+#[utoipa::path(delete, path = "/session", tag = "session", responses((status = NO_CONTENT),
+    (status = OK, body = SignedOut, description = "Signed out here; the provider has a place to sign out there"),
+    (status = 401, body = Problem)))]
 async fn sign_out(State(app): State<App>, who: Who) -> Answer<Response> {
     if let By::Session { hash, .. } = &who.by {
         app.desk.end_session(hash).await?;
     }
-    let mut response = StatusCode::NO_CONTENT.into_response();
-    response.headers_mut().insert(header::SET_COOKIE, cookie(&app, "", 0)?);
+    let there = match &app.provider {
+        Some(provider) if who.account.subject.is_some() => provider.sign_out_address().await,
+        _ => None,
+    };
+    let mut response = there
+        .map_or_else(|| StatusCode::NO_CONTENT.into_response(), |address| Json(SignedOut { address }).into_response());
+    response.headers_mut().insert(header::SET_COOKIE, set_cookie(&app, app.settings.site.cookie(), "", 0)?);
     Ok(response)
 }
 
@@ -199,12 +217,15 @@ fn to_themselves(who: &Who) -> Me {
     described(&who.account, csrf)
 }
 
-async fn let_in(app: &Served, account: &Account) -> Answer<Response> {
+/// Opens a session.
+pub async fn let_in(app: &Served, account: &Account) -> Answer<Response> {
     let (value, csrf, now) = (secret::make()?, secret::make()?, (app.now)());
     let expires = now.checked_add(HOURS.hours()).map_err(Problem::broken)?;
     app.desk.open_session((&secret::hash(&value), &csrf), account.id, (now, expires)).await?;
     let mut response = (StatusCode::CREATED, Json(described(account, Some(csrf)))).into_response();
-    response.headers_mut().insert(header::SET_COOKIE, cookie(app, &value, HOURS * 3600)?);
+    response
+        .headers_mut()
+        .insert(header::SET_COOKIE, set_cookie(app, app.settings.site.cookie(), &value, HOURS * 3600)?);
     Ok(response)
 }
 
@@ -223,10 +244,9 @@ fn described(account: &Account, csrf: Option<String>) -> Me {
     Me { name: account.name.clone(), roles: account.roles.clone(), rights, csrf }
 }
 
-fn cookie(app: &Served, value: &str, seconds: i64) -> Answer<HeaderValue> {
-    let site = &app.settings.site;
-    let secure = if site.secure() { "; Secure" } else { "" };
-    let name = site.cookie();
+/// A cookie that scripts and other sites do not reach.
+pub fn set_cookie(app: &Served, name: &str, value: &str, seconds: i64) -> Answer<HeaderValue> {
+    let secure = if app.settings.site.secure() { "; Secure" } else { "" };
     HeaderValue::from_str(&format!("{name}={value}; Path=/; HttpOnly; SameSite=Strict; Max-Age={seconds}{secure}"))
         .map_err(Problem::broken)
 }

@@ -1,6 +1,17 @@
 use super::*;
+use crate::serve::access::secret;
+use axum::extract::ConnectInfo;
+use endcap_adapters::desk::NewToken;
 use endcap_govern::audit::{Held, Record};
+use jiff::ToSpan;
 use serde_json::json as value;
+use std::net::SocketAddr;
+
+/// An answer that refuses, with its reason.
+fn refused(got: &Got, status: StatusCode, kind: &str, reason: &str) {
+    assert_eq!((got.status, got.kind().as_str()), (status, kind), "{}", got.body);
+    assert!(got.json()["detail"].as_str().unwrap().contains(reason), "{}", got.body);
+}
 
 #[test]
 fn without_signing_in_only_the_welcome_is_answered() {
@@ -209,5 +220,180 @@ fn what_is_decided_at_the_desk_is_recorded_without_secrets() {
         for secret in [PASSWORD, "mistyped", made["token"].as_str().unwrap()] {
             assert!(!everything.contains(secret), "{secret}");
         }
+    });
+}
+
+#[test]
+fn a_token_that_ended_belongs_to_somebody_kept_out_or_lost_its_roles_opens_nothing() {
+    run(async {
+        let desk = TestDesk::new(false).await;
+        desk.account("ada", &[Role::Viewer, Role::Admin]).await;
+        let ada = desk.app.desk.account_by_name("ada").await.unwrap().unwrap();
+        let add = async |name: &str, roles: &[Role], hours: i64| {
+            let hash = secret::hash(name);
+            let expires = noon().checked_add(hours.hours()).unwrap();
+            let new = NewToken { account: ada.id, name, hash: &hash, roles, expires };
+            desk.app.desk.add_token(&new, noon()).await.unwrap();
+        };
+        add("ended", &[Role::Viewer], -1).await;
+        add("ends now", &[Role::Viewer], 0).await;
+        add("reads", &[Role::Viewer], 1).await;
+        add("manages", &[Role::Admin], 1).await;
+        for over in ["ended", "ends now"] {
+            let got = desk.get_with(over, "/api/v1/project").await;
+            refused(&got, StatusCode::UNAUTHORIZED, "/problems/sign-in", "has ended");
+            assert_eq!(got.headers[header::WWW_AUTHENTICATE], "Bearer");
+        }
+        assert_eq!(desk.get_with("manages", "/api/v1/accounts").await.status, StatusCode::OK);
+        let beyond = desk.get_with("reads", "/api/v1/accounts").await;
+        refused(&beyond, StatusCode::FORBIDDEN, "/problems/forbidden", "no role with the right 'administer'");
+        desk.app.desk.change_account("ada", &[Role::Viewer], false).await.unwrap();
+        let lost = desk.get_with("manages", "/api/v1/accounts").await;
+        refused(&lost, StatusCode::FORBIDDEN, "/problems/forbidden", "no role with the right 'administer'");
+        desk.app.desk.change_account("ada", &[Role::Viewer], true).await.unwrap();
+        let kept_out = desk.get_with("reads", "/api/v1/project").await;
+        refused(&kept_out, StatusCode::UNAUTHORIZED, "/problems/sign-in", "was taken back");
+    });
+}
+
+#[test]
+fn nobody_sees_or_takes_back_the_tokens_of_another_but_an_admin() {
+    run(async {
+        let desk = TestDesk::new(false).await;
+        desk.account("ada", &[Role::Viewer]).await;
+        desk.account("bob", &[Role::Viewer]).await;
+        desk.account("root", &[Role::Admin]).await;
+        let wanted = value!({ "name": "reports", "roles": ["viewer"], "days": 30 });
+        let made = desk.sign_in("ada").await.send("POST", "/api/v1/tokens", &wanted).await.json();
+        let (token, path) = (made["token"].as_str().unwrap(), format!("/api/v1/tokens/{}", made["id"]));
+        let bob = desk.sign_in("bob").await;
+        assert_eq!(bob.get("/api/v1/tokens").await.json()["items"], value!([]));
+        let got = bob.send("DELETE", &path, &Value::Null).await;
+        refused(&got, StatusCode::NOT_FOUND, "/problems/not-found", "There is no token");
+        assert_eq!(desk.get_with(token, "/api/v1/project").await.status, StatusCode::OK);
+        let root = desk.sign_in("root").await;
+        assert_eq!(root.send("DELETE", &path, &Value::Null).await.status, StatusCode::NO_CONTENT);
+        let got = desk.get_with(token, "/api/v1/project").await;
+        refused(&got, StatusCode::UNAUTHORIZED, "/problems/sign-in", "was taken back");
+    });
+}
+
+#[test]
+fn a_session_ends_with_its_time_a_new_password_or_the_account() {
+    run(async {
+        let desk = TestDesk::new(false).await;
+        desk.account("ada", &[Role::Viewer]).await;
+        let ended = |got: &Got| refused(got, StatusCode::UNAUTHORIZED, "/problems/sign-in", "The session has ended");
+        let ada = desk.app.desk.account_by_name("ada").await.unwrap().unwrap();
+        let hash = secret::hash("old");
+        let span = (noon().checked_sub(12.hours()).unwrap(), noon());
+        desk.app.desk.open_session((&hash, "csrf"), ada.id, span).await.unwrap();
+        let old = Browser { desk: &desk, cookie: "endcap=old".to_owned(), csrf: "csrf".to_owned() };
+        ended(&old.get("/api/v1/session").await);
+
+        let (here, there) = (desk.sign_in("ada").await, desk.sign_in("ada").await);
+        let new = value!({ "old": PASSWORD, "new": "another long secret" });
+        let wrong = value!({ "old": "a wrong long secret", "new": "another long secret" });
+        let got = here.send("PUT", "/api/v1/accounts/ada/password", &wrong).await;
+        refused(&got, StatusCode::FORBIDDEN, "/problems/forbidden", "does not fit");
+        assert_eq!(there.get("/api/v1/session").await.status, StatusCode::OK);
+        assert_eq!(here.send("PUT", "/api/v1/accounts/ada/password", &new).await.status, StatusCode::NO_CONTENT);
+        ended(&here.get("/api/v1/session").await);
+        ended(&there.get("/api/v1/session").await);
+        let before = desk.send(json("POST", "/api/v1/session", &credentials("ada", PASSWORD))).await;
+        refused(&before, StatusCode::UNAUTHORIZED, "/problems/sign-in", "Name and password do not fit");
+
+        desk.account("bob", &[Role::Viewer]).await;
+        let bob = desk.sign_in("bob").await;
+        desk.app.desk.change_account("bob", &[Role::Viewer], true).await.unwrap();
+        ended(&bob.get("/api/v1/session").await);
+        let kept_out = desk.send(json("POST", "/api/v1/session", &credentials("bob", PASSWORD))).await;
+        refused(&kept_out, StatusCode::UNAUTHORIZED, "/problems/sign-in", "Name and password do not fit");
+    });
+}
+
+#[test]
+fn over_tls_cookies_are_bound_to_the_host_and_travel_over_nothing_else() {
+    run(async {
+        let desk = TestDesk::with(|settings| settings.site = Site::parse("https://desk.example.com").unwrap()).await;
+        desk.account("ada", &[Role::Viewer]).await;
+        let got = desk.send(json("POST", "/api/v1/session", &credentials("ada", PASSWORD))).await;
+        let cookie = got.headers[header::SET_COOKIE].to_str().unwrap();
+        let mut attributes: Vec<&str> = cookie.split("; ").skip(1).collect();
+        attributes.sort_unstable();
+        assert!(cookie.starts_with("__Host-endcap=") && !cookie.contains("Domain"), "{cookie}");
+        assert_eq!(attributes, ["HttpOnly", "Max-Age=43200", "Path=/", "SameSite=Strict", "Secure"]);
+        let plain = Browser {
+            desk: &desk,
+            cookie: cookie.split(';').next().unwrap().replace("__Host-", ""),
+            csrf: got.json()["csrf"].as_str().unwrap().to_owned(),
+        };
+        let got = plain.get("/api/v1/session").await;
+        refused(&got, StatusCode::UNAUTHORIZED, "/problems/sign-in", "Sign in");
+    });
+}
+
+#[test]
+fn another_site_can_neither_change_something_nor_sign_somebody_in() {
+    run(async {
+        let desk = TestDesk::new(false).await;
+        desk.account("root", &[Role::Admin]).await;
+        let root = desk.sign_in("root").await;
+        let wanted = value!({ "name": "eve", "roles": ["viewer"], "password": PASSWORD });
+        for (name, from_elsewhere) in [
+            ("origin", "https://evil.example.com"),
+            ("origin", "null"),
+            ("origin", "http://127.0.0.1:8485"),
+            ("origin", "https://127.0.0.1:8484"),
+            ("origin", "http://127.0.0.1:8484.evil.example.com"),
+            ("sec-fetch-site", "cross-site"),
+            ("sec-fetch-site", "same-site"),
+        ] {
+            for mut request in [
+                root.request("POST", "/api/v1/accounts", &wanted),
+                root.request("DELETE", "/api/v1/session", &Value::Null),
+                json("POST", "/api/v1/session", &credentials("root", PASSWORD)),
+            ] {
+                request.headers_mut().insert(name, from_elsewhere.parse().unwrap());
+                let got = desk.send(request).await;
+                refused(&got, StatusCode::FORBIDDEN, "/problems/forbidden", "came from another site");
+                assert!(!got.headers.contains_key(header::SET_COOKIE), "{name}: {from_elsewhere}");
+            }
+        }
+        let mut form = root.request("POST", "/api/v1/accounts", &wanted);
+        form.headers_mut().insert(header::CONTENT_TYPE, "text/plain".parse().unwrap());
+        assert_eq!(desk.send(form).await.status, StatusCode::UNSUPPORTED_MEDIA_TYPE);
+        let mut wrong = root.request("POST", "/api/v1/accounts", &wanted);
+        wrong.headers_mut().insert("x-csrf-token", "0".repeat(64).parse().unwrap());
+        refused(&desk.send(wrong).await, StatusCode::FORBIDDEN, "/problems/forbidden", "X-CSRF-Token");
+        assert_eq!(desk.app.desk.accounts().await.unwrap().len(), 1);
+        assert_eq!(root.get("/api/v1/session").await.status, StatusCode::OK, "the session goes on");
+    });
+}
+
+#[test]
+fn behind_a_trusted_server_each_caller_is_slowed_down_alone_whatever_they_claim() {
+    run(async {
+        let desk = TestDesk::with(|settings| {
+            settings.trusted_proxies = vec!["10.0.0.0/8".parse().unwrap()];
+            settings.requests_per_second = 1;
+        });
+        let desk = desk.await;
+        let ask = async |peer: &str, told: String| {
+            let mut request = Request::get("/healthz").header("x-forwarded-for", told).body(Body::empty()).unwrap();
+            request.extensions_mut().insert(ConnectInfo(SocketAddr::new(peer.parse().unwrap(), 4711)));
+            desk.send(request).await
+        };
+        let mut last = None;
+        for at in 0..12 {
+            last = Some(ask("10.0.0.1", format!("198.51.100.{at}, 203.0.113.9")).await);
+        }
+        let made_up = last.take().unwrap();
+        refused(&made_up, StatusCode::TOO_MANY_REQUESTS, "/problems/too-many", "");
+        assert_eq!(ask("10.0.0.1", "203.0.113.10".to_owned()).await.status, StatusCode::OK, "others go on");
+        for at in 0..12 {
+            last = Some(ask("203.0.113.11", format!("198.51.100.{at}")).await);
+        }
+        refused(&last.unwrap(), StatusCode::TOO_MANY_REQUESTS, "/problems/too-many", "");
     });
 }

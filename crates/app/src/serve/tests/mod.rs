@@ -5,6 +5,7 @@ mod contract;
 mod data;
 mod learn;
 mod planning;
+mod provider;
 mod rights;
 mod spans;
 
@@ -69,13 +70,21 @@ fn settings(folder: &Path, demo: bool) -> Settings {
         site: Site::parse("http://127.0.0.1:8484").unwrap(),
         requests_per_second: 1000,
         upload_max: 1 << 20,
+        trusted_proxies: Vec::new(),
+        sign_in: None,
     }
 }
 
 impl TestDesk {
     async fn new(demo: bool) -> Self {
+        Self::with(|settings| settings.demo = demo).await
+    }
+
+    async fn with(change: impl FnOnce(&mut Settings)) -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let app = open(settings(folder.path(), demo), noon).await.unwrap();
+        let mut settings = settings(folder.path(), false);
+        change(&mut settings);
+        let app = open(settings, noon).await.unwrap();
         Self { router: shell::router(app.clone()), app, _folder: folder }
     }
 
@@ -94,6 +103,11 @@ impl TestDesk {
 
     async fn get(&self, path: &str) -> Got {
         self.send(Request::get(path).body(Body::empty()).unwrap()).await
+    }
+
+    async fn get_with(&self, bearer: &str, path: &str) -> Got {
+        let request = Request::get(path).header(header::AUTHORIZATION, format!("Bearer {bearer}"));
+        self.send(request.body(Body::empty()).unwrap()).await
     }
 
     async fn sign_in(&self, name: &str) -> Browser<'_> {
