@@ -196,9 +196,19 @@ fn what_the_loop_decides_is_recorded_before_it_is_journalled() {
         "create trigger full before insert on record begin select raise(abort, 'full'); end",
     ))
     .unwrap();
-    let refused = journal.append(&Event::Halted { halt }).unwrap_err();
+    let resumed = Event::Resumed { by: "Ada Lovelace".into(), reason: "stores are open".into(), shadow: true };
+    let refused = journal.append(&resumed).unwrap_err();
     assert!(refused.to_string().contains("full"), "{refused}");
     assert_eq!(journal.read().unwrap().len(), 2, "nothing is journalled that left no record");
+    let unrecorded = journal.append(&Event::Halted { halt: halt.clone() }).unwrap_err();
+    assert!(unrecorded.to_string().contains("the stop holds"), "{unrecorded}");
+    assert_eq!(journal.read().unwrap().len(), 3, "a stop holds all the same");
+    drop(journal);
+    std::fs::write(&path, b"no ledger at all").unwrap();
+    let mut journal = AuditedJournal::open(folder.path(), noon, random).unwrap();
+    assert!(journal.append(&resumed).is_err());
+    assert!(journal.append(&Event::Halted { halt }).is_err());
+    assert_eq!(journal.read().unwrap().len(), 4, "even where there is no ledger");
 }
 
 #[test]

@@ -2,7 +2,7 @@
 
 use super::{FILE_NAME, LedgerError, read};
 use crate::AdapterError;
-use endcap_govern::audit::{Anchors, Digest32, Fault, Signed, Verified, Verifier};
+use endcap_govern::audit::{Anchors, Digest32, Fault, Note, Signed, Verified, Verifier};
 use sqlx::sqlite::SqliteConnectOptions;
 use sqlx::{ConnectOptions, Connection, SqliteConnection};
 use std::fs::File;
@@ -90,9 +90,11 @@ async fn verify_ledger(path: &Path, anchors: &Anchors) -> Result<Result<Verified
     // One moment of it, whoever writes meanwhile.
     sqlx::query("begin").execute(&mut connection).await?;
     let mut anchors = anchors.clone();
-    let stored = read::checkpoints(&mut connection).await?;
-    let known = stored.into_iter().filter(|note| anchors.log.iter().any(|key| note.signed_by(key) != Signed::No));
-    anchors.checkpoints.extend(known.collect::<Vec<_>>());
+    if !anchors.log.is_empty() {
+        let known = |note: &Note| anchors.log.iter().any(|key| note.signed_by(key) != Signed::No);
+        let stored = read::checkpoints(&mut connection).await?;
+        anchors.checkpoints.extend(stored.into_iter().filter(known).collect::<Vec<_>>());
+    }
     let verified = match Verifier::new(&anchors) {
         Ok(verifier) => verify_records(&mut connection, verifier).await?,
         Err(fault) => Err(fault),
