@@ -15,6 +15,7 @@ use endcap_adapters::ledger::LedgerError;
 use endcap_govern::Role;
 use endcap_govern::audit::{Entry, Ruling, Told};
 use serde::Deserialize;
+use tracing::Instrument;
 
 /// Resources whose changes are decisions. Records that programs send and what people practise are not.
 const CHANGED: [&str; 5] = ["session", "accounts", "tokens", "imports", "boards"];
@@ -55,14 +56,28 @@ async fn record(app: &App, request: Request, next: Next) -> Answer<Response> {
     let (mut parts, mut body) = request.into_parts();
     let who = Who::from_request_parts(&mut parts, app).await.ok();
     let mut asked = Asked::default();
-    if NAMED_INSIDE.contains(&resource) {
+    // Of those who are not known, only what they sign in with is read.
+    if NAMED_INSIDE.contains(&resource) && (who.is_some() || resource == "session") {
         let whole = to_bytes(body, BODY_MAX).await.map_err(|_| Problem::too_large(BODY_MAX as u64))?;
         asked = serde_json::from_slice(&whole).unwrap_or_default();
         body = Body::from(whole);
     }
     let subject = subject(&mut parts, &route, resource, &asked).await;
     let action = format!("desk: {} {route}", parts.method);
-    let response = next.run(Request::from_parts(parts, body)).await;
+    let work = decide(app.clone(), next, Request::from_parts(parts, body), who, (action, subject, asked));
+    // A task of its own: whoever hangs up in between does not keep a decision from being recorded.
+    tokio::spawn(work.in_current_span()).await.map_err(Problem::broken)?
+}
+
+/// Has the request done and records what came of it.
+async fn decide(
+    app: App,
+    next: Next,
+    request: Request,
+    who: Option<Who>,
+    (action, subject, asked): (String, Told, Asked),
+) -> Answer<Response> {
+    let response = next.run(request).await;
     let Some(ruling) = ruling(response.status(), who.is_some(), &action) else { return Ok(response) };
     let entry = Entry { reasons: reasons(&asked), ..entry(who.as_ref(), asked.name, action, subject, ruling) };
     app.ledger.record((app.now)(), entry).await.map_err(unrecorded)?;

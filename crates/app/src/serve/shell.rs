@@ -34,13 +34,14 @@ pub fn router(app: App) -> Router {
         axum::http::StatusCode::SERVICE_UNAVAILABLE,
         Duration::from_secs(ANSWER_SECONDS),
     );
+    let recorded = from_fn_with_state(app.clone(), super::audit::recorded);
     Router::new()
         .nest(
             "/api/v1",
             api::router(&app)
+                .layer(recorded.clone())
                 .layer(timeout)
-                .merge(api::uploads())
-                .layer(from_fn_with_state(app.clone(), super::audit::recorded))
+                .merge(api::uploads().layer(recorded))
                 .fallback(unknown)
                 .layer(from_fn(no_store)),
         )
