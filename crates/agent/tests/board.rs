@@ -142,7 +142,8 @@ fn rows_that_show_otherwise_after_an_edit_are_told_from_those_that_do_not() {
     let at = row.cells.iter().position(|cell| cell.depth.is_some()).unwrap();
     let (sku, place, period) = (&row.sku, &row.place, &before.periods[at]);
     let lock = format!(r#"{{"edit":"lock","sku":"{sku}","place":"{place}","period":"{period}","depth":0.0}}"#);
-    let after = drawn(&mut bench, &applied(&bench, &board, &lock), Some(&before));
+    let locked = applied(&bench, &board, &lock);
+    let after = drawn(&mut bench, &locked, Some(&before));
     let pairs = || before.rows.iter().zip(&after.rows);
     let otherwise: Vec<_> = pairs().filter(|(old, new)| new.shows_otherwise(old)).map(|(old, _)| &old.sku).collect();
     assert!(otherwise.contains(&sku) && otherwise.len() < before.rows.len(), "{otherwise:?}");

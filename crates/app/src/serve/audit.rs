@@ -22,9 +22,15 @@ const CHANGED: [&str; 5] = ["session", "accounts", "tokens", "imports", "boards"
 /// Resources that tell about people: who reads them is recorded too.
 const ABOUT_PEOPLE: [&str; 2] = ["accounts", "tokens"];
 /// Resources whose requests say in a small body whom they are about.
-const NAMED_INSIDE: [&str; 3] = ["session", "accounts", "tokens"];
+const NAMED_INSIDE: [&str; 2] = ["accounts", "tokens"];
+/// Setting out for a provider decides nothing; coming back does.
+const SETS_OUT: &str = "session/provider";
 /// What signing in is called.
-const SIGN_IN: &str = "desk: POST session";
+const SIGN_IN: [&str; 2] = ["desk: POST session", "desk: POST session/provider/return"];
+
+/// Left with an answer that lets somebody in: the name of the account.
+#[derive(Clone)]
+pub struct LetIn(pub String);
 
 /// What a request says of whom it is about; all else in it is passed over.
 #[derive(Default, Deserialize)]
@@ -50,14 +56,13 @@ async fn record(app: &App, request: Request, next: Next) -> Answer<Response> {
     let tried_out = request.uri().query().is_some_and(|query| query.contains("dry_run=true"));
     let is_decision =
         if request.method().is_safe() { ABOUT_PEOPLE.contains(&resource) } else { CHANGED.contains(&resource) };
-    if !is_decision || tried_out {
+    if !is_decision || tried_out || route == SETS_OUT {
         return Ok(next.run(request).await);
     }
     let (mut parts, mut body) = request.into_parts();
     let who = Who::from_request_parts(&mut parts, app).await.ok();
     let mut asked = Asked::default();
-    // Of those who are not known, only what they sign in with is read.
-    if NAMED_INSIDE.contains(&resource) && (who.is_some() || resource == "session") {
+    if NAMED_INSIDE.contains(&resource) && who.is_some() {
         let whole = to_bytes(body, BODY_MAX).await.map_err(|_| Problem::too_large(BODY_MAX as u64))?;
         asked = serde_json::from_slice(&whole).unwrap_or_default();
         body = Body::from(whole);
@@ -79,18 +84,13 @@ async fn decide(
 ) -> Answer<Response> {
     let response = next.run(request).await;
     let Some(ruling) = ruling(response.status(), who.is_some(), &action) else { return Ok(response) };
-    let entry = Entry { reasons: reasons(&asked), ..entry(who.as_ref(), asked.name, action, subject, ruling) };
+    let let_in = response.extensions().get::<LetIn>().map(|LetIn(name)| Told::personal(name));
+    let subject = let_in.clone().unwrap_or(subject);
+    let actor = let_in.or_else(|| who.map(|who| Told::personal(&who.account.name)));
+    let actor = actor.unwrap_or_else(|| Told::open("nobody who is known"));
+    let entry = Entry { reasons: reasons(&asked), ..Entry::new(actor, action, subject, ruling) };
     app.ledger.record((app.now)(), entry).await.map_err(unrecorded)?;
     Ok(response)
-}
-
-/// Who did what on what. Where nobody was let in, the name that was typed is left out: it may be anything, a password too.
-fn entry(who: Option<&Who>, typed: Option<String>, action: String, subject: Told, ruling: Ruling) -> Entry<Told> {
-    match (who, typed) {
-        (Some(who), _) => Entry::new(Told::personal(&who.account.name), action, subject, ruling),
-        (None, Some(name)) if ruling == Ruling::Allowed => Entry::new(Told::personal(name), action, subject, ruling),
-        (None, _) => Entry::new(Told::open("nobody who is known"), action, Told::open("session"), ruling),
-    }
 }
 
 fn unrecorded(error: LedgerError) -> Problem {
@@ -116,7 +116,7 @@ fn ruling(status: StatusCode, known: bool, action: &str) -> Option<Ruling> {
     match status {
         status if status.is_success() => Some(Ruling::Allowed),
         StatusCode::FORBIDDEN if known => Some(Ruling::Refused),
-        StatusCode::UNAUTHORIZED if action == SIGN_IN => Some(Ruling::Refused),
+        StatusCode::UNAUTHORIZED if SIGN_IN.contains(&action) => Some(Ruling::Refused),
         _ => None,
     }
 }

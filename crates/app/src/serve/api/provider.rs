@@ -91,8 +91,9 @@ async fn account(app: &Served, provider: &Provider, person: Person) -> Answer<Ac
         Some(account) => with_roles(app, account, person.roles).await?,
         None if person.roles.as_ref().is_none_or(|roles| roles.is_empty() || !new_accounts) => {
             return Err(Problem::forbidden(format!(
-                "{there} knows you as {}, but nobody has given you a role at this desk: ask {ask}.",
-                person.name
+                "{there} knows you as {} (subject '{}'), but nobody has given you a role at this desk: ask {ask}.",
+                person.name,
+                at_provider(&person.subject)
             )));
         }
         None => make(app, there, ask, person).await?,
@@ -127,7 +128,12 @@ async fn make(app: &Served, there: &str, ask: &str, person: Person) -> Answer<Ac
             "There is an account '{}' here that is not yours at {there}. If it should be, ask {ask} to link it: endcap \
              account link {0} --subject '{}'",
             new.name,
-            subject.split_once(' ').map_or(subject.as_str(), |(_, subject)| subject)
+            at_provider(&subject)
         ))
     })
+}
+
+/// The subject as the provider calls it, without the issuer before it.
+fn at_provider(subject: &str) -> &str {
+    subject.split_once(' ').map_or(subject, |(_, subject)| subject)
 }

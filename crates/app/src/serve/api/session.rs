@@ -2,6 +2,7 @@
 
 use super::super::access::caller::Caller;
 use super::super::access::{By, Who, own_page, password, secret};
+use super::super::audit::LetIn;
 use super::super::problem::{Answer, Problem};
 use super::super::{App, Served};
 use axum::Json;
@@ -217,7 +218,7 @@ fn to_themselves(who: &Who) -> Me {
     described(&who.account, csrf)
 }
 
-/// Opens a session.
+/// Opens a session, and tells the audit trail whose.
 pub async fn let_in(app: &Served, account: &Account) -> Answer<Response> {
     let (value, csrf, now) = (secret::make()?, secret::make()?, (app.now)());
     let expires = now.checked_add(HOURS.hours()).map_err(Problem::broken)?;
@@ -226,6 +227,7 @@ pub async fn let_in(app: &Served, account: &Account) -> Answer<Response> {
     response
         .headers_mut()
         .insert(header::SET_COOKIE, set_cookie(app, app.settings.site.cookie(), &value, HOURS * 3600)?);
+    response.extensions_mut().insert(LetIn(account.name.clone()));
     Ok(response)
 }
 
