@@ -559,6 +559,21 @@ fn the_same_effect_goes_out_once_and_never_after_a_newer_one() {
 }
 
 #[test]
+fn a_restart_forgets_nothing_that_was_sent() {
+    let gate = gate();
+    let mut traffic = Traffic::default();
+    assert!(traffic.is_empty());
+    for (generation, action) in (1..).zip([start(190), order(100, 100)]) {
+        gate.admit(&Intent { generation, ..intent(action, &gate) }, &standing(), &mut traffic).unwrap();
+    }
+    let text = serde_json::to_string(&traffic).unwrap();
+    let read: Traffic = serde_json::from_str(&text).unwrap();
+    assert_eq!((&read, read.len()), (&traffic, 2));
+    let more = Intent { generation: 3, ..intent(order(51, 100), &gate) };
+    assert_eq!(names(&gate.check(&more, &standing(), &read)), ["order_cover_max"]);
+}
+
+#[test]
 fn doubles_are_remembered_for_the_hours_that_the_limits_name() {
     let gate = limited(|limits| limits.duplicate_hours = 24);
     let steps = |seconds: i64| {

@@ -6,6 +6,7 @@
 use super::{Action, Intent};
 use endcap_model::{Channel, Place, Sku, Supplier};
 use jiff::{SignedDuration, Timestamp};
+use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
@@ -29,7 +30,7 @@ pub(crate) enum Tally {
 }
 
 /// One effect that was let through, with what it is worth.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Sent {
     pub at: Timestamp,
     pub intent: Intent,
@@ -38,8 +39,9 @@ pub(crate) struct Sent {
     pub revenue: i64,
 }
 
-/// Effects of the last days.
-#[derive(Clone, Debug, Default)]
+/// Effects of the last days. A sender keeps them with its outbox: limits that a restart forgets are none.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(from = "Vec<Sent>", into = "Vec<Sent>")]
 pub struct Traffic {
     by: BTreeMap<Tally, VecDeque<Arc<Sent>>>,
 }
@@ -79,6 +81,20 @@ impl Traffic {
                 queue.pop_front();
             }
         }
+    }
+}
+
+impl From<Vec<Sent>> for Traffic {
+    fn from(sent: Vec<Sent>) -> Self {
+        let mut traffic = Self::default();
+        sent.into_iter().for_each(|sent| traffic.record(sent));
+        traffic
+    }
+}
+
+impl From<Traffic> for Vec<Sent> {
+    fn from(traffic: Traffic) -> Self {
+        traffic.by.get(&Tally::All).into_iter().flatten().map(|sent| Sent::clone(sent)).collect()
     }
 }
 
