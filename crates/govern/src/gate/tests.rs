@@ -354,6 +354,10 @@ fn what_was_ordered_within_a_day_counts_towards_the_forecast_cover() {
     let more = |pieces| Intent { generation: 2, ..intent(order(pieces, 100), &gate) };
     assert_eq!(names(&gate.check(&more(51), &standing(), &traffic)), ["order_cover_max"]);
     assert_eq!(names(&gate.check(&more(50), &standing(), &traffic)), [""; 0]);
+    let mut late = on_day(0);
+    late.now = at(86_399);
+    late.lease = Some(late.stops.as_ref().unwrap().lease(late.now, SignedDuration::from_secs(5)));
+    assert_eq!(names(&gate.check(&more(51), &late, &traffic)), ["order_cover_max"]);
     assert_eq!(names(&gate.check(&more(51), &on_day(1), &traffic)), [""; 0]);
 }
 

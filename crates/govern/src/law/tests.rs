@@ -56,6 +56,8 @@ fn the_thirty_days_begin_at_local_midnight_across_summer_time() {
     for (end, expected) in [(low, vec![]), (low + second, vec!["prior price"])] {
         let mut market = market("DE", &[(-60, Offered::At(100))]);
         market.history.confirm(end, Offered::At(200));
+        // On sale for exactly the thirty days: not new any more.
+        market.goods.on_sale_since = Some(low);
         // 9 April is 30 days after 10 March; summer time began on 30 March.
         assert_eq!(broken(99, 40, &reduced(Some(200), None), &market), expected);
     }
