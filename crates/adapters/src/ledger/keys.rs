@@ -82,7 +82,7 @@ mod tests {
         assert_eq!(&read_public_key(&public.display().to_string()).unwrap(), key.public());
         assert_eq!(&read_public_key(&key.public().to_string()).unwrap(), key.public());
         assert!(write_key(&path, &key).unwrap_err().to_string().contains("is there already"));
-        assert!(read_key(&public).unwrap_err().to_string().contains("log.key.pub"));
+        assert!(read_key(&public).err().unwrap().to_string().contains("log.key.pub"));
         #[cfg(unix)]
         {
             use std::os::unix::fs::PermissionsExt;

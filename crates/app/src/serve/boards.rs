@@ -163,7 +163,7 @@ fn draw(bench: &mut Workbench, kept: &Kept, board: &Board, before: Option<&PlanR
     );
     let drawing = span.in_scope(|| bench.draw(board, before, &long_enough()))?;
     if let Drawing::Plan(drawn) = &drawing {
-        let PlanReport { offers, value, gap, .. } = &drawn.report;
+        let PlanReport { offers, value, gap, .. } = &*drawn.report;
         span.record("offers", offers.len()).record("value", value).record("gap", gap);
     }
     Ok(drawing)

@@ -103,7 +103,7 @@ impl Provider {
             first => (known, first.map_err(|distrust| self.distrusted(distrust))?),
         };
         let subject = claims.subject().clone();
-        let mut told = serde_json::to_value(&claims).map_err(Problem::broken)?;
+        let mut told = serde_json::to_value(claims).map_err(Problem::broken)?;
         if !person::is_told(&self.settings, &told) {
             let more = known.client.user_info(tokens.access_token().clone(), Some(subject.clone()));
             if let Ok(request) = more {
