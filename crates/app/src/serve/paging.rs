@@ -37,18 +37,28 @@ impl Part {
         }
     }
 
+    /// The id after which the page begins, of lists that go by id.
+    pub fn after(&self) -> Answer<&str> {
+        let after = self.cursor.as_deref().unwrap_or_default();
+        let is_ours = after.len() <= 16 && after.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'));
+        if is_ours { Ok(after) } else { Err(not_ours(after)) }
+    }
+
     /// Cuts the page out of a list that is whole in memory.
     pub fn of<T>(&self, all: impl ExactSizeIterator<Item = T>) -> Answer<Page<T>> {
         let (limit, total) = (self.limit()?, all.len());
         let from = match &self.cursor {
             None => 0,
-            Some(text) => usize::from_str_radix(text, 16)
-                .map_err(|_| Problem::bad(format!("cursor '{text}' is not one of ours")))?,
+            Some(text) => usize::from_str_radix(text, 16).map_err(|_| not_ours(text))?,
         };
         let after = from.saturating_add(limit);
         let next = (after < total).then(|| format!("{after:x}"));
         Ok(Page { items: all.skip(from).take(limit).collect(), total: Some(total), next })
     }
+}
+
+fn not_ours(cursor: &str) -> Problem {
+    Problem::bad(format!("cursor '{cursor}' is not one of ours"))
 }
 
 #[cfg(test)]
@@ -71,7 +81,9 @@ mod tests {
 
     #[test]
     fn a_cursor_that_is_not_ours_is_refused() {
-        assert_eq!(Part { limit: None, cursor: Some("x".into()) }.of([1].into_iter()).unwrap_err().status, 400);
+        let part = Part { limit: None, cursor: Some("0.5".into()) };
+        assert_eq!(part.of([1].into_iter()).unwrap_err().status, 400);
+        assert_eq!(part.after().unwrap_err().status, 400);
         assert_eq!(Part { limit: Some(501), cursor: None }.of([1].into_iter()).unwrap_err().status, 400);
     }
 }

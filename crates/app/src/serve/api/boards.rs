@@ -197,8 +197,7 @@ async fn list(
     who.must(Right::Read)?;
     let Query(part) = part?;
     let limit = part.limit()?;
-    let after = part.cursor.unwrap_or_default();
-    let mut kept = app.desk.boards(who.account.id, &after, limit as u32 + 1).await?;
+    let mut kept = app.desk.boards(who.account.id, part.after()?, limit as u32 + 1).await?;
     let more = kept.len() > limit;
     kept.truncate(limit);
     let next = kept.last().filter(|_| more).map(|board| board.id.clone());
