@@ -4,6 +4,7 @@ mod access;
 mod contract;
 mod data;
 mod learn;
+mod loaded;
 mod planning;
 mod provider;
 mod rights;
@@ -81,7 +82,15 @@ impl TestDesk {
     }
 
     async fn with(change: impl FnOnce(&mut Settings)) -> Self {
-        let folder = tempfile::tempdir().unwrap();
+        Self::set_up(tempfile::tempdir().unwrap(), change).await
+    }
+
+    /// A desk over a project that is there already.
+    async fn over(folder: TempDir) -> Self {
+        Self::set_up(folder, |_| {}).await
+    }
+
+    async fn set_up(folder: TempDir, change: impl FnOnce(&mut Settings)) -> Self {
         let mut settings = settings(folder.path(), false);
         change(&mut settings);
         let app = open(settings, noon).await.unwrap();
