@@ -175,12 +175,13 @@ export class OpenBoard {
     this.spot = 'page';
     try {
       this.place = place;
-      this.take(await askVersioned<Board>(this.path()));
-      const first = this.board?.places[0];
-      if (!this.place && first !== undefined && (this.board?.places.length ?? 0) > 1) {
-        this.place = first;
-        this.take(await askVersioned<Board>(this.path()));
+      let answer = await askVersioned<Board>(this.path());
+      const { places } = answer.body;
+      if (!this.place && places.length > 1) {
+        this.place = places[0] ?? null;
+        answer = await askVersioned<Board>(this.path());
       }
+      this.take(answer);
       if (this.drawn && this.first[0]?.place !== this.drawn.rows[0]?.place) this.first = this.drawn.rows;
       await this.check();
     } catch (cause) {
