@@ -11,8 +11,6 @@ use std::process::Command;
 const SCHEMATHESIS: &str = "schemathesis==4.32.5";
 /// Each of these may do something that the others may not.
 const ROLES: [&str; 4] = ["planner", "data_scientist", "admin", "viewer"];
-/// Seconds of a role.
-const SECONDS: &str = "30";
 
 /// Checks the API of a built program, working in a folder beside it.
 pub fn check(endcap: &Path, work: &Path) -> anyhow::Result<()> {
@@ -37,7 +35,7 @@ pub fn check(endcap: &Path, work: &Path) -> anyhow::Result<()> {
             .arg(root().join("xtask/schemathesis.toml"))
             .arg("run")
             .arg(&document)
-            .args(["--url", &format!("http://{}", desk.address), "--max-time", SECONDS])
+            .args(["--url", &format!("http://{}", desk.address), "--phases", "examples,coverage,fuzzing"])
             // The same questions each time: what passed once does not fail by chance.
             .arg("--generation-deterministic"))?;
     }

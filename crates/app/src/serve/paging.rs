@@ -37,11 +37,15 @@ impl Part {
         }
     }
 
-    /// The id after which the page begins, of lists that go by id.
+    /// The id after which the page begins, of lists that go by id; every id comes after nothing.
     pub fn after(&self) -> Answer<&str> {
-        let after = self.cursor.as_deref().unwrap_or_default();
-        let is_ours = after.len() <= 16 && after.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'));
-        if is_ours { Ok(after) } else { Err(not_ours(after)) }
+        let is_ours = |text: &str| {
+            (1..=16).contains(&text.len()) && text.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
+        };
+        match self.cursor.as_deref() {
+            Some(text) if !is_ours(text) => Err(not_ours(text)),
+            after => Ok(after.unwrap_or_default()),
+        }
     }
 
     /// Cuts the page out of a list that is whole in memory.
@@ -81,9 +85,11 @@ mod tests {
 
     #[test]
     fn a_cursor_that_is_not_ours_is_refused() {
-        let part = Part { limit: None, cursor: Some("0.5".into()) };
-        assert_eq!(part.of([1].into_iter()).unwrap_err().status, 400);
-        assert_eq!(part.after().unwrap_err().status, 400);
+        for foreign in ["0.5", ""] {
+            let part = Part { limit: None, cursor: Some(foreign.into()) };
+            assert_eq!(part.of([1].into_iter()).unwrap_err().status, 400);
+            assert_eq!(part.after().unwrap_err().status, 400);
+        }
         assert_eq!(Part { limit: Some(501), cursor: None }.of([1].into_iter()).unwrap_err().status, 400);
     }
 }

@@ -123,7 +123,7 @@ try {
     for (const [at, size] of sizes.entries()) {
       const { context, page } = await visitor(10 + at, size);
       await signIn(page, 'mallory');
-      await alert(page).getByText(/knows you as mallory, but nobody has given you a role at this desk: ask it@acme.example/).waitFor();
+      await alert(page).getByText(/knows you as mallory \(subject '.+'\), but nobody has given you a role at this desk: ask it@acme.example/).waitFor();
       await accessible(page);
       await looked(page, `${size.name}-sign-in-refused`);
       await context.close();
