@@ -1,5 +1,6 @@
 //! The API against its description: schemathesis asks the real desk on the real demo, in several roles, whatever
-//! docs/openapi.json allows and much that it does not, and fails on any breach or server error.
+//! docs/openapi.json allows and much that it does not, and fails on any breach or server error. Fuzzing (the phase that draws
+//! at random) is left to people: it is long, and still finds breaches.
 
 use crate::desk::server::Desk;
 use crate::{found, install, root, run};

@@ -32,5 +32,6 @@ mod snapshot;
 mod source;
 mod sql;
 pub mod tables;
+mod versions;
 
 pub use error::AdapterError;

@@ -63,6 +63,20 @@ pub enum Right {
     Audit,
 }
 
+impl Right {
+    /// All rights.
+    pub const ALL: [Self; 8] = [
+        Self::Read,
+        Self::Plan,
+        Self::PlanSupply,
+        Self::Approve,
+        Self::Estimate,
+        Self::Ingest,
+        Self::Administer,
+        Self::Audit,
+    ];
+}
+
 impl Role {
     /// All roles.
     pub const ALL: [Self; 10] = [

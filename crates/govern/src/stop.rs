@@ -8,7 +8,7 @@
 //! # Source
 //! Kill functions of SEC rule 15c3-5 and Delegated Regulation (EU) 2017/589; leases: Gray and Cheriton, 1989.
 
-use endcap_model::Channel;
+use endcap_model::{Channel, later};
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -128,11 +128,6 @@ impl Lease {
     pub fn holds(&self, stops: &Stops, now: Timestamp) -> bool {
         self.epoch == stops.epoch && now < self.until && self.until <= later(now, LEASE_MAX)
     }
-}
-
-/// Adds to a time; the end of time where it would pass that.
-pub(crate) fn later(time: Timestamp, by: SignedDuration) -> Timestamp {
-    time.saturating_add(by).unwrap_or(Timestamp::MAX)
 }
 
 impl fmt::Display for Scope {

@@ -58,4 +58,4 @@ pub use scenario::{
     WriteDown,
 };
 pub use supply::{Projection, ProjectionRow, StockState, SupplyOrder, Transfer};
-pub use time::{AsOf, Calendar, Period, Span, TimeError};
+pub use time::{AsOf, Calendar, Period, Span, TimeError, later};

@@ -1,7 +1,7 @@
 //! Time: periods of a calendar, half-open spans of them, and the moment at which something was known.
 
-use jiff::Timestamp;
 use jiff::civil::{Date, ISOWeekDate, Weekday, date};
+use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 use std::fmt;
 
@@ -16,6 +16,11 @@ pub enum Calendar {
     Week,
     /// Numbered periods without a date. Written as whole numbers.
     Index,
+}
+
+/// Adds to a moment; what lies past the end of time is its end.
+pub fn later(at: Timestamp, by: SignedDuration) -> Timestamp {
+    at.saturating_add(by).unwrap_or(Timestamp::MAX)
 }
 
 /// One period of a [`Calendar`]: when something happened.

@@ -1,7 +1,6 @@
 //! The tables, brought up one version at a time.
 
 use super::DeskError;
-use sqlx::AssertSqlSafe;
 use sqlx::sqlite::SqlitePool;
 
 /// What each version adds. A version that was released is never changed, only followed by another.
@@ -85,19 +84,6 @@ create index exercise_account on exercise (account, kind, created);
 
 /// Brings the store to the newest version, all or nothing.
 pub async fn bring_up(writer: &SqlitePool) -> Result<(), DeskError> {
-    let mut transaction = writer.begin_with("begin immediate").await?;
-    let (at,): (i64,) = sqlx::query_as("pragma user_version").fetch_one(&mut *transaction).await?;
-    let at = usize::try_from(at).unwrap_or(usize::MAX);
-    if at > VERSIONS.len() {
-        let reason = format!("version {at}, this program knows {}", VERSIONS.len());
-        return Err(DeskError::Unreadable { what: "a newer desk", reason });
-    }
-    for &version in &VERSIONS[at..] {
-        sqlx::raw_sql(version).execute(&mut *transaction).await?;
-    }
-    sqlx::raw_sql(AssertSqlSafe(format!("pragma user_version = {}", VERSIONS.len())))
-        .execute(&mut *transaction)
-        .await?;
-    transaction.commit().await?;
-    Ok(())
+    let newer = |reason| DeskError::Unreadable { what: "a newer desk", reason };
+    crate::versions::bring_up(writer, VERSIONS).await?.map_err(newer)
 }

@@ -2,7 +2,6 @@
 //! in a program or at a prompt is no rewriting. (Whoever can drop a trigger is found by the chain and by witnesses.)
 
 use super::LedgerError;
-use sqlx::AssertSqlSafe;
 use sqlx::sqlite::SqlitePool;
 
 /// What each version adds. A version that was released is never changed, only followed by another.
@@ -48,19 +47,6 @@ create index opening_value on opening (value);
 
 /// Brings the ledger to the newest version, all or nothing.
 pub async fn bring_up(writer: &SqlitePool) -> Result<(), LedgerError> {
-    let mut transaction = writer.begin_with("begin immediate").await?;
-    let (at,): (i64,) = sqlx::query_as("pragma user_version").fetch_one(&mut *transaction).await?;
-    let at = usize::try_from(at).unwrap_or(usize::MAX);
-    if at > VERSIONS.len() {
-        let reason = format!("version {at}, this program knows {}", VERSIONS.len());
-        return Err(LedgerError::Unreadable { what: "the tables of a newer program", reason });
-    }
-    for &version in &VERSIONS[at..] {
-        sqlx::raw_sql(version).execute(&mut *transaction).await?;
-    }
-    sqlx::raw_sql(AssertSqlSafe(format!("pragma user_version = {}", VERSIONS.len())))
-        .execute(&mut *transaction)
-        .await?;
-    transaction.commit().await?;
-    Ok(())
+    let newer = |reason| LedgerError::Unreadable { what: "the tables of a newer program", reason };
+    crate::versions::bring_up(writer, VERSIONS).await?.map_err(newer)
 }

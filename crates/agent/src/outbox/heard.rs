@@ -1,8 +1,7 @@
 //! What came back, and what it makes of what is known.
 
-use super::known::later;
 use super::{Known, Patience, Promises, Stage};
-use endcap_model::ContentHash;
+use endcap_model::{ContentHash, later};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 

@@ -1,6 +1,7 @@
 //! What is known of a message: where it stands, and how often it was tried.
 
 use super::{Message, Patience, Promises};
+use endcap_model::later;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
@@ -108,9 +109,4 @@ impl Known {
             .is_some_and(|(life, first)| later(now, patience.under_way) < later(first, life));
         promises.refuses_second || promises.refuses_older || key_is_known
     }
-}
-
-/// Adds a span of time; what lies past the end of time is its end.
-pub(super) fn later(at: Timestamp, span: jiff::SignedDuration) -> Timestamp {
-    at.saturating_add(span).unwrap_or(Timestamp::MAX)
 }

@@ -1,8 +1,8 @@
 //! What to do next about a message.
 
 use super::heard::unclear;
-use super::known::later;
 use super::{Known, Patience, Promises, Stage};
+use endcap_model::later;
 use jiff::Timestamp;
 
 /// What is to be done.

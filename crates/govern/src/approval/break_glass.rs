@@ -3,10 +3,10 @@
 //! The limits hold all the same. Who broke the glass, why and until when belongs on every page.
 
 use super::Staff;
-use crate::stop::{Scope, later};
+use crate::stop::Scope;
 use crate::{Right, may};
 use ed25519_dalek::{Signature as Ed25519, Signer, SigningKey};
-use endcap_model::canonical_json;
+use endcap_model::{canonical_json, later};
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 

@@ -4,7 +4,7 @@ use super::chain::Step;
 use super::signature::{Answer, NotCounted};
 use super::{Chain, Signature, Staff, Subject};
 use crate::Function;
-use crate::stop::later;
+use endcap_model::later;
 use jiff::{SignedDuration, Timestamp};
 
 /// How long a login is fresh.

@@ -4,17 +4,6 @@ use super::*;
 use crate::{Right, Role, may};
 use endcap_model::Autonomy;
 
-const RIGHTS: [Right; 8] = [
-    Right::Read,
-    Right::Plan,
-    Right::PlanSupply,
-    Right::Approve,
-    Right::Estimate,
-    Right::Ingest,
-    Right::Administer,
-    Right::Audit,
-];
-
 fn question(actor: Actor, act: Act) -> Question {
     let circumstances =
         Circumstances { autonomy: Autonomy::Act, approved: false, veto_over: false, people: 1, own: false };
@@ -30,7 +19,7 @@ fn everybody() -> Vec<Actor> {
 fn the_shipped_policies_say_what_the_table_of_roles_says() {
     let shipped = WhoMay::shipped();
     for role in Role::ALL {
-        for right in RIGHTS {
+        for right in Right::ALL {
             let answer = shipped.ask(&question(Actor::person("ada", &[role]), right.into()));
             assert_eq!(answer.errors, [""; 0]);
             assert_eq!(answer.allowed, may(&[role], right), "{role} {right:?}");

@@ -232,17 +232,7 @@ pub async fn let_in(app: &Served, account: &Account) -> Answer<Response> {
 }
 
 fn described(account: &Account, csrf: Option<String>) -> Me {
-    let all = [
-        Right::Read,
-        Right::Plan,
-        Right::PlanSupply,
-        Right::Approve,
-        Right::Estimate,
-        Right::Ingest,
-        Right::Administer,
-        Right::Audit,
-    ];
-    let rights = all.into_iter().filter(|&right| may(&account.roles, right)).collect();
+    let rights = Right::ALL.into_iter().filter(|&right| may(&account.roles, right)).collect();
     Me { name: account.name.clone(), roles: account.roles.clone(), rights, csrf }
 }
 
