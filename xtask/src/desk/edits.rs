@@ -46,11 +46,13 @@ display = "display > 0.5"
 stockout_share = "stockout_share"
 [[items]]
 files = ["known/truth_items.csv"]
+types = { unit_id = "text" }
 [items.columns]
 sku = "unit_id"
 group = "concat('group-', (cast(substr(unit_id, 5) as bigint) - 1) % GROUPS + 1)"
 [[places]]
 files = ["places.csv"]
+types = { place = "text", region = "text" }
 [places.columns]
 place = "place"
 region = "region"
