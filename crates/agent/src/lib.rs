@@ -18,6 +18,7 @@ pub mod revise;
 pub mod run;
 pub mod sandbox;
 pub mod scribe;
+pub mod send;
 pub mod sense;
 pub mod sizes;
 pub mod step;

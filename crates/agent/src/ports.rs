@@ -1,7 +1,12 @@
 //! What the loop needs from outside. Live, shadow, backtest and twin differ only in what is plugged in here.
 
+use crate::outbox::{Decided, Heard, Known, Message, Promises};
+use crate::send::{Kept, Pending};
 use endcap_govern::Approved;
-use endcap_model::{AsOf, Event, Item, Panel, PlaceFact, Plan, Receipt, SnapshotId, StockState};
+use endcap_govern::gate::{Intent, Standing, Traffic};
+use endcap_govern::stop::Stops;
+use endcap_model::{AsOf, Channel, Event, Item, Panel, Place, PlaceFact, Plan, Receipt, Sku, SnapshotId, StockState};
+use jiff::Timestamp;
 
 /// Something outside did not answer as it must.
 #[derive(Debug, thiserror::Error)]
@@ -83,4 +88,75 @@ pub trait Connector {
     /// # Errors
     /// [`PortError`] when the plan did not arrive, or another plan was already published under the key.
     fn publish(&mut self, plan: &Approved<Plan>, key: &str) -> Result<Receipt, PortError>;
+}
+
+/// A channel: a till, a shop, a supplier, as its own system offers it. Tries once and says what it heard; whether and when to
+/// try again is not its business.
+pub trait Outlet {
+    /// What the channel promises of itself.
+    fn promises(&self) -> Promises;
+
+    /// Sends what the gate let through, under the message's key and generation.
+    fn send(&mut self, message: &Message, intent: &Approved<Intent>) -> Heard;
+
+    /// Reads what the channel holds for the message's subject: [`Heard::Holds`] or [`Heard::Unread`].
+    ///
+    /// What the channel cannot express is taken from the intent, so that content compares ([`crate::outbox::Wanted`]).
+    fn read_back(&mut self, message: &Message, intent: &Intent) -> Heard;
+
+    /// Tries everything that changes nothing: address, rights, whether the channel knows item and place.
+    ///
+    /// # Errors
+    /// What stands in the way, and what to do.
+    fn rehearse(&mut self, message: &Message, intent: &Intent) -> Result<(), String>;
+}
+
+/// What was decided and what is known of it, kept with the audit trail.
+pub trait Outbox {
+    /// Keeps decisions with their records; when this returns they survive a crash. What was planned for an offer and has not
+    /// begun gives way to what is decided of it now.
+    ///
+    /// # Errors
+    /// [`PortError`] when they could not be made durable; then none is kept.
+    fn decide(&mut self, decided: Vec<Decided>, now: Timestamp) -> Result<(), PortError>;
+
+    /// Turns what was decided for a later time into messages once their time has come; the end of an offer leads to the base
+    /// price that is approved then.
+    ///
+    /// # Errors
+    /// [`PortError`] when it cannot be stored.
+    fn ripen(&mut self, now: Timestamp, ground: &dyn Ground) -> Result<(), PortError>;
+
+    /// Returns messages that are not settled and whose rest is over, oldest first.
+    ///
+    /// # Errors
+    /// [`PortError`] when they cannot be read.
+    fn due(&self, now: Timestamp, limit: u32) -> Result<Vec<Pending>, PortError>;
+
+    /// Stores what is known, together or not at all; when this returns it survives a crash.
+    ///
+    /// # Errors
+    /// [`PortError`] when it could not be made durable.
+    fn keep(&mut self, kept: Vec<Kept>, now: Timestamp) -> Result<(), PortError>;
+
+    /// Returns what was sent and still counts.
+    ///
+    /// # Errors
+    /// [`PortError`] when it cannot be read.
+    fn traffic(&self, now: Timestamp) -> Result<Traffic, PortError>;
+
+    /// Returns everything about an item at a place and channel, oldest first.
+    ///
+    /// # Errors
+    /// [`PortError`] when it cannot be read.
+    fn shelf(&self, channel: &Channel, place: &Place, sku: &Sku) -> Result<Vec<(Known, Intent)>, PortError>;
+}
+
+/// How things stand, from sources that the planner has no hand in.
+pub trait Ground {
+    /// How things stand for an intent, without stops and lease. What is not known is absent.
+    fn standing(&self, intent: &Intent, now: Timestamp) -> Standing;
+
+    /// Stops in force, read anew; nothing when any of their places cannot be read.
+    fn stops(&self) -> Option<Stops>;
 }

@@ -213,7 +213,7 @@ impl World {
         self.standing.permit = Some(self.who_may.ask(&question).permit());
         self.standing.approved_by_a_person = approved;
         match self.gate.admit(&self.intent, &self.standing, &mut self.traffic) {
-            Ok(passed) => {
+            Ok((passed, _)) => {
                 assert_eq!(passed.get(), &self.intent);
                 Ok(())
             }

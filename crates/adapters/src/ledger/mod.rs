@@ -8,6 +8,7 @@ mod append;
 mod erase;
 mod journal;
 mod keys;
+mod outbox;
 mod read;
 mod schema;
 mod verify;
@@ -23,6 +24,7 @@ use std::sync::Arc;
 pub use erase::{Erased, Erasure};
 pub use journal::AuditedJournal;
 pub use keys::{read_key, read_public_key, write_key};
+pub use outbox::LedgerOutbox;
 pub use verify::{LedgerFault, Unverifiable, verify};
 
 /// Name of the file in a project's folder.

@@ -138,6 +138,6 @@ pub(super) async fn checkpoints(connection: &mut SqliteConnection) -> Result<Vec
     rows.iter().map(note).collect()
 }
 
-fn parsed<T: serde::de::DeserializeOwned>(what: &'static str, text: &str) -> Result<T, LedgerError> {
+pub(super) fn parsed<T: serde::de::DeserializeOwned>(what: &'static str, text: &str) -> Result<T, LedgerError> {
     serde_json::from_str(text).map_err(|error| LedgerError::Unreadable { what, reason: error.to_string() })
 }

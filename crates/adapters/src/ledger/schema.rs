@@ -5,7 +5,8 @@ use super::LedgerError;
 use sqlx::sqlite::SqlitePool;
 
 /// What each version adds. A version that was released is never changed, only followed by another.
-const VERSIONS: &[&str] = &["
+const VERSIONS: &[&str] = &[
+    "
 create table record (
     sequence integer primary key,
     content  text not null
@@ -43,7 +44,47 @@ create table opening (
     value      text not null
 ) strict, without rowid;
 create index opening_value on opening (value);
-"];
+",
+    "
+create table scheduled (
+    id      integer primary key autoincrement,
+    due     integer not null,
+    channel text not null,
+    subject text not null,
+    offer   text,
+    intent  text not null,
+    record  integer not null
+) strict;
+create index scheduled_due on scheduled (due);
+
+create table message (
+    id         integer primary key autoincrement,
+    channel    text not null,
+    subject    text not null,
+    generation integer not null,
+    place      text not null,
+    sku        text not null,
+    intent     text not null,
+    known      text not null,
+    open       integer not null,
+    in_doubt   integer not null,
+    rest_until integer not null,
+    record     integer not null,
+    unique (channel, subject, generation)
+) strict;
+create index message_open on message (rest_until) where open;
+create index message_shelf on message (channel, place, sku, generation);
+create trigger message_is_kept before delete on message
+begin select raise(abort, 'what was decided is kept'); end;
+
+create table sent (
+    id      integer primary key autoincrement,
+    at      integer not null,
+    content text not null
+) strict;
+create index sent_at on sent (at);
+",
+];
 
 /// Brings the ledger to the newest version, all or nothing.
 pub async fn bring_up(writer: &SqlitePool) -> Result<(), LedgerError> {

@@ -2,7 +2,7 @@
 
 use super::{Known, Patience, Promises, Stage};
 use endcap_model::{ContentHash, later};
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
 /// What a channel holds for a subject.
@@ -26,8 +26,8 @@ pub enum Heard {
     Unreachable,
     /// Turned away for now, without effect.
     Busy {
-        /// Not before this time.
-        until: Timestamp,
+        /// For at least so long.
+        wait: SignedDuration,
     },
     /// It left and no answer came.
     Silence,
@@ -58,9 +58,9 @@ impl Known {
         match heard {
             Heard::HeldBack { reason } => self.held_back(reason),
             Heard::Unreachable => self.had_no_effect(),
-            Heard::Busy { until } => {
+            Heard::Busy { wait } => {
                 self.had_no_effect();
-                self.rest_until = self.rest_until.max(until);
+                self.rest_until = self.rest_until.max(later(now, wait));
             }
             Heard::Silence | Heard::Unread => {}
             Heard::Acknowledged { reference } => self.acknowledged(reference, promises, now),

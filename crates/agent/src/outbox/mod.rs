@@ -10,15 +10,19 @@
 //! # Source
 //! Transactional outbox (Richardson 2018, ch. 3); idempotent receiver (Hohpe and Woolf 2003).
 
+mod decided;
 mod heard;
 mod known;
 mod next;
 #[cfg(test)]
 mod simulated;
+mod wanted;
 
+pub use decided::{Decided, decide, decision_of};
 pub use heard::{Heard, Held};
 pub use known::{Known, Stage};
 pub use next::{Line, Next, next};
+pub use wanted::Wanted;
 
 use endcap_model::{Channel, ContentHash, Hasher};
 use jiff::SignedDuration;
@@ -50,6 +54,11 @@ impl Message {
     }
 }
 
+/// Names a message for people.
+pub fn about(message: &Message) -> String {
+    format!("{} {} generation {}", message.channel, message.subject, message.generation)
+}
+
 /// What a channel promises of itself. What it does not promise is never assumed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Promises {
@@ -61,6 +70,15 @@ pub struct Promises {
     pub refuses_second: bool,
     /// It tells what it holds for a subject.
     pub reads_back: bool,
+    /// It keeps from when and until when a price holds, so that it is told both beforehand.
+    pub keeps_time: bool,
+}
+
+impl Promises {
+    /// Whether what became of a message without an answer can be found out, or made sure of by sending it again.
+    pub fn can_be_settled(&self) -> bool {
+        self.knows_key_for.is_some() || self.refuses_older || self.refuses_second || self.reads_back
+    }
 }
 
 /// How patient the sender is.

@@ -150,7 +150,7 @@ fn done(known: Known, line: &Line, channel: &mut Channel, rng: &mut ChaCha8Rng, 
 fn every_kind_of_channel() -> impl Strategy<Value = Promises> {
     let life = prop_oneof![Just(None), (61i64..7200).prop_map(|life| Some(SignedDuration::from_secs(life)))];
     (life, any::<bool>(), any::<bool>(), any::<bool>()).prop_map(|(knows_key_for, older, second, reads_back)| {
-        Promises { knows_key_for, refuses_older: older, refuses_second: second, reads_back }
+        Promises { knows_key_for, refuses_older: older, refuses_second: second, reads_back, keeps_time: false }
     })
 }
 

@@ -3,12 +3,14 @@
 use super::Permit;
 use super::case::{Case, Found};
 
-/// Nothing goes out in a frozen scope but what restores an approved base price, and nothing that was decided before the
-/// last stop or resumption.
+/// Nothing goes out in a frozen scope, and nothing that was decided before the last stop or resumption, but what restores
+/// an approved base price: an offer that nobody may end would run for ever.
 pub fn is_not_stopped(case: &Case, found: &mut Found) {
-    let Some(stops) = found.need("stop", case.standing.stops.as_ref(), "what is stopped") else { return };
+    let Some(stops) = found.need("stop unknown", case.standing.stops.as_ref(), "what is stopped") else { return };
     let scopes = case.intent.scopes();
-    if let Some((scope, order)) = stops.since(case.intent.epoch, &scopes) {
+    if let Some((scope, order)) = stops.since(case.intent.epoch, &scopes)
+        && !case.intent.action.only_reverts()
+    {
         let by = format!("decided in epoch {}; {} stopped or resumed {scope} after that", case.intent.epoch, order.by);
         found.refuse("stop", by, format!("decided in epoch {} or later", order.epoch));
     }

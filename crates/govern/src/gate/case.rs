@@ -1,15 +1,32 @@
 //! What a check is handed, and where it says what it found.
 
-use super::{Intent, Standing, Traffic};
+use super::traffic::{Sent, Tally, shelf};
+use super::{Intent, KEPT, Standing, Traffic};
 use endcap_model::{Breach, ContentHash, GateLimits, Share};
+use jiff::SignedDuration;
 
 /// Everything that a check looks at.
 pub struct Case<'a> {
     pub intent: &'a Intent,
     pub standing: &'a Standing,
     pub traffic: &'a Traffic,
+    /// Whether it went out before and goes once more.
+    pub again: bool,
     pub limits: &'a GateLimits,
     pub hash: &'a ContentHash,
+}
+
+impl<'a> Case<'a> {
+    /// What went out under a tally in the time that ends now, newest first, without the intent itself where it goes again.
+    pub fn sent(&self, tally: &Tally, window: SignedDuration) -> impl Iterator<Item = &'a Sent> + use<'a> {
+        let own = self.again.then_some(self.intent);
+        self.traffic.within(tally, self.standing.now, window).filter(move |sent| Some(&sent.intent) != own)
+    }
+
+    /// Whether the very same intent went out before.
+    pub fn went_out(&self) -> bool {
+        self.traffic.within(&shelf(self.intent), self.standing.now, KEPT).any(|sent| sent.intent == *self.intent)
+    }
 }
 
 /// The breaches of one intent.

@@ -76,9 +76,9 @@ pub fn revenue(case: &Case) -> Option<i64> {
 }
 
 fn priced<'a>(case: &'a Case, tally: &Tally, window: SignedDuration) -> impl Iterator<Item = &'a Sent> {
-    case.traffic.within(tally, case.standing.now, window).filter(|sent| sent.intent.action.new_price().is_some())
+    case.sent(tally, window).filter(|sent| sent.intent.action.new_price().is_some())
 }
 
 fn sum(case: &Case, tally: &Tally, of: impl Fn(&Sent) -> i64) -> i64 {
-    case.traffic.within(tally, case.standing.now, DAY).fold(0, |sum, sent| sum.saturating_add(of(sent)))
+    case.sent(tally, DAY).fold(0, |sum, sent| sum.saturating_add(of(sent)))
 }

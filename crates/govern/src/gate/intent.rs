@@ -139,6 +139,16 @@ impl Action {
         matches!(self, Self::EndOffer { .. })
     }
 
+    /// The offer that it is about.
+    pub fn offer(&self) -> Option<&str> {
+        match self {
+            Self::StartOffer { offer, .. } | Self::ChangeOffer { offer, .. } | Self::EndOffer { offer, .. } => {
+                Some(offer)
+            }
+            Self::SetPrice { .. } | Self::Order { .. } | Self::Transfer { .. } => None,
+        }
+    }
+
     /// Pieces that it orders or moves.
     pub fn pieces(&self) -> Option<i64> {
         match self {

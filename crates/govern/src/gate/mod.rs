@@ -26,12 +26,11 @@ mod traffic;
 pub use change::LimitsChange;
 pub use intent::{Action, Inputs, Intent};
 pub use standing::{Business, Permit, Shelf, Standing, Supply};
-pub use traffic::{KEPT, Traffic};
+pub use traffic::{KEPT, Sent, Traffic};
 
 use crate::approved::{Approved, let_through};
 use case::{Case, Found};
 use endcap_model::{Breach, ContentHash, GateLimits, ScenarioError};
-use traffic::Sent;
 
 /// Limits that were read and found in range.
 #[derive(Clone, Debug)]
@@ -91,20 +90,27 @@ impl Gate {
     /// Use it alone where something is proposed or approved. To judge many at once, [`Gate::admit`] them one by one into a
     /// copy of the traffic, so that they count against each other.
     pub fn check(&self, intent: &Intent, standing: &Standing, traffic: &Traffic) -> Vec<Breach> {
-        let case = Case { intent, standing, traffic, limits: &self.limits, hash: &self.hash };
-        let mut found = Found::new(intent);
+        self.breaches(&self.case(intent, standing, traffic, false))
+    }
+
+    fn case<'a>(&'a self, intent: &'a Intent, standing: &'a Standing, traffic: &'a Traffic, again: bool) -> Case<'a> {
+        Case { intent, standing, traffic, again, limits: &self.limits, hash: &self.hash }
+    }
+
+    fn breaches(&self, case: &Case) -> Vec<Breach> {
+        let mut found = Found::new(case.intent);
         for (_, check) in FIRST {
-            check(&case, &mut found);
+            check(case, &mut found);
             if !found.breaches.is_empty() {
                 return found.breaches;
             }
         }
-        THEN.iter().for_each(|(_, check)| check(&case, &mut found));
+        THEN.iter().for_each(|(_, check)| check(case, &mut found));
         found.breaches
     }
 
     /// Checks an intent just before it is sent and, when it may go, counts it as sent from now on; senders take what it hands back
-    /// and nothing else.
+    /// and nothing else, and keep what counts for those who come after them.
     ///
     /// # Errors
     /// The limits that it breaks, in order; it is then not counted and must not be sent.
@@ -113,12 +119,12 @@ impl Gate {
         intent: &Intent,
         standing: &Standing,
         traffic: &mut Traffic,
-    ) -> Result<Approved<Intent>, Vec<Breach>> {
-        let breaches = self.check(intent, standing, traffic);
+    ) -> Result<(Approved<Intent>, Sent), Vec<Breach>> {
+        let case = self.case(intent, standing, traffic, false);
+        let breaches = self.breaches(&case);
         if !breaches.is_empty() {
             return Err(breaches);
         }
-        let case = Case { intent, standing, traffic, limits: &self.limits, hash: &self.hash };
         let sent = Sent {
             at: standing.now,
             intent: intent.clone(),
@@ -126,7 +132,47 @@ impl Gate {
             given_away: exposure::given_away(&case).unwrap_or(0),
             revenue: exposure::revenue(&case).unwrap_or(0),
         };
-        traffic.record(sent);
-        Ok(let_through(intent.clone(), intent.key(), self.hash.clone()))
+        traffic.record(sent.clone());
+        Ok((let_through(intent.clone(), intent.key(), self.hash.clone()), sent))
     }
+
+    /// Checks an intent that went out before and is to go once more under the same key; it counts once.
+    ///
+    /// # Errors
+    /// The limits that it breaks, in order; that it never went out is one.
+    pub fn admit_again(
+        &self,
+        intent: &Intent,
+        standing: &Standing,
+        traffic: &Traffic,
+    ) -> Result<Approved<Intent>, Vec<Breach>> {
+        let case = self.case(intent, standing, traffic, true);
+        let mut breaches = self.breaches(&case);
+        if !case.went_out() {
+            let mut found = Found::new(intent);
+            found.refuse("duplicate", "it is sent again and never went out", "what was sent before");
+            breaches.extend(found.breaches);
+        }
+        if breaches.is_empty() {
+            Ok(let_through(intent.clone(), intent.key(), self.hash.clone()))
+        } else {
+            Err(breaches)
+        }
+    }
+
+    /// Whether no stop stands in the way of what was let through a moment ago: asked once more at the wire.
+    pub fn is_open(&self, intent: &Intent, standing: &Standing) -> bool {
+        let traffic = Traffic::default();
+        let (case, mut found) = (self.case(intent, standing, &traffic, true), Found::new(intent));
+        authority::is_not_stopped(&case, &mut found);
+        authority::lease_holds(&case, &mut found);
+        found.breaches.is_empty()
+    }
+}
+
+/// Whether a breach goes away by waiting: a rate that was reached, a stop that could not be read, a lease that ran out.
+pub fn passes_with_time(breach: &Breach) -> bool {
+    const PACE: [&str; 5] =
+        ["lease", "stop unknown", "agent_changes_per_hour_max", "category_changes_per_hour_max", "skus_per_hour_max"];
+    PACE.contains(&breach.limit.as_str())
 }

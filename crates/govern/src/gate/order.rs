@@ -13,8 +13,7 @@ pub fn is_no_larger_than_an_order_may_be(case: &Case, found: &mut Found) {
         found.at_most("order_value_max", value, case.limits.order_value_max);
     }
     let before: i64 = case
-        .traffic
-        .within(&shelf(case.intent), case.standing.now, DAY)
+        .sent(&shelf(case.intent), DAY)
         .fold(0, |sum, sent| sum.saturating_add(sent.intent.action.pieces().unwrap_or(0)));
     let all = before.saturating_add(pieces);
     if let Action::Transfer { .. } = case.intent.action {

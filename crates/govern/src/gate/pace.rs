@@ -41,14 +41,13 @@ fn turns(prices: &[i64]) -> i64 {
 pub fn was_not_sent_before(case: &Case, found: &mut Found) {
     let intent = case.intent;
     let last = case
-        .traffic
-        .within(&shelf(intent), case.standing.now, KEPT)
+        .sent(&shelf(intent), KEPT)
         .fold(case.standing.shelf.generation, |last, sent| last.max(sent.intent.generation));
     if intent.generation <= last {
         found.refuse("generation", intent.generation, format!("more than {last}, that of the last effect"));
     }
     let window = SignedDuration::from_hours(case.limits.duplicate_hours.into());
-    let mut before = case.traffic.within(&shelf(intent), case.standing.now, window);
+    let mut before = case.sent(&shelf(intent), window);
     if let Some(first) = before.find(|sent| sent.intent.does_the_same_as(intent)) {
         found.refuse("duplicate", format!("the same went out at {}", first.at), "once");
     }
@@ -56,7 +55,7 @@ pub fn was_not_sent_before(case: &Case, found: &mut Found) {
 
 /// What went out under a tally and changed something, not the way back to base prices.
 fn changes<'a>(case: &'a Case, tally: &Tally, window: SignedDuration) -> impl Iterator<Item = &'a Sent> {
-    case.traffic.within(tally, case.standing.now, window).filter(|sent| !sent.intent.action.only_reverts())
+    case.sent(tally, window).filter(|sent| !sent.intent.action.only_reverts())
 }
 
 fn with_this(before: usize) -> i64 {

@@ -9,7 +9,7 @@ pub fn is_well_formed(case: &Case, found: &mut Found) {
     amounts_are_positive(case, found);
     currency_is_the_one_that_holds(case, found);
     span_is_not_over(case, found);
-    if &case.intent.limits != case.hash {
+    if &case.intent.limits != case.hash && !case.intent.action.only_reverts() {
         found.refuse("limits", case.intent.limits.short(), format!("decided under the limits {}", case.hash.short()));
     }
 }

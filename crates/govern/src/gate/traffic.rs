@@ -29,14 +29,21 @@ pub(crate) enum Tally {
     Sku(Sku),
 }
 
-/// One effect that was let through, with what it is worth.
+/// One effect that was let through, with what it is worth; a [`Traffic`] is made of them.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) struct Sent {
-    pub at: Timestamp,
-    pub intent: Intent,
-    pub order_value: i64,
-    pub given_away: i64,
-    pub revenue: i64,
+pub struct Sent {
+    pub(crate) at: Timestamp,
+    pub(crate) intent: Intent,
+    pub(crate) order_value: i64,
+    pub(crate) given_away: i64,
+    pub(crate) revenue: i64,
+}
+
+impl Sent {
+    /// When it was let through.
+    pub fn at(&self) -> Timestamp {
+        self.at
+    }
 }
 
 /// Effects of the last days. A sender keeps them with its outbox: limits that a restart forgets are none.

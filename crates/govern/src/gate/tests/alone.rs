@@ -34,7 +34,9 @@ fn what_was_decided_before_a_stop_or_in_no_epoch_at_all_is_void() {
     };
     assert_eq!(broken(&gate, start(150), resumed), ["stop"]);
     assert_eq!(broken(&gate, start(150), |intent, _| intent.epoch = 1), ["stop"]);
-    assert_eq!(broken(&gate, start(150), |_, standing| standing.stops = None), ["stop"]);
+    assert_eq!(broken(&gate, start(150), |_, standing| standing.stops = None), ["stop unknown"]);
+    let end = Action::EndOffer { offer: "o1".into(), price: 200 };
+    assert_eq!(broken(&gate, end, resumed), [""; 0], "an offer that was begun before a stop can still end");
 }
 
 #[test]

@@ -28,7 +28,7 @@ fn the_way_back_to_the_base_price_is_held_up_by_no_pace() {
     let mut traffic = Traffic::default();
     for (generation, (intent, standing)) in (1..).zip(steps) {
         let intent = Intent { generation, ..intent };
-        assert_eq!(tight.admit(&intent, &standing, &mut traffic).unwrap().get(), &intent);
+        assert_eq!(tight.admit(&intent, &standing, &mut traffic).unwrap().0.get(), &intent);
     }
     let again = Intent { generation: 9, ..intent(start(151), &tight) };
     let stopped = tight.check(&again, &standing(), &traffic);
@@ -202,4 +202,31 @@ fn doubles_are_remembered_for_the_hours_that_the_limits_name() {
     };
     assert_eq!(names(&steps(86_399)), ["duplicate"]);
     assert_eq!(names(&steps(86_400)), [""; 0]);
+}
+
+#[test]
+fn what_went_out_may_go_once_more_and_counts_once() {
+    let (gate, mut traffic) = (gate(), Traffic::default());
+    let first = intent(start(150), &gate);
+    let never = gate.admit_again(&first, &standing(), &traffic).unwrap_err();
+    assert_eq!(names(&never), ["duplicate"], "it never went out");
+    gate.admit(&first, &standing(), &mut traffic).unwrap();
+    assert_eq!(names(&gate.check(&first, &standing(), &traffic)), ["generation", "duplicate"]);
+    assert_eq!(gate.admit_again(&first, &standing(), &traffic).unwrap().get(), &first);
+    assert_eq!(traffic.len(), 1);
+    let other = Intent { generation: 2, ..intent(start(160), &gate) };
+    gate.admit(&other, &standing(), &mut traffic).unwrap();
+    let overtaken = gate.admit_again(&first, &standing(), &traffic).unwrap_err();
+    assert!(names(&overtaken).contains(&"generation"), "{overtaken:?}");
+}
+
+#[test]
+fn only_pace_and_a_stop_that_cannot_be_read_pass_with_time() {
+    let gate = limited(|limits| limits.agent_changes_per_hour_max = 0);
+    let slow = gate.check(&intent(start(150), &gate), &standing(), &Traffic::default());
+    assert!(!slow.is_empty() && slow.iter().all(passes_with_time));
+    let unknown = Standing { stops: None, ..standing() };
+    assert!(gate.check(&intent(start(150), &gate), &unknown, &Traffic::default()).iter().all(passes_with_time));
+    let deep = gate.check(&intent(start(50), &gate), &standing(), &Traffic::default());
+    assert!(!deep.iter().any(passes_with_time));
 }

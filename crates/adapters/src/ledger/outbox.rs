@@ -1,0 +1,290 @@
+//! The outbox on disk: what was decided, what left and what is known of it, in one file with the audit trail, so that
+//! decision, record and message are kept together or not at all.
+
+use super::{FILE_NAME, Ledger, LedgerError, Random, read};
+use endcap_agent::outbox::{Decided, Known, Message};
+use endcap_agent::ports::{Ground, Outbox, PortError};
+use endcap_agent::send::{Kept, Pending};
+use endcap_govern::gate::{Action, Intent, KEPT, Sent, Traffic};
+use endcap_model::{Channel, Place, Sku};
+use jiff::Timestamp;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use sqlx::sqlite::SqliteRow;
+use sqlx::{Row, SqliteConnection};
+use std::path::Path;
+use tokio::runtime::Runtime;
+
+/// The outbox of a project.
+pub struct LedgerOutbox {
+    ledger: Ledger,
+    runtime: Runtime,
+}
+
+impl LedgerOutbox {
+    /// Opens or creates the outbox of a project.
+    ///
+    /// # Errors
+    /// [`PortError`] when the ledger cannot be opened.
+    pub fn open(project: &Path, random: Random) -> Result<Self, PortError> {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(broken)?;
+        let ledger = runtime.block_on(Ledger::open(&project.join(FILE_NAME), random)).map_err(broken)?;
+        Ok(Self { ledger, runtime })
+    }
+}
+
+impl Outbox for LedgerOutbox {
+    fn decide(&mut self, decided: Vec<Decided>, now: Timestamp) -> Result<(), PortError> {
+        self.runtime.block_on(self.ledger.decide(decided, now)).map_err(broken)
+    }
+
+    fn ripen(&mut self, now: Timestamp, ground: &dyn Ground) -> Result<(), PortError> {
+        self.runtime.block_on(self.ledger.ripen(now, ground)).map_err(broken)
+    }
+
+    fn due(&self, now: Timestamp, limit: u32) -> Result<Vec<Pending>, PortError> {
+        self.runtime.block_on(self.ledger.due(now, limit)).map_err(broken)
+    }
+
+    fn keep(&mut self, kept: Vec<Kept>, now: Timestamp) -> Result<(), PortError> {
+        self.runtime.block_on(self.ledger.keep(kept, now)).map_err(broken)
+    }
+
+    fn traffic(&self, now: Timestamp) -> Result<Traffic, PortError> {
+        self.runtime.block_on(self.ledger.traffic(now)).map_err(broken)
+    }
+
+    fn shelf(&self, channel: &Channel, place: &Place, sku: &Sku) -> Result<Vec<(Known, Intent)>, PortError> {
+        self.runtime.block_on(self.ledger.shelf(channel, place, sku)).map_err(broken)
+    }
+}
+
+impl Ledger {
+    /// Keeps decisions: each with its record, and what is pending of an offer that it replaces is withdrawn.
+    async fn decide(&self, decided: Vec<Decided>, now: Timestamp) -> Result<(), LedgerError> {
+        let mut transaction = self.begin().await?;
+        let (plans, records): (Vec<_>, Vec<_>) =
+            decided.into_iter().map(|one| ((one.intent, one.subject, one.due), (now, one.record))).unzip();
+        let numbers = self.append(&mut transaction, records).await?;
+        for ((intent, _, _), number) in plans.iter().zip(&numbers) {
+            withdraw_pending(&mut transaction, intent, *number).await?;
+        }
+        for ((intent, subject, due), number) in plans.iter().zip(&numbers) {
+            sqlx::query(
+                "insert into scheduled (due, channel, subject, offer, intent, record) values (?, ?, ?, ?, ?, ?)",
+            )
+            .bind(due.as_millisecond())
+            .bind(intent.channel.as_str())
+            .bind(subject)
+            .bind(intent.action.offer())
+            .bind(text(intent))
+            .bind(whole(*number))
+            .execute(&mut *transaction)
+            .await?;
+        }
+        Ok(transaction.commit().await?)
+    }
+
+    async fn ripen(&self, now: Timestamp, ground: &dyn Ground) -> Result<(), LedgerError> {
+        let ripe = "select id, subject, intent, record from scheduled where due <= ? order by due, id";
+        let waits = sqlx::query("select 1 from scheduled where due <= ? limit 1");
+        if waits.bind(now.as_millisecond()).fetch_optional(&self.readers).await?.is_none() {
+            return Ok(());
+        }
+        let mut transaction = self.begin().await?;
+        let rows = sqlx::query(ripe).bind(now.as_millisecond()).fetch_all(&mut *transaction).await?;
+        for row in rows {
+            let mut intent: Intent = parsed("a decision", row.try_get(2)?)?;
+            let base = ground.standing(&intent, now).shelf.base_price;
+            if let (Action::EndOffer { price, .. }, Some(base)) = (&mut intent.action, base) {
+                *price = base;
+            }
+            intent.generation = last_generation(&mut transaction, &intent).await? + 1;
+            let subject: String = row.try_get(1)?;
+            let known = Known::decided(Message::about(&intent, subject), now);
+            insert(&mut transaction, &known, &intent, row.try_get(3)?).await?;
+            let id: i64 = row.try_get(0)?;
+            sqlx::query("delete from scheduled where id = ?").bind(id).execute(&mut *transaction).await?;
+        }
+        Ok(transaction.commit().await?)
+    }
+
+    async fn due(&self, now: Timestamp, limit: u32) -> Result<Vec<Pending>, LedgerError> {
+        let rows = sqlx::query(
+            "select message.known, message.intent, record.content ->> 'effect' from message \
+             left join record on record.sequence = message.record \
+             where open and rest_until <= ? order by message.id limit ?",
+        )
+        .bind(now.as_millisecond())
+        .bind(limit)
+        .fetch_all(&self.readers)
+        .await?;
+        let mut pending = vec![];
+        for row in &rows {
+            let known: Known = parsed("a message", row.try_get(0)?)?;
+            let intent: Intent = parsed("an intent", row.try_get(1)?)?;
+            let decided: Option<String> = row.try_get(2)?;
+            let others = self.others(&known.message).await?;
+            pending.push(Pending { known, intent, decided, others });
+        }
+        Ok(pending)
+    }
+
+    /// The newest message about the same subject, and older ones that may still be under way.
+    async fn others(&self, message: &Message) -> Result<Vec<Known>, LedgerError> {
+        let rows = sqlx::query(
+            "select known from message where channel = ?1 and subject = ?2 and generation <> ?3 \
+             and (in_doubt > 0 or generation = (select max(generation) from message where channel = ?1 and subject = ?2))",
+        )
+        .bind(message.channel.as_str())
+        .bind(&message.subject)
+        .bind(whole(message.generation))
+        .fetch_all(&self.readers)
+        .await?;
+        rows.iter().map(|row| parsed("a message", row.try_get(0)?)).collect()
+    }
+
+    async fn keep(&self, kept: Vec<Kept>, now: Timestamp) -> Result<(), LedgerError> {
+        let mut transaction = self.begin().await?;
+        let mut records = vec![];
+        for Kept { known, sent, record } in kept {
+            update(&mut transaction, &known).await?;
+            if let Some(sent) = sent {
+                sqlx::query("insert into sent (at, content) values (?, ?)")
+                    .bind(sent.at().as_millisecond())
+                    .bind(text(&sent))
+                    .execute(&mut *transaction)
+                    .await?;
+            }
+            records.extend(record.map(|record| (now, record)));
+        }
+        if !records.is_empty() {
+            self.append(&mut transaction, records).await?;
+        }
+        Ok(transaction.commit().await?)
+    }
+
+    async fn traffic(&self, now: Timestamp) -> Result<Traffic, LedgerError> {
+        let since = now.checked_sub(KEPT).unwrap_or(Timestamp::MIN);
+        let rows = sqlx::query("select content from sent where at >= ? order by id")
+            .bind(since.as_millisecond())
+            .fetch_all(&self.readers)
+            .await?;
+        let sent = rows.iter().map(|row| parsed("what was sent", row.try_get(0)?));
+        Ok(Traffic::from(sent.collect::<Result<Vec<Sent>, LedgerError>>()?))
+    }
+
+    async fn shelf(&self, channel: &Channel, place: &Place, sku: &Sku) -> Result<Vec<(Known, Intent)>, LedgerError> {
+        let rows = sqlx::query(
+            "select known, intent from message where channel = ? and place = ? and sku = ? order by generation",
+        )
+        .bind(channel.as_str())
+        .bind(place.as_str())
+        .bind(sku.as_str())
+        .fetch_all(&self.readers)
+        .await?;
+        rows.iter().map(both).collect()
+    }
+
+    /// All messages, newest first, up to a number; for people who look.
+    ///
+    /// # Errors
+    /// [`LedgerError`] when they cannot be read.
+    pub async fn messages(&self, limit: u32) -> Result<Vec<(Known, Intent)>, LedgerError> {
+        let rows = sqlx::query("select known, intent from message order by id desc limit ?")
+            .bind(limit)
+            .fetch_all(&self.readers)
+            .await?;
+        rows.iter().map(both).collect()
+    }
+}
+
+/// What was planned for an offer and has not begun gives way to what is decided of it now.
+async fn withdraw_pending(connection: &mut SqliteConnection, intent: &Intent, record: u64) -> Result<(), LedgerError> {
+    let Some(offer) = intent.action.offer() else { return Ok(()) };
+    sqlx::query(
+        "delete from scheduled where channel = ? and offer = ? and intent ->> 'sku' = ? and intent ->> 'place' = ? \
+         and record < ?",
+    )
+    .bind(intent.channel.as_str())
+    .bind(offer)
+    .bind(intent.sku.as_str())
+    .bind(intent.place.as_str())
+    .bind(whole(record))
+    .execute(connection)
+    .await?;
+    Ok(())
+}
+
+async fn last_generation(connection: &mut SqliteConnection, intent: &Intent) -> Result<u64, LedgerError> {
+    let last: i64 = sqlx::query_scalar(
+        "select coalesce(max(generation), 0) from message where channel = ? and place = ? and sku = ?",
+    )
+    .bind(intent.channel.as_str())
+    .bind(intent.place.as_str())
+    .bind(intent.sku.as_str())
+    .fetch_one(connection)
+    .await?;
+    Ok(u64::try_from(last).unwrap_or(0))
+}
+
+async fn insert(
+    connection: &mut SqliteConnection,
+    known: &Known,
+    intent: &Intent,
+    record: i64,
+) -> Result<(), LedgerError> {
+    sqlx::query(
+        "insert into message (channel, subject, generation, place, sku, intent, known, open, in_doubt, rest_until, record) \
+         values (?, ?, ?, ?, ?, ?, ?, 1, 0, ?, ?)",
+    )
+    .bind(known.message.channel.as_str())
+    .bind(&known.message.subject)
+    .bind(whole(known.message.generation))
+    .bind(intent.place.as_str())
+    .bind(intent.sku.as_str())
+    .bind(text(intent))
+    .bind(text(known))
+    .bind(known.rest_until.as_millisecond())
+    .bind(record)
+    .execute(connection)
+    .await?;
+    Ok(())
+}
+
+async fn update(connection: &mut SqliteConnection, known: &Known) -> Result<(), LedgerError> {
+    sqlx::query(
+        "update message set known = ?, open = ?, in_doubt = ?, rest_until = ? \
+         where channel = ? and subject = ? and generation = ?",
+    )
+    .bind(text(known))
+    .bind(!known.stage.is_final())
+    .bind(known.in_doubt)
+    .bind(known.rest_until.as_millisecond())
+    .bind(known.message.channel.as_str())
+    .bind(&known.message.subject)
+    .bind(whole(known.message.generation))
+    .execute(connection)
+    .await?;
+    Ok(())
+}
+
+fn both(row: &SqliteRow) -> Result<(Known, Intent), LedgerError> {
+    Ok((parsed("a message", row.try_get(0)?)?, parsed("an intent", row.try_get(1)?)?))
+}
+
+fn parsed<T: DeserializeOwned>(what: &'static str, text: &str) -> Result<T, LedgerError> {
+    read::parsed(what, text)
+}
+
+fn text(value: &impl Serialize) -> String {
+    serde_json::to_string(value).expect("Invariant: words of the outbox are plain data")
+}
+
+fn whole(number: u64) -> i64 {
+    i64::try_from(number).unwrap_or(i64::MAX)
+}
+
+fn broken(error: impl std::fmt::Display) -> PortError {
+    PortError { port: "outbox", reason: error.to_string() }
+}

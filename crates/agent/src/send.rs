@@ -1,0 +1,274 @@
+//! Send: what was decided leaves the house, message by message, through the gate.
+//!
+//! Nothing leaves before it is noted as sent, nothing is noted before the gate let it through, and between the note and the
+//! wire it is asked once more whether a stop was pressed. Whatever kills the sender in between, the next one reads in
+//! [`Known`] what may have happened and settles it by what the channel promised.
+
+use crate::outbox::{Heard, Known, Line, Next, Patience, Promises, Stage, about, decision_of, next};
+use crate::ports::{Ground, Outbox, Outlet, PortError};
+use endcap_govern::Approved;
+use endcap_govern::audit::{Entry, Ruling, Told};
+use endcap_govern::gate::{Gate, Intent, Sent, Standing, Traffic, passes_with_time};
+use endcap_govern::stop::LEASE_MAX;
+use endcap_model::{Breach, Channel, later};
+use jiff::{SignedDuration, Timestamp};
+use std::collections::BTreeMap;
+
+/// Messages that are handled in one round.
+const AT_ONCE: u32 = 64;
+
+/// How long something waits that a limit on pace holds up, or a stop that cannot be read.
+const PACE: SignedDuration = SignedDuration::from_secs(30);
+
+/// A message that is not settled yet, with what bears on it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Pending {
+    /// What is known of it.
+    pub known: Known,
+    /// What it carries.
+    pub intent: Intent,
+    /// What the audit trail says was decided, by [`decision_of`].
+    pub decided: Option<String>,
+    /// Other messages about the same subject.
+    pub others: Vec<Known>,
+}
+
+/// What is to be stored of a message, all of it or nothing.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Kept {
+    /// What is known now.
+    pub known: Known,
+    /// What counts as sent from now on.
+    pub sent: Option<Sent>,
+    /// What the audit trail is told.
+    pub record: Option<Entry<Told>>,
+}
+
+/// Moments at which a sender may die; for progress, metrics and tests that kill it there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Step {
+    /// The gate let messages through; nothing is noted.
+    Admitted,
+    /// They are noted as sent; none has left.
+    Noted,
+    /// One left and was answered or not; nothing is noted of it.
+    Answered,
+    /// A channel was read; nothing is noted of it.
+    Read,
+    /// What was heard is noted.
+    Stored,
+}
+
+/// What one round did.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Round {
+    /// Messages that left.
+    pub sent: usize,
+    /// Channels that were read for a message.
+    pub read: usize,
+    /// Messages about which nothing more is to be done.
+    pub settled: usize,
+    /// Messages that wait.
+    pub waiting: usize,
+}
+
+/// Sends what is due. There is one sender to an outbox.
+pub struct Sender<'a> {
+    gate: &'a Gate,
+    patience: Patience,
+    outlets: BTreeMap<Channel, Box<dyn Outlet + 'a>>,
+    outbox: &'a mut dyn Outbox,
+    ground: &'a dyn Ground,
+    now: &'a dyn Fn() -> Timestamp,
+    watch: &'a dyn Fn(Step),
+    traffic: Traffic,
+}
+
+impl<'a> Sender<'a> {
+    /// Takes up where the last sender ended.
+    ///
+    /// # Errors
+    /// [`PortError`] when what was sent before cannot be read: limits that a restart forgets are none.
+    pub fn open(
+        gate: &'a Gate,
+        patience: Patience,
+        outlets: BTreeMap<Channel, Box<dyn Outlet + 'a>>,
+        (outbox, ground): (&'a mut dyn Outbox, &'a dyn Ground),
+        now: &'a dyn Fn() -> Timestamp,
+        watch: &'a dyn Fn(Step),
+    ) -> Result<Self, PortError> {
+        let traffic = outbox.traffic(now())?;
+        Ok(Self { gate, patience, outlets, outbox, ground, now, watch, traffic })
+    }
+
+    /// Does what is due now, once. Call it again while it did something, later when all waits.
+    ///
+    /// # Errors
+    /// [`PortError`] when something could not be stored; what had left by then is found by the next sender.
+    pub fn round(&mut self) -> Result<Round, PortError> {
+        let now = (self.now)();
+        self.outbox.ripen(now, self.ground)?;
+        let mut round = Round::default();
+        let (mut kept, mut leaving) = (vec![], vec![]);
+        for pending in self.outbox.due(now, AT_ONCE)? {
+            match self.what_next(&pending, now) {
+                Turn::Keep(known) => kept.push(known),
+                Turn::Read => kept.push(self.read_back(&pending)),
+                Turn::Leave(admitted) => leaving.push(*admitted),
+            }
+        }
+        (self.watch)(Step::Admitted);
+        round.read = kept.iter().filter(|known| known.looked).count();
+        self.count(&mut round, &kept);
+        let (together, alone): (Vec<_>, Vec<_>) = leaving.into_iter().partition(|one| one.can_be_settled);
+        self.send(together, kept, &mut round)?;
+        for one in alone {
+            self.send(vec![one], vec![], &mut round)?;
+        }
+        Ok(round)
+    }
+
+    fn what_next(&mut self, pending: &Pending, now: Timestamp) -> Turn {
+        let known = pending.known.clone();
+        if pending.decided.as_deref() != Some(decision_of(&pending.intent).as_str()) {
+            let reason = "the audit trail tells of no such decision: decide it anew".to_owned();
+            let heard = Heard::HeldBack { reason };
+            return Turn::Keep(known.after(heard, &Promises::default(), &self.patience, now));
+        }
+        let Some(outlet) = self.outlets.get(&known.message.channel) else {
+            let reason = format!("there is no channel {}: name it in channels.toml", known.message.channel);
+            let heard = Heard::HeldBack { reason };
+            return Turn::Keep(known.after(heard, &Promises::default(), &self.patience, now));
+        };
+        let promises = outlet.promises();
+        let line = Line::of(known.message.generation, &pending.others, &promises, &self.patience);
+        match next(&known, &line, &promises, &self.patience, now) {
+            Next::Nothing => Turn::Keep(known),
+            Next::Settle(stage) => Turn::Keep(Known { stage, ..known }),
+            Next::Rest { until } => Turn::Keep(Known { rest_until: until, ..known }),
+            Next::ReadBack => Turn::Read,
+            Next::Send => self.admit(pending, &promises, now),
+        }
+    }
+
+    fn admit(&mut self, pending: &Pending, promises: &Promises, now: Timestamp) -> Turn {
+        let (known, intent) = (pending.known.clone(), &pending.intent);
+        let standing = self.standing(intent, now);
+        let admitted = match known.tries {
+            0 => self.gate.admit(intent, &standing, &mut self.traffic).map(|(intent, sent)| (intent, Some(sent))),
+            _ => self.gate.admit_again(intent, &standing, &self.traffic).map(|intent| (intent, None)),
+        };
+        match admitted {
+            Ok((intent, sent)) => {
+                let can_be_settled = promises.can_be_settled();
+                Turn::Leave(Box::new(Leaving { known: known.leaves(now), intent, sent, can_be_settled }))
+            }
+            Err(breaches) if breaches.iter().all(passes_with_time) => {
+                Turn::Keep(Known { rest_until: later(now, PACE), ..known })
+            }
+            Err(breaches) => {
+                let heard = Heard::HeldBack { reason: told(&breaches) };
+                Turn::Keep(known.after(heard, promises, &self.patience, now))
+            }
+        }
+    }
+
+    fn standing(&self, intent: &Intent, now: Timestamp) -> Standing {
+        let stops = self.ground.stops();
+        let lease = stops.as_ref().map(|stops| stops.lease(now, LEASE_MAX));
+        Standing { now, stops, lease, ..self.ground.standing(intent, now) }
+    }
+
+    fn read_back(&mut self, pending: &Pending) -> Known {
+        let Some(outlet) = self.outlets.get_mut(&pending.known.message.channel) else { return pending.known.clone() };
+        let heard = outlet.read_back(&pending.known.message, &pending.intent);
+        (self.watch)(Step::Read);
+        pending.known.clone().after(heard, &outlet.promises(), &self.patience, (self.now)())
+    }
+
+    /// Notes what leaves, sends it, notes what was heard.
+    fn send(&mut self, mut leaving: Vec<Leaving>, settled: Vec<Known>, round: &mut Round) -> Result<(), PortError> {
+        let mut kept: Vec<Kept> = settled.into_iter().map(settled_or_waiting).collect();
+        kept.extend(leaving.iter_mut().map(|one| Kept {
+            known: one.known.clone(),
+            sent: one.sent.take(),
+            record: None,
+        }));
+        if kept.is_empty() {
+            return Ok(());
+        }
+        self.outbox.keep(kept, (self.now)())?;
+        (self.watch)(Step::Noted);
+        if leaving.is_empty() {
+            return Ok(());
+        }
+        let mut heard = vec![];
+        for one in leaving {
+            heard.push(self.wire(one));
+            (self.watch)(Step::Answered);
+        }
+        round.sent += heard.iter().filter(|known| known.stage != Stage::Decided).count();
+        self.count(round, &heard);
+        self.outbox.keep(heard.into_iter().map(settled_or_waiting).collect(), (self.now)())?;
+        (self.watch)(Step::Stored);
+        Ok(())
+    }
+
+    /// Sends one message, unless a stop was pressed since the gate let it through.
+    fn wire(&mut self, leaving: Leaving) -> Known {
+        let Leaving { known, intent, .. } = leaving;
+        let standing = self.standing(intent.get(), (self.now)());
+        let Some(outlet) = self.outlets.get_mut(&known.message.channel) else { return known };
+        let heard = match self.gate.is_open(intent.get(), &standing) {
+            true => outlet.send(&known.message, &intent),
+            false => Heard::Unreachable,
+        };
+        known.after(heard, &outlet.promises(), &self.patience, (self.now)())
+    }
+
+    fn count(&self, round: &mut Round, kept: &[Known]) {
+        let settled = kept.iter().filter(|known| known.stage.is_final()).count();
+        round.settled += settled;
+        round.waiting += kept.len() - settled;
+    }
+}
+
+/// What is done about a message now.
+enum Turn {
+    Keep(Known),
+    Read,
+    Leave(Box<Leaving>),
+}
+
+struct Leaving {
+    known: Known,
+    intent: Approved<Intent>,
+    sent: Option<Sent>,
+    can_be_settled: bool,
+}
+
+/// A message whose end is reached is told to the audit trail.
+fn settled_or_waiting(known: Known) -> Kept {
+    let record = known.stage.is_final().then(|| ended(&known));
+    Kept { known, sent: None, record }
+}
+
+fn ended(known: &Known) -> Entry<Told> {
+    let (action, ruling, reason) = match &known.stage {
+        Stage::Confirmed => ("effect confirmed", Ruling::Allowed, None),
+        Stage::Superseded => ("effect superseded", Ruling::Allowed, None),
+        Stage::HeldBack { reason } => ("effect held back", Ruling::Refused, Some(reason)),
+        Stage::Refused { reason } => ("effect refused by its channel", Ruling::Refused, Some(reason)),
+        Stage::Unclear { reason } => ("effect unclear", Ruling::NeedsPerson, Some(reason)),
+        Stage::Decided | Stage::Sent | Stage::Acknowledged { .. } => ("effect under way", Ruling::Allowed, None),
+    };
+    let mut entry = Entry::new(Told::open("sender"), action, Told::open(about(&known.message)), ruling);
+    entry.reasons = reason.into_iter().map(Told::open).collect();
+    entry.effect = Some(known.message.key().to_string());
+    entry.answer = (known.stage == Stage::Confirmed).then(|| known.message.content.clone());
+    entry
+}
+
+fn told(breaches: &[Breach]) -> String {
+    breaches.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ")
+}
