@@ -104,7 +104,14 @@ fn what_is_decided_is_sent_read_back_confirmed_and_recorded() {
     for sku in ["milk", "beer"] {
         let known = messages(folder, sku);
         assert_eq!(known.iter().map(|known| &known.stage).collect::<Vec<_>>(), [&Stage::Confirmed]);
-        assert_eq!(Counterpart::effects(folder), [messages(folder, "milk"), messages(folder, "beer")].concat().iter().map(|known| known.message.key().to_string()).collect::<Vec<_>>());
+        assert_eq!(
+            Counterpart::effects(folder),
+            [messages(folder, "milk"), messages(folder, "beer")]
+                .concat()
+                .iter()
+                .map(|known| known.message.key().to_string())
+                .collect::<Vec<_>>()
+        );
     }
     assert_eq!(audit_holds(folder), 4, "two decisions and two confirmations");
 }
@@ -152,7 +159,9 @@ fn a_stop_holds_back_what_was_decided_and_a_message_without_a_decision_never_lea
     let mut frozen = Shop::open();
     frozen.stops = frozen.stops.freeze(Scope::Channel("till".into()), "ada", at(0));
     run(folder, promises, Faults::none(), 2_000, &frozen, &|_| {});
-    let Stage::HeldBack { reason } = &messages(folder, "milk")[0].stage else { panic!("{:?}", messages(folder, "milk")) };
+    let Stage::HeldBack { reason } = &messages(folder, "milk")[0].stage else {
+        panic!("{:?}", messages(folder, "milk"))
+    };
     assert!(reason.contains("ada froze channel till"), "{reason}");
 
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
@@ -166,7 +175,9 @@ fn a_stop_holds_back_what_was_decided_and_a_message_without_a_decision_never_lea
         connection.close().await.unwrap();
     });
     run(folder, promises, Faults::none(), 3_000, &Shop::open(), &|_| {});
-    let Stage::HeldBack { reason } = &messages(folder, "beer")[0].stage else { panic!("{:?}", messages(folder, "beer")) };
+    let Stage::HeldBack { reason } = &messages(folder, "beer")[0].stage else {
+        panic!("{:?}", messages(folder, "beer"))
+    };
     assert!(reason.contains("tells of no such decision"), "{reason}");
     assert!(Counterpart::effects(folder).is_empty());
 }
@@ -200,7 +211,12 @@ fn a_thousand_kills_lose_and_double_nothing() {
         let mut from = 0;
         for wave in 0..3 {
             let price = 205 + 5 * wave;
-            decided(folder, promises(kind), vec![("milk", set(price)), ("beer", order(10 + wave)), ("eggs", set(price))], at(from));
+            decided(
+                folder,
+                promises(kind),
+                vec![("milk", set(price)), ("beer", order(10 + wave)), ("eggs", set(price))],
+                at(from),
+            );
             decisions += 3;
             for dies_at in 1.. {
                 from += 130;
@@ -216,7 +232,9 @@ fn a_thousand_kills_lose_and_double_nothing() {
         no_effect_is_lost_or_doubled(folder, kind, seed);
         worlds += 1;
     }
-    eprintln!("{kills} kills in {worlds} worlds, {decisions} decisions: none lost, none doubled; slowest restart {slowest:?}");
+    eprintln!(
+        "{kills} kills in {worlds} worlds, {decisions} decisions: none lost, none doubled; slowest restart {slowest:?}"
+    );
     assert!(slowest < Duration::from_secs(5), "a sender took {slowest:?} to take up where the last one ended");
 }
 

@@ -2,8 +2,10 @@
 //! in the ports that are plugged in, and nothing here branches on which one it is.
 
 pub mod act;
+pub mod acting;
 pub mod approve;
 pub mod board;
+pub mod deploy;
 pub mod digest;
 pub mod drill;
 pub mod ground;
@@ -21,5 +23,6 @@ pub mod scribe;
 pub mod send;
 pub mod sense;
 pub mod sizes;
+pub mod standings;
 pub mod step;
 pub mod stress;

@@ -5,7 +5,9 @@ use crate::send::{Kept, Pending};
 use endcap_govern::Approved;
 use endcap_govern::gate::{Intent, Standing, Traffic};
 use endcap_govern::stop::Stops;
-use endcap_model::{AsOf, Channel, Event, Item, Panel, Place, PlaceFact, Plan, Receipt, Sku, SnapshotId, StockState};
+use endcap_model::{
+    AsOf, Channel, ContentHash, Event, Item, Panel, Place, PlaceFact, Plan, Receipt, Sku, SnapshotId, StockState,
+};
 use jiff::Timestamp;
 
 /// Something outside did not answer as it must.
@@ -125,7 +127,7 @@ pub trait Outbox {
     ///
     /// # Errors
     /// [`PortError`] when it cannot be stored.
-    fn ripen(&mut self, now: Timestamp, ground: &dyn Ground) -> Result<(), PortError>;
+    fn ripen(&mut self, now: Timestamp, standings: &dyn Standings) -> Result<(), PortError>;
 
     /// Returns messages that are not settled and whose rest is over, oldest first.
     ///
@@ -152,10 +154,21 @@ pub trait Outbox {
     fn shelf(&self, channel: &Channel, place: &Place, sku: &Sku) -> Result<Vec<(Known, Intent)>, PortError>;
 }
 
+/// An intent with what is kept about it.
+#[derive(Clone, Copy, Debug)]
+pub struct Asked<'a> {
+    /// The intent.
+    pub intent: &'a Intent,
+    /// What the audit trail says it was decided on: the hash of a plan.
+    pub proposal: Option<&'a ContentHash>,
+    /// Everything about its item at its place and channel, oldest first.
+    pub past: &'a [(Known, Intent)],
+}
+
 /// How things stand, from sources that the planner has no hand in.
-pub trait Ground {
+pub trait Standings {
     /// How things stand for an intent, without stops and lease. What is not known is absent.
-    fn standing(&self, intent: &Intent, now: Timestamp) -> Standing;
+    fn standing(&self, asked: &Asked, now: Timestamp) -> Standing;
 
     /// Stops in force, read anew; nothing when any of their places cannot be read.
     fn stops(&self) -> Option<Stops>;

@@ -5,12 +5,12 @@
 //! [`Known`] what may have happened and settles it by what the channel promised.
 
 use crate::outbox::{Heard, Known, Line, Next, Patience, Promises, Stage, about, decision_of, next};
-use crate::ports::{Ground, Outbox, Outlet, PortError};
+use crate::ports::{Asked, Outbox, Outlet, PortError, Standings};
 use endcap_govern::Approved;
 use endcap_govern::audit::{Entry, Ruling, Told};
 use endcap_govern::gate::{Gate, Intent, Sent, Standing, Traffic, passes_with_time};
 use endcap_govern::stop::LEASE_MAX;
-use endcap_model::{Breach, Channel, later};
+use endcap_model::{Breach, Channel, ContentHash, later};
 use jiff::{SignedDuration, Timestamp};
 use std::collections::BTreeMap;
 
@@ -29,6 +29,8 @@ pub struct Pending {
     pub intent: Intent,
     /// What the audit trail says was decided, by [`decision_of`].
     pub decided: Option<String>,
+    /// What it says it was decided on.
+    pub proposal: Option<ContentHash>,
     /// Other messages about the same subject.
     pub others: Vec<Known>,
 }
@@ -78,7 +80,7 @@ pub struct Sender<'a> {
     patience: Patience,
     outlets: BTreeMap<Channel, Box<dyn Outlet + 'a>>,
     outbox: &'a mut dyn Outbox,
-    ground: &'a dyn Ground,
+    standings: &'a dyn Standings,
     now: &'a dyn Fn() -> Timestamp,
     watch: &'a dyn Fn(Step),
     traffic: Traffic,
@@ -93,12 +95,12 @@ impl<'a> Sender<'a> {
         gate: &'a Gate,
         patience: Patience,
         outlets: BTreeMap<Channel, Box<dyn Outlet + 'a>>,
-        (outbox, ground): (&'a mut dyn Outbox, &'a dyn Ground),
+        (outbox, standings): (&'a mut dyn Outbox, &'a dyn Standings),
         now: &'a dyn Fn() -> Timestamp,
         watch: &'a dyn Fn(Step),
     ) -> Result<Self, PortError> {
         let traffic = outbox.traffic(now())?;
-        Ok(Self { gate, patience, outlets, outbox, ground, now, watch, traffic })
+        Ok(Self { gate, patience, outlets, outbox, standings, now, watch, traffic })
     }
 
     /// Does what is due now, once. Call it again while it did something, later when all waits.
@@ -107,11 +109,11 @@ impl<'a> Sender<'a> {
     /// [`PortError`] when something could not be stored; what had left by then is found by the next sender.
     pub fn round(&mut self) -> Result<Round, PortError> {
         let now = (self.now)();
-        self.outbox.ripen(now, self.ground)?;
+        self.outbox.ripen(now, self.standings)?;
         let mut round = Round::default();
         let (mut kept, mut leaving) = (vec![], vec![]);
         for pending in self.outbox.due(now, AT_ONCE)? {
-            match self.what_next(&pending, now) {
+            match self.what_next(&pending, now)? {
                 Turn::Keep(known) => kept.push(known),
                 Turn::Read => kept.push(self.read_back(&pending)),
                 Turn::Leave(admitted) => leaving.push(*admitted),
@@ -128,37 +130,37 @@ impl<'a> Sender<'a> {
         Ok(round)
     }
 
-    fn what_next(&mut self, pending: &Pending, now: Timestamp) -> Turn {
+    fn what_next(&mut self, pending: &Pending, now: Timestamp) -> Result<Turn, PortError> {
         let known = pending.known.clone();
         if pending.decided.as_deref() != Some(decision_of(&pending.intent).as_str()) {
             let reason = "the audit trail tells of no such decision: decide it anew".to_owned();
             let heard = Heard::HeldBack { reason };
-            return Turn::Keep(known.after(heard, &Promises::default(), &self.patience, now));
+            return Ok(Turn::Keep(known.after(heard, &Promises::default(), &self.patience, now)));
         }
         let Some(outlet) = self.outlets.get(&known.message.channel) else {
             let reason = format!("there is no channel {}: name it in channels.toml", known.message.channel);
             let heard = Heard::HeldBack { reason };
-            return Turn::Keep(known.after(heard, &Promises::default(), &self.patience, now));
+            return Ok(Turn::Keep(known.after(heard, &Promises::default(), &self.patience, now)));
         };
         let promises = outlet.promises();
         let line = Line::of(known.message.generation, &pending.others, &promises, &self.patience);
-        match next(&known, &line, &promises, &self.patience, now) {
+        Ok(match next(&known, &line, &promises, &self.patience, now) {
             Next::Nothing => Turn::Keep(known),
             Next::Settle(stage) => Turn::Keep(Known { stage, ..known }),
             Next::Rest { until } => Turn::Keep(Known { rest_until: until, ..known }),
             Next::ReadBack => Turn::Read,
-            Next::Send => self.admit(pending, &promises, now),
-        }
+            Next::Send => self.admit(pending, &promises, now)?,
+        })
     }
 
-    fn admit(&mut self, pending: &Pending, promises: &Promises, now: Timestamp) -> Turn {
+    fn admit(&mut self, pending: &Pending, promises: &Promises, now: Timestamp) -> Result<Turn, PortError> {
         let (known, intent) = (pending.known.clone(), &pending.intent);
-        let standing = self.standing(intent, now);
+        let standing = self.standing(intent, pending.proposal.as_ref(), now)?;
         let admitted = match known.tries {
             0 => self.gate.admit(intent, &standing, &mut self.traffic).map(|(intent, sent)| (intent, Some(sent))),
             _ => self.gate.admit_again(intent, &standing, &self.traffic).map(|intent| (intent, None)),
         };
-        match admitted {
+        Ok(match admitted {
             Ok((intent, sent)) => {
                 let can_be_settled = promises.can_be_settled();
                 Turn::Leave(Box::new(Leaving { known: known.leaves(now), intent, sent, can_be_settled }))
@@ -170,13 +172,20 @@ impl<'a> Sender<'a> {
                 let heard = Heard::HeldBack { reason: told(&breaches) };
                 Turn::Keep(known.after(heard, promises, &self.patience, now))
             }
-        }
+        })
     }
 
-    fn standing(&self, intent: &Intent, now: Timestamp) -> Standing {
-        let stops = self.ground.stops();
+    fn standing(&self, intent: &Intent, proposal: Option<&ContentHash>, now: Timestamp) -> Result<Standing, PortError> {
+        let past = self.outbox.shelf(&intent.channel, &intent.place, &intent.sku)?;
+        let standing = self.standings.standing(&Asked { intent, proposal, past: &past }, now);
+        Ok(self.stops(standing, now))
+    }
+
+    /// Adds the stops in force and the right to act that follows from having read them.
+    fn stops(&self, standing: Standing, now: Timestamp) -> Standing {
+        let stops = self.standings.stops();
         let lease = stops.as_ref().map(|stops| stops.lease(now, LEASE_MAX));
-        Standing { now, stops, lease, ..self.ground.standing(intent, now) }
+        Standing { now, stops, lease, ..standing }
     }
 
     fn read_back(&mut self, pending: &Pending) -> Known {
@@ -217,7 +226,7 @@ impl<'a> Sender<'a> {
     /// Sends one message, unless a stop was pressed since the gate let it through.
     fn wire(&mut self, leaving: Leaving) -> Known {
         let Leaving { known, intent, .. } = leaving;
-        let standing = self.standing(intent.get(), (self.now)());
+        let standing = self.stops(Standing::default(), (self.now)());
         let Some(outlet) = self.outlets.get_mut(&known.message.channel) else { return known };
         let heard = match self.gate.is_open(intent.get(), &standing) {
             true => outlet.send(&known.message, &intent),

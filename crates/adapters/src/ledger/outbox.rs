@@ -3,7 +3,7 @@
 
 use super::{FILE_NAME, Ledger, LedgerError, Random, read};
 use endcap_agent::outbox::{Decided, Known, Message};
-use endcap_agent::ports::{Ground, Outbox, PortError};
+use endcap_agent::ports::{Asked, Outbox, PortError, Standings};
 use endcap_agent::send::{Kept, Pending};
 use endcap_govern::gate::{Action, Intent, KEPT, Sent, Traffic};
 use endcap_model::{Channel, Place, Sku};
@@ -38,8 +38,8 @@ impl Outbox for LedgerOutbox {
         self.runtime.block_on(self.ledger.decide(decided, now)).map_err(broken)
     }
 
-    fn ripen(&mut self, now: Timestamp, ground: &dyn Ground) -> Result<(), PortError> {
-        self.runtime.block_on(self.ledger.ripen(now, ground)).map_err(broken)
+    fn ripen(&mut self, now: Timestamp, standings: &dyn Standings) -> Result<(), PortError> {
+        self.runtime.block_on(self.ledger.ripen(now, standings)).map_err(broken)
     }
 
     fn due(&self, now: Timestamp, limit: u32) -> Result<Vec<Pending>, PortError> {
@@ -85,7 +85,7 @@ impl Ledger {
         Ok(transaction.commit().await?)
     }
 
-    async fn ripen(&self, now: Timestamp, ground: &dyn Ground) -> Result<(), LedgerError> {
+    async fn ripen(&self, now: Timestamp, standings: &dyn Standings) -> Result<(), LedgerError> {
         let ripe = "select id, subject, intent, record from scheduled where due <= ? order by due, id";
         let waits = sqlx::query("select 1 from scheduled where due <= ? limit 1");
         if waits.bind(now.as_millisecond()).fetch_optional(&self.readers).await?.is_none() {
@@ -95,7 +95,8 @@ impl Ledger {
         let rows = sqlx::query(ripe).bind(now.as_millisecond()).fetch_all(&mut *transaction).await?;
         for row in rows {
             let mut intent: Intent = parsed("a decision", row.try_get(2)?)?;
-            let base = ground.standing(&intent, now).shelf.base_price;
+            let asked = Asked { intent: &intent, proposal: None, past: &[] };
+            let base = standings.standing(&asked, now).shelf.base_price;
             if let (Action::EndOffer { price, .. }, Some(base)) = (&mut intent.action, base) {
                 *price = base;
             }
@@ -111,7 +112,7 @@ impl Ledger {
 
     async fn due(&self, now: Timestamp, limit: u32) -> Result<Vec<Pending>, LedgerError> {
         let rows = sqlx::query(
-            "select message.known, message.intent, record.content ->> 'effect' from message \
+            "select message.known, message.intent, record.content ->> 'effect', record.content ->> 'proposal' from message \
              left join record on record.sequence = message.record \
              where open and rest_until <= ? order by message.id limit ?",
         )
@@ -124,8 +125,10 @@ impl Ledger {
             let known: Known = parsed("a message", row.try_get(0)?)?;
             let intent: Intent = parsed("an intent", row.try_get(1)?)?;
             let decided: Option<String> = row.try_get(2)?;
+            let proposal: Option<String> = row.try_get(3)?;
+            let proposal = proposal.map(|hash| parsed("a proposal", &text(&hash))).transpose()?;
             let others = self.others(&known.message).await?;
-            pending.push(Pending { known, intent, decided, others });
+            pending.push(Pending { known, intent, decided, proposal, others });
         }
         Ok(pending)
     }

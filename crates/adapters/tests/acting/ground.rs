@@ -1,6 +1,6 @@
 //! A shop in which everything passes the gate, and intents for it.
 
-use endcap_agent::ports::Ground;
+use endcap_agent::ports::{Asked, Standings};
 use endcap_govern::gate::{Action, Business, Gate, Inputs, Intent, Permit, Shelf, Standing, Supply};
 use endcap_govern::law::{Goods, Market, Offered, PriceHistory, Shown, shipped_markets};
 use endcap_govern::stop::{Scope, Stops};
@@ -46,8 +46,8 @@ impl Shop {
     }
 }
 
-impl Ground for Shop {
-    fn standing(&self, _: &Intent, _: Timestamp) -> Standing {
+impl Standings for Shop {
+    fn standing(&self, _: &Asked, _: Timestamp) -> Standing {
         let history: PriceHistory = vec![(at(-100 * 86_400), Offered::At(200))].into();
         Standing {
             currency: Some(Currency::EUR),
@@ -71,7 +71,11 @@ impl Ground for Shop {
                 rules: endcap_govern::law::MarketRules { unit_price: None, ..shipped_markets()["DE"].clone() },
                 zone: TimeZone::UTC,
                 history,
-                goods: Goods { on_sale_since: Some(at(-100 * 86_400)), minimum_advertised: Some(0), ..Goods::default() },
+                goods: Goods {
+                    on_sale_since: Some(at(-100 * 86_400)),
+                    minimum_advertised: Some(0),
+                    ..Goods::default()
+                },
             }),
             permit: Some(Permit::Allowed),
             ..Standing::default()

@@ -1,0 +1,137 @@
+//! What people say once before anything may leave: who acts, between which prices, under which law and clock.
+
+use endcap_govern::law::{MarketRules, shipped_markets};
+use endcap_model::{Channel, Place, Share};
+use jiff::tz::TimeZone;
+use serde::Deserialize;
+
+/// Read from `acting.toml`; what is missing is an error, never a default.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Acting {
+    /// Whose business it is.
+    pub tenant: String,
+    /// Name under which the machine acts; policies and the ladder know it.
+    pub agent: String,
+    /// Prices that people allow.
+    pub prices: PriceBounds,
+    /// Where prices go.
+    #[serde(default)]
+    pub prices_to: Vec<Channel>,
+    /// Where orders go.
+    #[serde(default)]
+    pub orders_to: Vec<Channel>,
+    /// Where transfers go.
+    #[serde(default)]
+    pub transfers_to: Vec<Channel>,
+    /// Law and clock of places; the first that names a place holds.
+    #[serde(rename = "market")]
+    pub markets: Vec<Territory>,
+}
+
+/// Prices that people allow, as shares of an item's base price.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PriceBounds {
+    /// The lowest.
+    pub floor: Share,
+    /// The highest.
+    pub ceiling: Share,
+}
+
+/// Places with one law and one clock.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Territory {
+    /// The places; all when there is none.
+    #[serde(default)]
+    pub places: Vec<Place>,
+    /// Name of a market whose law ships with Endcap, such as `DE`.
+    #[serde(default)]
+    pub law: Option<String>,
+    /// The law itself, where none of those fits.
+    #[serde(default)]
+    pub rules: Option<MarketRules>,
+    /// IANA name, such as `Europe/Berlin`.
+    pub time_zone: String,
+}
+
+/// What cannot be acted on.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("acting.toml: {field} is {found}: expected {expected}")]
+pub struct ActingError {
+    /// The field.
+    pub field: &'static str,
+    /// What it says.
+    pub found: String,
+    /// What would be read.
+    pub expected: String,
+}
+
+impl Acting {
+    /// Checks that every name is known and every bound leaves room.
+    ///
+    /// # Errors
+    /// [`ActingError`] for the first that is not.
+    pub fn check(&self) -> Result<(), ActingError> {
+        let wrong = |field, found: &str, expected: &str| {
+            Err(ActingError { field, found: format!("'{found}'"), expected: expected.to_owned() })
+        };
+        for (field, name) in [("tenant", &self.tenant), ("agent", &self.agent)] {
+            if name.trim().is_empty() {
+                return wrong(field, name, "a name");
+            }
+        }
+        let (floor, ceiling) = (self.prices.floor.basis_points(), self.prices.ceiling.basis_points());
+        if floor == 0 || floor > 10_000 || ceiling < 10_000 {
+            let found = format!("{} to {}", self.prices.floor, self.prices.ceiling);
+            return wrong("prices", &found, "a floor above 0, and the base price between floor and ceiling");
+        }
+        for territory in &self.markets {
+            territory.rules()?;
+            territory.zone()?;
+        }
+        if self.markets.is_empty() {
+            return wrong("market", "", "at least one, with law and time_zone");
+        }
+        Ok(())
+    }
+
+    /// Law and clock of a place; nothing where none was stated.
+    pub fn territory(&self, place: &Place) -> Option<&Territory> {
+        self.markets.iter().find(|market| market.places.is_empty() || market.places.contains(place))
+    }
+}
+
+impl Territory {
+    /// The law.
+    ///
+    /// # Errors
+    /// [`ActingError`] when it names none, or one that does not ship.
+    pub fn rules(&self) -> Result<MarketRules, ActingError> {
+        let shipped = shipped_markets();
+        let expected = || format!("one of {}, or `rules`", shipped.keys().cloned().collect::<Vec<_>>().join(", "));
+        match (&self.rules, &self.law) {
+            (Some(rules), None) => Ok(rules.clone()),
+            (None, Some(law)) => shipped.get(law).cloned().ok_or_else(|| ActingError {
+                field: "law",
+                found: format!("'{law}'"),
+                expected: expected(),
+            }),
+            _ => Err(ActingError { field: "law", found: "missing or said twice".into(), expected: expected() }),
+        }
+    }
+
+    /// The clock.
+    ///
+    /// # Errors
+    /// [`ActingError`] when nobody knows the time zone.
+    pub fn zone(&self) -> Result<TimeZone, ActingError> {
+        let expected = || "an IANA time zone, such as 'Europe/Berlin'".to_owned();
+        TimeZone::get(&self.time_zone).map_err(|_| ActingError {
+            field: "time_zone",
+            found: format!("'{}'", self.time_zone),
+            expected: expected(),
+        })
+    }
+}
