@@ -6,6 +6,7 @@ pub mod approve;
 pub mod board;
 pub mod digest;
 pub mod drill;
+pub mod evidence;
 pub mod ground;
 pub mod halt;
 pub mod jobs;

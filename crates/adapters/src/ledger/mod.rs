@@ -8,8 +8,10 @@ mod append;
 mod erase;
 mod journal;
 mod keys;
+mod ladder;
 mod read;
 mod schema;
+pub mod stops;
 mod verify;
 
 use append::{Order, clerk};
@@ -23,6 +25,7 @@ use std::sync::Arc;
 pub use erase::{Erased, Erasure};
 pub use journal::AuditedJournal;
 pub use keys::{read_key, read_public_key, write_key};
+pub use ladder::Move;
 pub use verify::{LedgerFault, Unverifiable, verify};
 
 /// Name of the file in a project's folder.
