@@ -7,6 +7,7 @@
 //!
 //! Nothing is brought back that is not what was copied: every hash is checked before the first file is written.
 
+use crate::ledger::stops;
 use crate::{AdapterError, files, imports, tables};
 use endcap_model::ContentHash;
 use jiff::Timestamp;
@@ -104,12 +105,13 @@ pub fn back_up(project: &Path, to: &Path, at: Timestamp) -> Result<Backup, Adapt
     Ok(backup)
 }
 
-/// Files of a folder and those below it; hidden names are temporary, and a database's companions are part of its copy.
+/// Files of a folder and those below it; hidden names are temporary, and a database's companions are part of its copy. What
+/// is stopped is not copied: a project that is brought back sends nothing until a named person has said so.
 fn list(folder: &Path, below: &str, found: &mut Vec<String>) -> Result<(), AdapterError> {
     for name in imports::names(folder)? {
         let path = folder.join(&name);
         let companion = [".db-wal", ".db-shm", ".db-journal"].iter().any(|end| name.ends_with(end));
-        if name.starts_with('.') || companion {
+        if name.starts_with('.') || companion || (below.is_empty() && name == stops::FILE_NAME) {
             continue;
         }
         let relative = if below.is_empty() { name } else { format!("{below}/{name}") };

@@ -1,5 +1,8 @@
 //! The audit trail on disk: nothing acknowledged is lost, whatever is changed is found, what is erased is gone.
 
+#[path = "ledger/stops.rs"]
+mod stops;
+
 use endcap_adapters::ledger::{AuditedJournal, Erased, Erasure, FILE_NAME, Ledger, LedgerError, LedgerFault, verify};
 use endcap_agent::ports::Journal;
 use endcap_govern::audit::{Anchors, Entry, Fault, Record, Ruling, Told, Verified, Wrong};

@@ -8,6 +8,7 @@ pub mod board;
 pub mod deploy;
 pub mod digest;
 pub mod drill;
+pub mod evidence;
 pub mod ground;
 pub mod halt;
 pub mod jobs;

@@ -85,6 +85,11 @@ pub trait Journal {
 
 /// Where approved plans go.
 pub trait Connector {
+    /// Why nothing may go out at the moment, where somebody has stopped it; a plan is then kept and not handed over.
+    fn held(&self) -> Option<String> {
+        None
+    }
+
     /// Publishes a plan under a key; the same key with the same plan has no second effect.
     ///
     /// # Errors

@@ -134,6 +134,9 @@ fn publish(
     connector: &mut dyn Connector,
 ) -> Result<Result<Event, String>, RunError> {
     let Some(decision) = &state.decision else { return Ok(Err("no decision stands behind the plan".into())) };
+    if let Some(reason) = connector.held() {
+        return Ok(Err(format!("plan {plan} is not sent: {reason}")));
+    }
     let plan = bench.plan(plan)?;
     let sent = act::publish((*plan).clone(), decision, policy, connector)?;
     Ok(sent.map_err(|why| format!("plan {} may not go out: {why}", plan.id)))

@@ -174,6 +174,7 @@ fn policy() -> Policy {
         tail_value_min: -1e6,
         person_above: 1e6,
         overrides_need_approval: false,
+        rise: vec![],
         gate: None,
     }
 }

@@ -9,6 +9,7 @@ mod project;
 mod report;
 mod report_input;
 mod serve;
+mod who_may;
 
 use clap::{Parser, Subcommand};
 use console::{Console, Ending};
@@ -50,6 +51,10 @@ enum Command {
     Plan(commands::plan::Args),
     Halt(commands::halt::HaltArgs),
     Resume(commands::halt::ResumeArgs),
+    Stop(commands::stop::Args),
+    Ladder(commands::ladder::Args),
+    Policy(commands::policy::Args),
+    Objectives(commands::objectives::Args),
     Compare(commands::compare::Args),
     Replan(commands::replan::Args),
     Supply(commands::supply::Args),
@@ -88,6 +93,10 @@ fn main() -> ExitCode {
         Command::Plan(args) => commands::plan::run(args, &console),
         Command::Halt(args) => commands::halt::halt(args, &console),
         Command::Resume(args) => commands::halt::resume(args, &console),
+        Command::Stop(args) => commands::stop::run(args, &console),
+        Command::Ladder(args) => commands::ladder::run(args, &console),
+        Command::Objectives(args) => commands::objectives::run(args, &console),
+        Command::Policy(args) => commands::policy::run(args, &console),
         Command::Compare(args) => commands::compare::run(args, &console),
         Command::Replan(args) => commands::replan::run(args, &console),
         Command::Supply(args) => commands::supply::run(args, &console),

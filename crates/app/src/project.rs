@@ -1,6 +1,7 @@
 //! Runs the loop over a project's folder and leaves behind what people and other systems pick up.
 
 use crate::commands::audit;
+use crate::commands::serve::runtime;
 use crate::console::{Console, Steps};
 use crate::judgement;
 use crate::report::{self, ReportInput};
@@ -10,6 +11,7 @@ use endcap_adapters::artifacts::Folder;
 use endcap_adapters::facts::Store;
 use endcap_adapters::file_drop::{self, FileDrop};
 use endcap_adapters::ledger::AuditedJournal;
+use endcap_adapters::ledger::stops::{StopBook, StopReader, Stoppable};
 use endcap_adapters::project::Project;
 use endcap_adapters::tables;
 use endcap_agent::digest::{Digest, digest};
@@ -91,13 +93,24 @@ impl Run<'_> {
         let progress = |step: &str, done: usize, all: usize| steps.at(step, done, all);
         let mut bench = Bench::new(&store, &artifacts, &scenario, &policy, &settings, &progress);
         let mut journal = AuditedJournal::open(self.folder, jiff::Timestamp::now, audit::random)?;
-        let mut connector = FileDrop::new(self.folder.join("published"));
+        let mut connector = self.connector(console)?;
         let (state, ended) = run(first, &mut bench, &policy, &mut journal, &mut connector, &|_: &Job| false)?;
         if let Ended::Halted { halt } = &ended {
             keep_by_hand(self.folder, halt)?;
         }
         let made = self.leave(&state, &mut bench, &store, &scenario, &policy, &steps)?;
         Ok(Finished { ended, made })
+    }
+
+    /// Where approved plans go, behind the project's stop.
+    fn connector(&self, console: &Console) -> anyhow::Result<Stoppable<FileDrop>> {
+        let begun = runtime()?.block_on(StopBook::new(self.folder, audit::random).begin(jiff::Timestamp::now()));
+        if let Err(error) = begun {
+            console
+                .note(format!("The project's stops could not be brought up to date: {:#}", anyhow::Error::from(error)));
+        }
+        let stops = StopReader::start(self.folder).context("the stop cannot be read")?;
+        Ok(Stoppable::new(FileDrop::new(self.folder.join("published")), stops))
     }
 
     /// Writes the files of a judged plan and its report; nothing when no plan was judged.

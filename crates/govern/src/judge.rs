@@ -48,6 +48,7 @@ mod tests {
             tail_value_min: -100.0,
             person_above: 500.0,
             overrides_need_approval: false,
+            rise: vec![],
             gate: None,
         }
     }

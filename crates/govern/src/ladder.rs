@@ -7,10 +7,12 @@
 //! # Source
 //! Levels of automation: Sheridan and Verplank, 1978; Parasuraman, Sheridan and Wickens, 2000.
 
-use endcap_model::{Autonomy, Channel, Share};
+pub use endcap_model::RiseRule;
+use endcap_model::{Autonomy, Channel};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
+use std::fmt;
 
 /// What a rung holds for.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -52,26 +54,9 @@ pub struct Evidence {
     pub kept: u32,
     /// Breaches of a limit by what was proposed.
     pub breaches: u32,
-    /// Money against the reference policy, in minor units; the lower end of its 90 % interval.
-    pub value_low: i64,
-}
-
-/// What is needed to rise to a rung.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct RiseRule {
-    /// The rung.
-    pub to: Autonomy,
-    /// Least days of measurement.
-    pub days_min: u32,
-    /// Least decisions judged.
-    pub decisions_min: u32,
-    /// Least share of them that people kept.
-    pub kept_min: Share,
-    /// Most breaches.
-    pub breaches_max: u32,
-    /// Least money against the reference, in minor units.
-    pub value_low_min: i64,
+    /// Money against the reference policy, in minor units; the lower end of its 90 % interval. Nothing where it was not
+    /// measured.
+    pub value_low: Option<i64>,
 }
 
 /// What makes the machine fall.
@@ -100,6 +85,9 @@ pub enum NotRaised {
     /// Nobody has set out what is needed.
     #[error("no rule says what is needed to rise to {0:?}: set one out first")]
     NoRule(Autonomy),
+    /// The rule asks for something that nobody measures.
+    #[error("{0} is not measured yet, and the rule asks for it: leave it out of the rule, or stay on this rung")]
+    NotMeasured(&'static str),
     /// The evidence does not suffice.
     #[error("{what} is {found}, needed {needed}")]
     TooLittle {
@@ -117,6 +105,23 @@ const RUNGS: [Autonomy; 5] =
     [Autonomy::Halted, Autonomy::Advise, Autonomy::Propose, Autonomy::ActWithVeto, Autonomy::Act];
 
 impl Ladder {
+    /// The rung above the one that the machine stands on.
+    pub fn next(&self, field: &Field) -> Option<Autonomy> {
+        let present = self.autonomy(field);
+        RUNGS.into_iter().find(|rung| *rung > present)
+    }
+
+    /// The rung below the one that the machine stands on.
+    pub fn below(&self, field: &Field) -> Option<Autonomy> {
+        let present = self.autonomy(field);
+        RUNGS.into_iter().rfind(|rung| *rung < present)
+    }
+
+    /// All rungs that were set.
+    pub fn rungs(&self) -> impl Iterator<Item = (&Field, &Rung)> {
+        self.rungs.iter()
+    }
+
     /// How far the machine may go in a field.
     pub fn autonomy(&self, field: &Field) -> Autonomy {
         self.rungs.get(field).map_or(Autonomy::Advise, |rung| rung.autonomy)
@@ -142,8 +147,7 @@ impl Ladder {
         if !human || person.trim().is_empty() {
             return Err(NotRaised::NoPerson);
         }
-        let present = self.autonomy(field);
-        let next = RUNGS.into_iter().find(|rung| *rung > present).ok_or(NotRaised::Top)?;
+        let next = self.next(field).ok_or(NotRaised::Top)?;
         let rule = rules.iter().find(|rule| rule.to == next).ok_or(NotRaised::NoRule(next))?;
         evidence.meets(rule)?;
         Ok(self.set(field, next, now, format!("raised by {person}")))
@@ -154,7 +158,7 @@ impl Ladder {
     /// A breach costs a rung and leaves a person to send; anything else leaves a person to send as well.
     pub fn fall(&self, field: &Field, alarm: Alarm, now: Timestamp) -> Self {
         let present = self.autonomy(field);
-        let below = RUNGS.into_iter().rfind(|rung| *rung < present).unwrap_or(Autonomy::Halted);
+        let below = self.below(field).unwrap_or(Autonomy::Halted);
         let lower = if alarm == Alarm::Breach { below } else { present };
         match lower.min(Autonomy::Propose) {
             next if next < present => self.set(field, next, now, format!("fell: {alarm:?}")),
@@ -181,8 +185,14 @@ impl Evidence {
             ("days measured", self.days.into(), rule.days_min.into()),
             ("decisions judged", self.decisions.into(), rule.decisions_min.into()),
             ("decisions kept", self.kept.into(), (kept_needed + 9_999) / 10_000),
-            ("value against the reference", self.value_low, rule.value_low_min),
         ] {
+            if found < needed {
+                return Err(NotRaised::TooLittle { what, found, needed });
+            }
+        }
+        if let Some(needed) = rule.value_low_min {
+            let what = "value against the reference";
+            let found = self.value_low.ok_or(NotRaised::NotMeasured(what))?;
             if found < needed {
                 return Err(NotRaised::TooLittle { what, found, needed });
             }
@@ -192,6 +202,20 @@ impl Evidence {
             return Err(NotRaised::TooLittle { what: "breaches", found, needed });
         }
         Ok(())
+    }
+}
+
+impl fmt::Display for Field {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} in {} at {}", self.action.replace('_', " "), self.category, self.channel)
+    }
+}
+
+impl fmt::Display for Evidence {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { days, decisions, kept, breaches, value_low } = self;
+        write!(f, "{days} days, {decisions} decisions judged, {kept} kept, {breaches} breaches")?;
+        value_low.map_or(Ok(()), |value| write!(f, ", value from {value}"))
     }
 }
 
@@ -210,6 +234,7 @@ impl From<Ladder> for Vec<(Field, Rung)> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use endcap_model::Share;
     use proptest::prelude::*;
 
     fn field() -> Field {
@@ -223,13 +248,13 @@ mod tests {
             decisions_min: 100,
             kept_min: Share::of_basis_points(9_500),
             breaches_max: 0,
-            value_low_min: 0,
+            value_low_min: Some(0),
         };
         [Autonomy::Propose, Autonomy::ActWithVeto, Autonomy::Act].map(rule).into()
     }
 
     fn good() -> Evidence {
-        Evidence { days: 28, decisions: 100, kept: 95, breaches: 0, value_low: 0 }
+        Evidence { days: 28, decisions: 100, kept: 95, breaches: 0, value_low: Some(0) }
     }
 
     fn now() -> Timestamp {
@@ -262,11 +287,19 @@ mod tests {
             ("decisions kept", Evidence { decisions: 101, kept: 95, ..good() }),
             ("breaches", Evidence { breaches: 1, ..good() }),
             ("breaches", Evidence { kept: 101, ..good() }),
-            ("value against the reference", Evidence { value_low: -1, ..good() }),
+            ("value against the reference", Evidence { value_low: Some(-1), ..good() }),
         ] {
             let why = raised(&Ladder::default(), &short).unwrap_err();
             assert!(matches!(why, NotRaised::TooLittle { what: told, .. } if told == what), "{what}: {why}");
         }
+    }
+
+    #[test]
+    fn money_that_is_not_measured_is_no_money_and_is_not_asked_for_unless_the_rule_does() {
+        let unmeasured = Evidence { value_low: None, ..good() };
+        assert!(matches!(raised(&Ladder::default(), &unmeasured), Err(NotRaised::NotMeasured(_))));
+        let rules: Vec<RiseRule> = rules().into_iter().map(|rule| RiseRule { value_low_min: None, ..rule }).collect();
+        assert!(Ladder::default().raise(&field(), ("ada", true), &unmeasured, &rules, now()).is_ok());
     }
 
     #[test]

@@ -3,6 +3,10 @@
 //! A document goes live as [`crate::Approved`] and in no other way, signed like any proposal. A change makes a new version
 //! with another hash, which no earlier signature covers. Every forecast, plan and order names the hash that it served.
 
+mod catalogue;
+
+pub use catalogue::{Better, CATALOGUE, Kpi, Refreshed, Sensitivity, kpi};
+
 use endcap_model::{ContentHash, hash_json};
 use jiff::civil::Date;
 use serde::{Deserialize, Serialize};
@@ -16,7 +20,8 @@ pub struct Objectives {
     pub name: String,
     /// Version, from 1.
     pub version: u32,
-    /// Hash of the version before.
+    /// Hash of the version before; nothing in the first.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub parent: Option<ContentHash>,
     /// What is to be reached.
     pub targets: Vec<Target>,
@@ -57,7 +62,7 @@ pub struct ObjectivesError {
 }
 
 /// A target that is missed, or cannot be read.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Missed<'a> {
     /// The target.
     pub target: &'a Target,

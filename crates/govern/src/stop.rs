@@ -8,6 +8,10 @@
 //! # Source
 //! Kill functions of SEC rule 15c3-5 and Delegated Regulation (EU) 2017/589; leases: Gray and Cheriton, 1989.
 
+mod places;
+
+pub use places::{NotResumed, Place, Places, Wanted};
+
 use endcap_model::{Channel, later};
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
@@ -44,14 +48,25 @@ pub struct Order {
     pub by: String,
     /// When.
     pub at: Timestamp,
+    /// Why, in their words.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub reason: String,
 }
 
 /// Every stop and resumption in force, by scope.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "Listed", into = "Listed")]
 pub struct Stops {
     epoch: u64,
-    #[serde(with = "by_scope")]
     orders: BTreeMap<Scope, Order>,
+}
+
+/// Stops as a file holds them: JSON has text keys only, so that a list of pairs carries the scopes.
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Listed {
+    epoch: u64,
+    orders: Vec<(Scope, Order)>,
 }
 
 /// A sender's right to act for a short time under one epoch.
@@ -64,6 +79,15 @@ pub struct Lease {
 }
 
 impl Stops {
+    /// Puts together what was kept: an epoch, and the last order of each scope; nothing where they cannot belong together
+    /// (an order of a later epoch, or two for a scope).
+    pub fn kept(epoch: u64, orders: Vec<(Scope, Order)>) -> Option<Self> {
+        let count = orders.len();
+        let orders: BTreeMap<Scope, Order> = orders.into_iter().collect();
+        let fits = orders.len() == count && orders.values().all(|order| (1..=epoch).contains(&order.epoch));
+        fits.then_some(Self { epoch, orders })
+    }
+
     /// Returns the present epoch; whatever is decided now carries it.
     pub fn epoch(&self) -> u64 {
         self.epoch
@@ -77,6 +101,26 @@ impl Stops {
     /// Lets a scope act again; what was decided before stays void.
     pub fn resume(&self, scope: Scope, by: &str, at: Timestamp) -> Self {
         self.ordered(scope, false, by, at)
+    }
+
+    /// Says why the newest order was given.
+    #[must_use]
+    pub fn because(mut self, reason: &str) -> Self {
+        let newest = self.orders.values_mut().find(|order| order.epoch == self.epoch);
+        newest.into_iter().for_each(|order| order.reason = reason.to_owned());
+        self
+    }
+
+    /// Returns the last order of each scope.
+    pub fn orders(&self) -> impl Iterator<Item = (&Scope, &Order)> {
+        self.orders.iter()
+    }
+
+    /// Returns every freeze in force, the newest first.
+    pub fn in_force(&self) -> Vec<(&Scope, &Order)> {
+        let mut frozen: Vec<_> = self.orders.iter().filter(|(_, order)| order.frozen).collect();
+        frozen.sort_by_key(|(_, order)| std::cmp::Reverse(order.epoch));
+        frozen
     }
 
     /// Returns the newest freeze among the scopes, if one is in force.
@@ -116,7 +160,8 @@ impl Stops {
     fn ordered(&self, scope: Scope, frozen: bool, by: &str, at: Timestamp) -> Self {
         let mut next = self.clone();
         next.epoch += 1;
-        next.orders.insert(scope, Order { frozen, epoch: next.epoch, by: by.to_owned(), at });
+        let order = Order { frozen, epoch: next.epoch, by: by.to_owned(), at, reason: String::new() };
+        next.orders.insert(scope, order);
         next
     }
 }
@@ -142,17 +187,18 @@ impl fmt::Display for Scope {
     }
 }
 
-/// JSON has text keys only: a list of pairs carries the scopes.
-mod by_scope {
-    use super::{BTreeMap, Order, Scope};
-    use serde::{Deserialize, Deserializer, Serialize, Serializer};
+impl TryFrom<Listed> for Stops {
+    type Error = &'static str;
 
-    pub fn serialize<S: Serializer>(orders: &BTreeMap<Scope, Order>, to: S) -> Result<S::Ok, S::Error> {
-        orders.iter().collect::<Vec<_>>().serialize(to)
+    fn try_from(listed: Listed) -> Result<Self, &'static str> {
+        let expected = "expected one order for each scope, none of a later epoch than the stops";
+        Self::kept(listed.epoch, listed.orders).ok_or(expected)
     }
+}
 
-    pub fn deserialize<'a, D: Deserializer<'a>>(from: D) -> Result<BTreeMap<Scope, Order>, D::Error> {
-        Vec::<(Scope, Order)>::deserialize(from).map(|orders| orders.into_iter().collect())
+impl From<Stops> for Listed {
+    fn from(stops: Stops) -> Self {
+        Self { epoch: stops.epoch, orders: stops.orders.into_iter().collect() }
     }
 }
 
@@ -205,6 +251,25 @@ mod tests {
         assert_eq!(Stops::stricter(Some(&stops), None), None);
         assert_eq!(Stops::stricter(None, Some(&stops)), None);
         assert_eq!(Stops::stricter(Some(&stops), Some(&stops)), Some(stops));
+    }
+
+    #[test]
+    fn orders_that_cannot_belong_together_are_not_read() {
+        let stops = Stops::default().freeze(Scope::Global, "ada", at(0)).because("a wrong price");
+        let json = serde_json::to_string(&stops).unwrap();
+        assert_eq!(serde_json::from_str::<Stops>(&json).unwrap(), stops);
+        assert_eq!(stops.in_force()[0].1.reason, "a wrong price");
+        let twice = json.replace(
+            "[[",
+            "[[{\"scope\":\"global\"},{\"frozen\":false,\"epoch\":1,\"by\":\"eve\",\"at\":\"1970-01-01T00:00:00Z\"}],[",
+        );
+        assert_eq!(twice.matches("global").count(), 2);
+        for wrong in
+            [json.replace(r#""epoch":1,"orders""#, r#""epoch":0,"orders""#), twice, json.replace("}]]", "}]],\"x\":1")]
+        {
+            assert_ne!(wrong, json);
+            assert!(serde_json::from_str::<Stops>(&wrong).is_err(), "{wrong}");
+        }
     }
 
     proptest! {

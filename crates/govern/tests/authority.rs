@@ -101,7 +101,7 @@ fn on_rung(autonomy: Autonomy) -> Ladder {
         decisions_min: 0,
         kept_min: Share::default(),
         breaches_max: 0,
-        value_low_min: 0,
+        value_low_min: None,
     });
     let mut ladder = Ladder::default();
     while ladder.autonomy(&field) < autonomy {

@@ -23,6 +23,7 @@ mod panel;
 mod plan;
 mod policy;
 mod quantity;
+mod rise;
 mod rules;
 mod scenario;
 mod supply;
@@ -52,6 +53,7 @@ pub use plan::{
 };
 pub use policy::{Autonomy, Breach, Decision, Policy, SignOff, Verdict};
 pub use quantity::{Depth, DepthError, Pieces, Share, ShareError, Units};
+pub use rise::RiseRule;
 pub use rules::{CalendarRule, Clearance, Counts, OfferKind, Pool, Stretch, Together, Which, WindowRule};
 pub use scenario::{
     ItemTerms, Limits, Lock, Objective, OpeningStock, PriceTerms, Scenario, ScenarioError, SupplyTerms, TwinTerms,

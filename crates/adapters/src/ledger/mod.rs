@@ -8,9 +8,11 @@ mod append;
 mod erase;
 mod journal;
 mod keys;
+mod ladder;
 mod outbox;
 mod read;
 mod schema;
+pub mod stops;
 mod verify;
 
 use append::{Order, clerk};
@@ -24,6 +26,7 @@ use std::sync::Arc;
 pub use erase::{Erased, Erasure};
 pub use journal::AuditedJournal;
 pub use keys::{read_key, read_public_key, write_key};
+pub use ladder::Move;
 pub use outbox::LedgerOutbox;
 pub use verify::{LedgerFault, Unverifiable, verify};
 

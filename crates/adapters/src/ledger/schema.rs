@@ -45,7 +45,49 @@ create table opening (
 ) strict, without rowid;
 create index opening_value on opening (value);
 ",
-    "
+    STOPS,
+    LADDER,
+    OUTBOX,
+];
+
+/// Orders on stops: who gave them and why stands in the record, so that erasing it there erases it. The row without a
+/// scope says that stops were begun.
+const STOPS: &str = "
+create table stop_order (
+    id     integer primary key autoincrement,
+    scope  text,
+    frozen integer not null,
+    epoch  integer not null,
+    at     text not null,
+    record integer references record (sequence)
+) strict;
+create index stop_order_scope on stop_order (scope);
+create trigger stop_order_stays before update on stop_order
+begin select raise(abort, 'orders on stops are only added to'); end;
+create trigger stop_order_is_kept before delete on stop_order
+begin select raise(abort, 'orders on stops are only added to'); end;
+";
+
+/// Rungs of the ladder; who moved the machine and why stands in the record.
+const LADDER: &str = "
+create table rung (
+    id       integer primary key autoincrement,
+    category text not null,
+    channel  text not null,
+    action   text not null,
+    autonomy text not null,
+    at       text not null,
+    record   integer not null references record (sequence)
+) strict;
+create index rung_field on rung (category, channel, action);
+create trigger rung_stays before update on rung
+begin select raise(abort, 'rungs are only added to'); end;
+create trigger rung_is_kept before delete on rung
+begin select raise(abort, 'rungs are only added to'); end;
+";
+
+/// What was decided for a later time, messages with what is known of them, and what limits sum over.
+const OUTBOX: &str = "
 create table scheduled (
     id      integer primary key autoincrement,
     due     integer not null,
@@ -83,8 +125,7 @@ create table sent (
     content text not null
 ) strict;
 create index sent_at on sent (at);
-",
-];
+";
 
 /// Brings the ledger to the newest version, all or nothing.
 pub async fn bring_up(writer: &SqlitePool) -> Result<(), LedgerError> {

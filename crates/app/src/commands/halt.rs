@@ -13,7 +13,8 @@ use std::path::{Path, PathBuf};
 /// Stop the loop: nothing is planned or published until a named person resumes it.
 ///
 /// The plan that was published last stays in force; its tables lie in FOLDER/manual for changes by hand. `endcap plan`
-/// halts by itself when sales leave the range that its last forecast knew.
+/// halts by itself when sales leave the range that its last forecast knew. To keep things from being sent, whatever plans
+/// them, use `endcap stop`.
 #[derive(clap::Args)]
 #[command(after_help = "Examples:\n  endcap halt shop --by Ada --reason \"all stores are shut\"")]
 pub struct HaltArgs {

@@ -573,6 +573,7 @@ fn policy() -> Policy {
         tail_value_min: -10_000.0,
         person_above: 40_000.0,
         overrides_need_approval: false,
+        rise: vec![],
         gate: None,
     }
 }

@@ -3,6 +3,7 @@
 mod analysis;
 mod ask;
 mod audit;
+mod authority;
 mod bad_input;
 mod browser;
 mod commands;
@@ -16,6 +17,7 @@ mod forecast;
 mod judgement;
 mod known_truth;
 mod replan;
+mod stop;
 mod supply_input;
 #[cfg(feature = "otel")]
 mod traces;

@@ -3,31 +3,55 @@
 use super::{Act, Actor, Circumstances, Field, Question, WhoMay};
 use crate::Role;
 use endcap_model::Autonomy;
+use serde::Serialize;
 use std::fmt::Write as _;
 
-const RUNGS: [Autonomy; 5] =
-    [Autonomy::Halted, Autonomy::Advise, Autonomy::Propose, Autonomy::ActWithVeto, Autonomy::Act];
+const RUNGS: [(Autonomy, &str); 5] = [
+    (Autonomy::Halted, "halted"),
+    (Autonomy::Advise, "advise"),
+    (Autonomy::Propose, "propose"),
+    (Autonomy::ActWithVeto, "act_with_veto"),
+    (Autonomy::Act, "act"),
+];
 
-/// Writes one line per act and role that is ever allowed, with what it takes on each rung of the ladder: `yes` nothing,
-/// `approved` an approval, `veto` the time for a veto to be over, `two` a second person, `-` it is never allowed.
+/// What one role may do of one act, by the rung of the ladder.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Cells {
+    /// Name of the act.
+    pub act: &'static str,
+    /// Name of the role.
+    pub role: String,
+    /// For each rung, from the lowest, what it takes: `yes` nothing, `approved` an approval, `veto` the time for a veto to be
+    /// over, `two` a second person, `-` it is never allowed.
+    pub takes: Vec<(&'static str, String)>,
+}
+
+/// Asks for every act and role; those that are never allowed are left out.
+pub fn rows(who_may: &WhoMay) -> Vec<Cells> {
+    let asked = Act::ALL.into_iter().flat_map(|act| actors().map(move |actor| (act, actor)));
+    let cells = asked.map(|(act, actor)| Cells {
+        act: act.name(),
+        takes: RUNGS.map(|(autonomy, name)| (name, takes(who_may, &actor, act, autonomy))).into(),
+        role: actor.roles.into_iter().next().unwrap_or_default(),
+    });
+    cells.filter(|cells| cells.takes.iter().any(|(_, takes)| takes != "-")).collect()
+}
+
+/// Writes one line per act and role that is ever allowed, with what it takes on each rung of the ladder.
 pub fn matrix(who_may: &WhoMay) -> String {
-    let mut text = format!("{:<15} {:<17}", "act", "role");
-    for rung in ["halted", "advise", "propose", "act_with_veto", "act"] {
-        let _ = write!(text, " {rung:<14}");
-    }
-    let mut text = text.trim_end().to_owned() + "\n";
-    for act in Act::ALL {
-        for actor in actors() {
-            let cells = RUNGS.map(|autonomy| takes(who_may, &actor, act, autonomy));
-            if cells.iter().any(|cell| cell != "-") {
-                let line = cells.iter().fold(format!("{:<15} {:<17}", act.name(), actor.roles[0]), |line, cell| {
-                    format!("{line} {cell:<14}")
-                });
-                let _ = writeln!(text, "{}", line.trim_end());
-            }
-        }
+    let mut text = line("act", "role", RUNGS.map(|(_, name)| name));
+    for Cells { act, role, takes } in rows(who_may) {
+        text += &line(act, &role, takes.iter().map(|(_, takes)| takes.as_str()));
     }
     text
+}
+
+fn line<'a>(act: &str, role: &str, cells: impl IntoIterator<Item = &'a str>) -> String {
+    let mut line = format!("{act:<15} {role:<17}");
+    for cell in cells {
+        let _ = write!(line, " {cell:<14}");
+    }
+    line.trim_end().to_owned() + "\n"
 }
 
 /// One actor for each role.

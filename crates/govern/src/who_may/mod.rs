@@ -7,12 +7,14 @@
 //! # Source
 //! Cedar: Cutler et al., OOPSLA 2024.
 
+mod fault;
 mod matrix;
 mod question;
 #[cfg(test)]
 mod tests;
 
-pub use matrix::matrix;
+pub use fault::Fault;
+pub use matrix::{Cells, matrix, rows};
 pub use question::{Act, Actor, Circumstances, Field, Question};
 
 use crate::gate::Permit;
@@ -36,11 +38,11 @@ pub struct WhoMay {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum NotLoaded {
     /// It is no text of policies.
-    #[error("the policies cannot be read: {0}")]
-    Unreadable(String),
+    #[error("the policies cannot be read: {}", fault::listed(.0))]
+    Unreadable(Vec<Fault>),
     /// The strict validator refuses them.
-    #[error("the policies are not valid, so none is loaded: {}", .0.join("; "))]
-    Invalid(Vec<String>),
+    #[error("the policies are not valid, so none is loaded: {}", fault::listed(.0))]
+    Invalid(Vec<Fault>),
     /// There are none; everything would be denied, the stop as well.
     #[error("there is no policy: expected at least one permit")]
     Empty,
@@ -69,6 +71,16 @@ pub struct Expectation {
     pub allowed: bool,
 }
 
+impl NotLoaded {
+    /// Everything that is wrong, with its place.
+    pub fn faults(&self) -> Vec<Fault> {
+        match self {
+            Self::Unreadable(faults) | Self::Invalid(faults) => faults.clone(),
+            Self::Empty => vec![Fault { line: None, column: None, what: self.to_string() }],
+        }
+    }
+}
+
 impl WhoMay {
     /// The policies that Endcap ships with.
     pub fn shipped() -> Self {
@@ -82,19 +94,24 @@ impl WhoMay {
     pub fn load(text: &str) -> Result<Self, NotLoaded> {
         let (schema, _) =
             Schema::from_cedarschema_str(SCHEMA).expect("Invariant: the shipped schema is loaded by a test");
-        let policies = PolicySet::from_str(text).map_err(|error| NotLoaded::Unreadable(error.to_string()))?;
+        let policies =
+            PolicySet::from_str(text).map_err(|errors| NotLoaded::Unreadable(fault::parsing(&errors, text)))?;
         if policies.is_empty() {
             return Err(NotLoaded::Empty);
         }
         let validated = Validator::new(schema.clone()).validate(&policies, ValidationMode::Strict);
-        let errors = validated.validation_errors().map(ToString::to_string);
-        let wrong: Vec<String> = errors.chain(validated.validation_warnings().map(ToString::to_string)).collect();
+        let wrong = fault::validation(&validated, &policies, text);
         if !wrong.is_empty() {
             return Err(NotLoaded::Invalid(wrong));
         }
         let mut hasher = Hasher::default();
         hasher.add(SCHEMA).add(text);
         Ok(Self { schema, policies, hash: hasher.finish() })
+    }
+
+    /// How many policies there are.
+    pub fn count(&self) -> usize {
+        self.policies.num_of_policies()
     }
 
     /// Names schema and policies; every decision carries it.

@@ -32,7 +32,7 @@ fn the_shipped_policies_say_what_the_table_of_roles_says() {
 
 #[test]
 fn the_matrix_is_the_stored_one() {
-    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/src/who_may/matrix.txt");
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/who_may.txt");
     let now = matrix(&WhoMay::shipped());
     if std::env::var_os("ENDCAP_STORE_MATRIX").is_some() {
         std::fs::write(path, &now).unwrap();
@@ -65,7 +65,7 @@ fn a_forbid_that_meets_a_missing_attribute_is_not_loaded() {
     let naive = r#"permit (principal, action, resource);
         forbid (principal, action, resource) when { principal.dismissed };"#;
     let refused = WhoMay::load(naive).unwrap_err();
-    assert!(matches!(&refused, NotLoaded::Invalid(why) if why[0].contains("dismissed")), "{refused}");
+    assert!(matches!(&refused, NotLoaded::Invalid(why) if why[0].what.contains("dismissed")), "{refused}");
 }
 
 /// The same policies as they would run had nobody validated them.
@@ -113,6 +113,20 @@ fn policies_that_are_empty_garbled_or_can_never_hold_are_not_loaded() {
     ] {
         assert!(matches!(WhoMay::load(invalid), Err(NotLoaded::Invalid(_))), "{invalid}");
     }
+}
+
+#[test]
+fn everything_that_is_wrong_with_policies_is_told_with_its_place() {
+    let garbled = "permit (principal, action, resource);\npermit (everything);\npermit (principal, action, resource) when { 1 + };\n";
+    let lines =
+        |text: &str| WhoMay::load(text).unwrap_err().faults().iter().map(|fault| fault.line).collect::<Vec<_>>();
+    assert_eq!(lines(garbled), [Some(2), Some(3)]);
+    let invalid = "@id(\"old rule\")\npermit (principal, action, resource) when { principal.dismissed };\n\n\
+                   permit (principal, action == Action::\"fly\", resource);\n";
+    assert_eq!(lines(invalid), [Some(2), Some(4)]);
+    let told = WhoMay::load(invalid).unwrap_err().to_string();
+    assert!(told.contains("line 2, column 43") && told.contains("`old rule`") && told.contains("fly"), "{told}");
+    assert_eq!(lines(""), [None]);
 }
 
 #[test]

@@ -4,6 +4,7 @@ use super::opened;
 use crate::console::{Console, Ending, table};
 use anyhow::{Context, ensure};
 use endcap_adapters::ledger::Erasure;
+use endcap_adapters::ledger::stops::StopBook;
 use endcap_govern::audit::{Digest32, Held, Record, Ruling};
 use jiff::Timestamp;
 use serde::Serialize;
@@ -165,6 +166,8 @@ pub async fn erase(args: &EraseArgs, console: &Console) -> anyhow::Result<Ending
     let ledger = opened(&args.folder).await?;
     let EraseArgs { value, within, by, reason, .. } = args;
     let erased = ledger.erase(Erasure { value, within: *within, by, reason }, Timestamp::now()).await?;
+    let is_it = |text: &str| text == value || (*within && text.contains(value.as_str()));
+    StopBook::new(&args.folder, super::random).forget(is_it).await?;
     console.result(&erased, |erased| {
         let left = match erased.left {
             0 => String::new(),
