@@ -19,6 +19,7 @@ pub mod instances;
 pub mod journal;
 pub mod ledger;
 pub mod load;
+pub mod goods;
 mod lookup;
 mod panel;
 pub mod presets;

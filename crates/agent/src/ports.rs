@@ -152,7 +152,13 @@ pub trait Outbox {
     /// [`PortError`] when it cannot be read.
     fn traffic(&self, now: Timestamp) -> Result<Traffic, PortError>;
 
-    /// Returns everything about an item at a place and channel, oldest first.
+    /// Returns everything that was decided, oldest first, with what is known of it once its time has come.
+    ///
+    /// # Errors
+    /// [`PortError`] when it cannot be read.
+    fn all(&self) -> Result<Vec<(Intent, Option<Known>)>, PortError>;
+
+    /// Returns every message about an item at a place and channel, oldest first.
     ///
     /// # Errors
     /// [`PortError`] when it cannot be read.

@@ -1,5 +1,6 @@
 //! The `endcap` command: wiring and presentation. Never computes a number that it shows.
 
+mod acting;
 mod columns;
 mod commands;
 mod console;
@@ -52,6 +53,9 @@ enum Command {
     Halt(commands::halt::HaltArgs),
     Resume(commands::halt::ResumeArgs),
     Stop(commands::stop::Args),
+    Deploy(commands::deploy::Args),
+    Send(commands::send::SendArgs),
+    Outbox(commands::send::OutboxArgs),
     Ladder(commands::ladder::Args),
     Policy(commands::policy::Args),
     Objectives(commands::objectives::Args),
@@ -94,6 +98,9 @@ fn main() -> ExitCode {
         Command::Halt(args) => commands::halt::halt(args, &console),
         Command::Resume(args) => commands::halt::resume(args, &console),
         Command::Stop(args) => commands::stop::run(args, &console),
+        Command::Deploy(args) => commands::deploy::run(args, &console),
+        Command::Send(args) => commands::send::send(args, &console),
+        Command::Outbox(args) => commands::send::outbox(args, &console),
         Command::Ladder(args) => commands::ladder::run(args, &console),
         Command::Objectives(args) => commands::objectives::run(args, &console),
         Command::Policy(args) => commands::policy::run(args, &console),

@@ -54,6 +54,10 @@ impl Outbox for LedgerOutbox {
         self.runtime.block_on(self.ledger.traffic(now)).map_err(broken)
     }
 
+    fn all(&self) -> Result<Vec<(Intent, Option<Known>)>, PortError> {
+        self.runtime.block_on(self.ledger.everything()).map_err(broken)
+    }
+
     fn shelf(&self, channel: &Channel, place: &Place, sku: &Sku) -> Result<Vec<(Known, Intent)>, PortError> {
         self.runtime.block_on(self.ledger.shelf(channel, place, sku)).map_err(broken)
     }
@@ -189,16 +193,12 @@ impl Ledger {
         rows.iter().map(both).collect()
     }
 
-    /// All messages, newest first, up to a number; for people who look.
-    ///
-    /// # Errors
-    /// [`LedgerError`] when they cannot be read.
-    pub async fn messages(&self, limit: u32) -> Result<Vec<(Known, Intent)>, LedgerError> {
-        let rows = sqlx::query("select known, intent from message order by id desc limit ?")
-            .bind(limit)
-            .fetch_all(&self.readers)
-            .await?;
-        rows.iter().map(both).collect()
+    async fn everything(&self) -> Result<Vec<(Intent, Option<Known>)>, LedgerError> {
+        let sent = sqlx::query("select known, intent from message order by id").fetch_all(&self.readers).await?;
+        let waiting = sqlx::query("select intent from scheduled order by due, id").fetch_all(&self.readers).await?;
+        let sent = sent.iter().map(|row| both(row).map(|(known, intent)| (intent, Some(known))));
+        let waiting = waiting.iter().map(|row| Ok((parsed("a decision", row.try_get(0)?)?, None)));
+        sent.chain(waiting).collect()
     }
 }
 

@@ -1,0 +1,127 @@
+//! Everything that acting needs, read from a project once: what people said, limits, policies, facts, stops.
+
+use crate::commands::audit;
+use crate::commands::ground::{Terms, last_published};
+use crate::commands::serve::runtime;
+use crate::console::Console;
+use crate::who_may;
+use anyhow::{Context, bail};
+use endcap_adapters::goods;
+use endcap_adapters::journal::SqliteJournal;
+use endcap_adapters::ledger::stops::{StopBook, StopReader};
+use endcap_adapters::ledger::{FILE_NAME, Ledger, LedgerOutbox};
+use endcap_adapters::tables::{read_json, read_toml};
+use endcap_agent::acting::Acting;
+use endcap_agent::ground::Ground;
+use endcap_agent::ports::Journal;
+use endcap_agent::standings::Sources;
+use endcap_govern::gate::Gate;
+use endcap_govern::ladder::Ladder;
+use endcap_govern::law::Goods;
+use endcap_govern::stop::Stops;
+use endcap_govern::who_may::WhoMay;
+use endcap_govern::{Approved, approve};
+use endcap_model::{ContentHash, Decision, Event, Plan, Policy, Sku};
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
+
+/// What a project acts with.
+pub struct Office {
+    /// What people said once.
+    pub acting: Acting,
+    /// Facts and forecast.
+    pub ground: Ground,
+    /// What the law asks of items.
+    pub goods: BTreeMap<Sku, Goods>,
+    /// The limits in force.
+    pub gate: Gate,
+    policy: Policy,
+    who_may: WhoMay,
+    ladder: Ladder,
+    stops: StopReader,
+    decisions: BTreeMap<String, Decision>,
+}
+
+impl Office {
+    /// Reads it; the inner error says why nothing can be acted on.
+    pub fn open(terms: &Terms, console: &Console) -> anyhow::Result<Result<Self, String>> {
+        let folder = &terms.folder;
+        let acting: Acting = read_toml(&folder.join("acting.toml"))
+            .context("acting.toml says who acts, between which prices, under which law: docs/channels.md shows one")?;
+        acting.check()?;
+        let policy: Policy = read_toml(&folder.join("policy.toml"))?;
+        policy.check().context("policy.toml")?;
+        let Some(limits) = policy.gate.clone() else {
+            bail!("policy.toml has no [gate]: without limits on each single thing nothing leaves");
+        };
+        let gate = Gate::new(limits).context("policy.toml, [gate]")?;
+        let (goods, wrong) = goods::read(folder)?;
+        for (row, reason) in wrong {
+            console.note(format!("goods.csv, row {row}: {reason}; the item counts as unknown"));
+        }
+        let ground = match terms.ground(terms.scenario()?, console)? {
+            Ok(ground) => ground,
+            Err(reason) => return Ok(Err(reason)),
+        };
+        let ladder = runtime()?.block_on(async {
+            StopBook::new(folder, audit::random).begin(jiff::Timestamp::now()).await.ok();
+            let ledger = Ledger::open(&folder.join(FILE_NAME), audit::random).await?;
+            let ladder = ledger.ladder().await;
+            ledger.close().await;
+            ladder
+        })?;
+        let stops = StopReader::start(folder).context("the stop cannot be read")?;
+        let decisions = decisions(folder)?;
+        let who_may = who_may::in_force(folder)?;
+        Ok(Ok(Self { acting, ground, goods, gate, policy, who_may, ladder, stops, decisions }))
+    }
+
+    /// The outbox of the project.
+    pub fn outbox(folder: &Path) -> anyhow::Result<LedgerOutbox> {
+        Ok(LedgerOutbox::open(folder, audit::random)?)
+    }
+
+    /// What is stopped; nothing when that is not known.
+    pub fn stops(&self) -> Option<Stops> {
+        self.stops.read()
+    }
+
+    /// The plan that was published last, as approved as it was then; the inner error says why it may not be acted on.
+    pub fn plan_in_force(&self, folder: &Path) -> anyhow::Result<Result<Approved<Plan>, String>> {
+        let plan: Plan = read_json(&last_published(folder)?)?;
+        let id = plan.id.to_string();
+        let Some(decision) = self.decisions.get(&id) else {
+            return Ok(Err(format!("no decision stands behind plan {id}: plan again")));
+        };
+        Ok(approve(plan, decision, &self.policy).map_err(|why| format!("plan {id} may not be acted on: {why}")))
+    }
+
+    /// Calls with the sources that the gate checks against.
+    pub fn with_sources<T>(&self, then: impl FnOnce(&Sources) -> T) -> T {
+        let signed: BTreeSet<ContentHash> =
+            self.decisions.values().filter(|one| one.signed.is_some()).map(|one| one.content.clone()).collect();
+        let quarantined = BTreeSet::new();
+        let stops = || self.stops.read();
+        then(&Sources {
+            acting: &self.acting,
+            ground: &self.ground,
+            goods: &self.goods,
+            quarantined: &quarantined,
+            currency: self.ground.scenario.currency,
+            who_may: &self.who_may,
+            ladder: &self.ladder,
+            signed: &signed,
+            stops: &stops,
+        })
+    }
+}
+
+/// The decisions behind plans, by plan.
+fn decisions(folder: &Path) -> anyhow::Result<BTreeMap<String, Decision>> {
+    let events = SqliteJournal::open(&folder.join("journal.db"), jiff::Timestamp::now)?.read()?;
+    let judged = events.into_iter().filter_map(|event| match event {
+        Event::Judged { plan, decision } => Some((plan.to_string(), decision)),
+        _ => None,
+    });
+    Ok(judged.collect())
+}

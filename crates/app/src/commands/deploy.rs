@@ -1,0 +1,196 @@
+//! `endcap deploy`: what an approved plan asks of each channel is decided, and waits to be sent.
+
+use crate::acting::Office;
+use crate::commands::ground::Terms;
+use crate::console::{Console, Ending, table};
+use anyhow::Context;
+use endcap_adapters::channels;
+use endcap_agent::deploy::{self, LeftOut, deploy};
+use endcap_agent::outbox::{Message, Stage, decide};
+use endcap_agent::ports::{Asked, Outbox, Outlet, Standings};
+use endcap_govern::audit::Grounds;
+use endcap_govern::gate::{Intent, Standing, Traffic};
+use endcap_govern::stop::LEASE_MAX;
+use endcap_model::Channel;
+use jiff::Timestamp;
+use serde::Serialize;
+use std::collections::BTreeMap;
+
+/// Decide what the plan in force asks of each channel: prices with their begin and end, orders, transfers.
+///
+/// Each is checked against every limit now and again just before it leaves. Nothing is sent: `endcap send` does that. What was
+/// decided before is not decided twice.
+#[derive(clap::Args)]
+#[command(after_help = "Examples:
+  endcap deploy shop --dry-run      what would be decided, what a limit holds back, whether the channels would take it
+  endcap deploy shop
+  endcap send shop --watch
+
+Exit status: 0 done, 1 refused (the reason is printed), 2 bad input.")]
+pub struct Args {
+    #[command(flatten)]
+    terms: Terms,
+    /// Decide nothing: show what would be, and try the channels without changing anything.
+    #[arg(long)]
+    dry_run: bool,
+}
+
+/// What became of a plan, for programs.
+#[derive(Serialize)]
+struct Deployed {
+    plan: String,
+    dry_run: bool,
+    decided: usize,
+    /// Decided before, so not again.
+    known: usize,
+    held_back: Vec<HeldBack>,
+    left_out: Vec<HeldBack>,
+    /// What channels said without being changed, in a dry run.
+    rehearsed: Vec<HeldBack>,
+}
+
+#[derive(Serialize)]
+struct HeldBack {
+    what: String,
+    reason: String,
+}
+
+/// Runs the command.
+pub fn run(args: &Args, console: &Console) -> anyhow::Result<Ending> {
+    let folder = &args.terms.folder;
+    let refused = |reason: String| {
+        console.result(&serde_json::json!({ "refused": reason }), |_| reason.clone())?;
+        Ok(Ending::Refused)
+    };
+    let office = match Office::open(&args.terms, console)? {
+        Ok(office) => office,
+        Err(reason) => return refused(reason),
+    };
+    let plan = match office.plan_in_force(folder)? {
+        Ok(plan) => plan,
+        Err(reason) => return refused(reason),
+    };
+    let Some(stops) = office.stops() else {
+        return refused("it is not known what is stopped, so nothing is decided: `endcap stop --show` says why".into());
+    };
+    let now = Timestamp::now();
+    let terms = deploy::Terms {
+        acting: &office.acting,
+        ground: &office.ground,
+        goods: &office.goods,
+        limits: office.gate.hash(),
+        epoch: stops.epoch(),
+        now,
+    };
+    let (intents, left_out) = deploy(&plan, &terms);
+    let mut outlets = channels::open(folder)?;
+    let mut outbox = Office::outbox(folder)?;
+    let proposal = plan.decision().content.clone();
+    let (fresh, known) = not_decided_yet(intents, &outbox)?;
+    let (passing, held_back) = office.with_sources(|sources| {
+        let mut standings = |intent: &Intent| {
+            let past = outbox.shelf(&intent.channel, &intent.place, &intent.sku)?;
+            let standing = sources.standing(&Asked { intent, proposal: Some(&proposal), past: &past }, now);
+            let (stops, lease) = (Some(stops.clone()), Some(stops.lease(now, LEASE_MAX)));
+            Ok::<_, anyhow::Error>(Standing { now, stops, lease, ..standing })
+        };
+        sorted(&office, fresh, &mut standings, outbox.traffic(now)?)
+    })?;
+    let rehearsed = if args.dry_run { rehearsed(&passing, &mut outlets) } else { vec![] };
+    let deployed = Deployed {
+        plan: plan.get().id.to_string(),
+        dry_run: args.dry_run,
+        decided: passing.len(),
+        known,
+        held_back,
+        left_out: left_out.into_iter().map(|LeftOut { what, reason }| HeldBack { what, reason }).collect(),
+        rehearsed,
+    };
+    if !args.dry_run {
+        let promises = |channel: &Channel| outlets.get(channel).map(|outlet| outlet.promises()).unwrap_or_default();
+        let grounds = Grounds {
+            proposal: Some(proposal),
+            policy: Some(plan.decision().policy.clone()),
+            ..Grounds::default()
+        };
+        outbox.decide(decide(passing, &promises, now, &office.acting.agent, &grounds), now).context("deciding")?;
+    }
+    console.result(&deployed, for_people)?;
+    Ok(Ending::Done)
+}
+
+/// Leaves out what was decided before and has not come to nothing.
+fn not_decided_yet(intents: Vec<Intent>, outbox: &dyn Outbox) -> anyhow::Result<(Vec<Intent>, usize)> {
+    let mut known: BTreeMap<_, Vec<Intent>> = BTreeMap::new();
+    for (intent, message) in outbox.all()? {
+        let came_to_nothing =
+            message.is_some_and(|known| matches!(known.stage, Stage::HeldBack { .. } | Stage::Refused { .. }));
+        if !came_to_nothing {
+            known.entry((intent.sku.clone(), intent.place.clone())).or_default().push(intent);
+        }
+    }
+    let is_known = |intent: &Intent| {
+        let same = known.get(&(intent.sku.clone(), intent.place.clone()));
+        same.is_some_and(|same| same.iter().any(|other| other.does_the_same_as(intent)))
+    };
+    let (known, fresh): (Vec<_>, Vec<_>) = intents.into_iter().partition(is_known);
+    Ok((fresh, known.len()))
+}
+
+/// Passes every intent through the gate, one after another, so that they count against each other.
+fn sorted(
+    office: &Office,
+    intents: Vec<Intent>,
+    standing: &mut dyn FnMut(&Intent) -> anyhow::Result<Standing>,
+    mut traffic: Traffic,
+) -> anyhow::Result<(Vec<Intent>, Vec<HeldBack>)> {
+    let (mut passing, mut held_back) = (vec![], vec![]);
+    // Above every generation that was sent, and rising, as they will be when their time comes.
+    for (intent, generation) in intents.into_iter().zip(u64::MAX / 2..) {
+        let asked = Intent { generation, ..intent.clone() };
+        match office.gate.admit(&asked, &standing(&asked)?, &mut traffic) {
+            Ok(_) => passing.push(intent),
+            Err(breaches) if breaches.iter().all(endcap_govern::gate::passes_with_time) => passing.push(intent),
+            Err(breaches) => {
+                let reason = breaches.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ");
+                held_back.push(HeldBack { what: intent.describe(), reason });
+            }
+        }
+    }
+    Ok((passing, held_back))
+}
+
+fn rehearsed(intents: &[Intent], outlets: &mut BTreeMap<Channel, Box<dyn Outlet>>) -> Vec<HeldBack> {
+    let mut said = vec![];
+    for intent in intents {
+        let answer = match outlets.get_mut(&intent.channel) {
+            None => Err("channels.toml names no such channel".to_owned()),
+            Some(outlet) => outlet.rehearse(&Message::of(intent, &outlet.promises()), intent),
+        };
+        said.extend(answer.err().map(|reason| HeldBack { what: intent.describe(), reason }));
+    }
+    said
+}
+
+fn for_people(deployed: &Deployed) -> String {
+    let did = if deployed.dry_run { "would be decided" } else { "decided: `endcap send` sends them" };
+    let mut text = format!("Plan {}: {} messages {did}; {} known before.", deployed.plan, deployed.decided, deployed.known);
+    for (title, rows) in [
+        ("held back by limits", &deployed.held_back),
+        ("left out", &deployed.left_out),
+        ("would not be taken", &deployed.rehearsed),
+    ] {
+        if rows.is_empty() {
+            continue;
+        }
+        let mut shown = table(&["what", title]);
+        for row in rows.iter().take(20) {
+            shown.add_row([row.what.as_str(), row.reason.as_str()]);
+        }
+        text += &format!("\n\n{shown}");
+        if rows.len() > 20 {
+            text += &format!("\n{} more: --json lists them all", rows.len() - 20);
+        }
+    }
+    text
+}
