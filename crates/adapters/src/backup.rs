@@ -1,11 +1,14 @@
 //! Copies of a whole project that can be brought back, taken while the desk runs.
 //!
 //! A folder of backups keeps each content once (`objects/HASH`), and a manifest per backup (`backups/TIME.json`) that names
-//! every file with its hash; it is written last and whole. Databases are copied as they are at one moment. What is written
+//! every file with its hash; it is written last and whole. A backup as one file is such a folder with one backup, as a tar
+//! ([`one_file`]). Databases are copied as they are at one moment. What is written
 //! in several steps is copied so that what is named comes after what names it: facts after the snapshots, files of
 //! imports after their manifests, databases after those, and packs of records last. What was acknowledged before the backup began is in it.
 //!
 //! Nothing is brought back that is not what was copied: every hash is checked before the first file is written.
+
+mod one_file;
 
 use crate::ledger::stops;
 use crate::{AdapterError, files, imports, tables};
@@ -43,27 +46,55 @@ pub struct Copied {
 #[derive(Debug, thiserror::Error)]
 pub enum RestoreError {
     /// A file of the backup is missing or is not what was copied.
-    #[error("{path} is damaged in the backup ({}): nothing was written; take another backup", object.display())]
+    #[error("{path} is damaged in the backup ({place}): nothing was written; take another backup")]
     Damaged {
         /// The file of the project.
         path: String,
         /// Where its content should lie.
-        object: PathBuf,
+        place: String,
+    },
+    /// The backup names a file that would lie elsewhere.
+    #[error(
+        "the backup names '{0}', which is no file of a project: nothing was written; it was not made by `endcap backup`"
+    )]
+    Astray(String),
+    /// A file that is no backup, or not a whole one.
+    #[error("{} cannot be brought back: {why}: nothing was written; name a file that `endcap backup --file` wrote", file.display())]
+    Refused {
+        /// The file.
+        file: PathBuf,
+        /// What is wrong with it.
+        why: String,
     },
     /// The folder holds something.
     #[error("{} is not empty: nothing was written; choose another folder, or --force to put the backup in its place", .0.display())]
     InTheWay(PathBuf),
     /// There is no backup.
-    #[error("{} holds no backup{}: name the folder that `endcap backup --to` wrote", folder.display(), named.as_ref().map(|name| format!(" '{name}'")).unwrap_or_default())]
+    #[error("{} holds no backup{}: name what `endcap backup` wrote", place.display(), named.as_ref().map(|name| format!(" '{name}'")).unwrap_or_default())]
     Nothing {
-        /// The folder.
-        folder: PathBuf,
+        /// The folder or file.
+        place: PathBuf,
         /// The backup that was asked for.
         named: Option<String>,
     },
     /// The disk refused.
     #[error(transparent)]
     Broken(#[from] AdapterError),
+}
+
+/// A backup that was found, with its contents.
+#[derive(Debug)]
+pub struct Found {
+    /// What it is of.
+    pub backup: Backup,
+    contents: Contents,
+}
+
+/// Where the contents of a backup lie.
+#[derive(Debug)]
+enum Contents {
+    Folder(PathBuf),
+    File(one_file::Packed),
 }
 
 impl Backup {
@@ -83,26 +114,94 @@ impl Backup {
 /// # Errors
 /// [`AdapterError`] when a file cannot be read or written; then there is no new backup.
 pub fn back_up(project: &Path, to: &Path, at: Timestamp) -> Result<Backup, AdapterError> {
+    private_folder(to)?;
+    let from = apart(project, to)?;
+    files::create_folder(&to.join("objects"))?;
+    let backup = copied(&from, to, at, |part, copied| {
+        let object = object(to, &copied.sha256);
+        // An object that was damaged since is written anew.
+        if files::hash_file(&object).is_ok_and(|(known, _)| known == copied.sha256) {
+            return Ok(());
+        }
+        fs::File::open(part).and_then(|file| file.sync_all()).map_err(|e| AdapterError::system("write", &object, e))?;
+        files::publish(part, &object)
+    })?;
+    tables::write_json(&to.join("backups").join(format!("{}.json", backup.name())), &backup)?;
+    Ok(backup)
+}
+
+/// Copies a project into one new file.
+///
+/// # Errors
+/// [`AdapterError`] when a file cannot be read or written, or is there already; then there is no new backup.
+pub fn back_up_as_file(project: &Path, to: &Path, at: Timestamp) -> Result<Backup, AdapterError> {
+    let folder = files::folder_of(to);
+    if !folder.is_dir() {
+        return Err(AdapterError::form(folder, "is no folder", "a file in a folder that is there"));
+    }
+    if fs::symlink_metadata(to).is_ok() {
+        return Err(AdapterError::form(to, "is there already", "a new name: one file holds one backup"));
+    }
+    let from = apart(project, folder)?;
+    // What is copied is for its owner alone, also in a folder that others read.
+    let beside = folder.join(format!(".{}.{}", to.file_name().unwrap_or_default().display(), std::process::id()));
+    let _ = fs::remove_dir_all(&beside);
+    new_private_folder(&beside)?;
+    let packed = packed(&from, &beside, to, at);
+    let _ = fs::remove_dir_all(&beside);
+    packed
+}
+
+fn packed(project: &Path, beside: &Path, to: &Path, at: Timestamp) -> Result<Backup, AdapterError> {
+    let part = beside.join("whole");
+    let mut packing = one_file::Packing::new(&part)?;
+    let backup = copied(project, beside, at, |part, copied| packing.add(part, copied))?;
+    packing.finish(&backup)?;
+    files::publish(&part, to)?;
+    Ok(backup)
+}
+
+/// The project's folder; a backup does not lie in what it is of.
+fn apart(project: &Path, folder: &Path) -> Result<PathBuf, AdapterError> {
     let whole = |path: &Path| fs::canonicalize(path).map_err(|e| AdapterError::system("read", path, e));
     let from = whole(project)?;
-    private_folder(to)?;
-    if whole(to)?.starts_with(&from) {
-        return Err(AdapterError::form(to, "lies in the project itself", "a folder elsewhere, best on another disk"));
+    if whole(folder)?.starts_with(&from) {
+        let expected = "a folder elsewhere, best on another disk";
+        return Err(AdapterError::form(folder, "lies in the project itself", expected));
     }
-    files::create_folder(&to.join("objects"))?;
+    Ok(from)
+}
+
+/// Copies every file of a project in turn to a part in `beside`, and hands it over.
+fn copied(
+    project: &Path,
+    beside: &Path,
+    at: Timestamp,
+    mut keep: impl FnMut(&Path, &Copied) -> Result<(), AdapterError>,
+) -> Result<Backup, AdapterError> {
     let mut paths = vec![];
-    list(&from, "", &mut paths)?;
+    list(project, "", &mut paths)?;
     let names_others =
         |path: &String| !(path.starts_with("snapshots/") || path.starts_with("imports/") && path.ends_with(".json"));
     paths.sort_by_key(|path| (path.starts_with("records/"), path.ends_with(".db"), names_others(path)));
-    let mut copied = vec![];
-    for path in paths {
-        copied.push(copy(&from, &path, to)?);
-    }
-    copied.sort_by(|a, b| a.path.cmp(&b.path));
-    let backup = Backup { at, files: copied };
-    tables::write_json(&to.join("backups").join(format!("{}.json", backup.name())), &backup)?;
-    Ok(backup)
+    let part = beside.join(format!(".copying.{}", std::process::id()));
+    let mut one = |path: String| {
+        let _ = fs::remove_file(&part);
+        let source = project.join(&path);
+        if path.ends_with(".db") {
+            copy_database(&source, &part)?;
+        } else {
+            fs::copy(&source, &part).map_err(|e| AdapterError::system("copy", &source, e))?;
+        }
+        let (sha256, bytes) = files::hash_file(&part)?;
+        let copied = Copied { path, bytes, sha256 };
+        keep(&part, &copied).map(|()| copied)
+    };
+    let files = paths.into_iter().map(&mut one).collect::<Result<Vec<Copied>, AdapterError>>();
+    let _ = fs::remove_file(&part);
+    let mut files = files?;
+    files.sort_by(|a, b| a.path.cmp(&b.path));
+    Ok(Backup { at, files })
 }
 
 /// Files of a folder and those below it; hidden names are temporary, and a database's companions are part of its copy. What
@@ -125,28 +224,6 @@ fn list(folder: &Path, below: &str, found: &mut Vec<String>) -> Result<(), Adapt
     Ok(())
 }
 
-fn copy(project: &Path, path: &str, to: &Path) -> Result<Copied, AdapterError> {
-    let source = project.join(path);
-    let part = to.join(format!(".copying.{}", std::process::id()));
-    let _ = fs::remove_file(&part);
-    if path.ends_with(".db") {
-        copy_database(&source, &part)?;
-    } else {
-        fs::copy(&source, &part).map_err(|e| AdapterError::system("copy", &source, e))?;
-    }
-    let (sha256, bytes) = files::hash_file(&part)?;
-    let object = object(to, &sha256);
-    let failed = |e| AdapterError::system("write", &object, e);
-    // An object that was damaged since is written anew.
-    if files::hash_file(&object).is_ok_and(|(known, _)| known == sha256) {
-        fs::remove_file(&part).map_err(failed)?;
-    } else {
-        fs::File::open(&part).and_then(|file| file.sync_all()).map_err(failed)?;
-        files::publish(&part, &object)?;
-    }
-    Ok(Copied { path: path.to_owned(), bytes, sha256 })
-}
-
 /// Copies a database as it is at one moment, while others read and write it.
 fn copy_database(from: &Path, to: &Path) -> Result<(), AdapterError> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
@@ -163,73 +240,115 @@ fn object(backups: &Path, sha256: &ContentHash) -> PathBuf {
     backups.join("objects").join(sha256.as_str())
 }
 
-/// Reads a backup of a folder: the one of this name, or the latest.
+/// Finds a backup in a folder or in a file: the one of this name, or the latest.
 ///
 /// # Errors
-/// [`RestoreError::Nothing`] when there is none, [`RestoreError::Broken`] when it cannot be read.
-pub fn read(folder: &Path, name: Option<&str>) -> Result<Backup, RestoreError> {
-    let all = imports::names(&folder.join("backups"))?;
+/// [`RestoreError::Nothing`] when there is none, [`RestoreError::Refused`] when a file is no backup.
+pub fn find(place: &Path, name: Option<&str>) -> Result<Found, RestoreError> {
+    let nothing = || RestoreError::Nothing { place: place.to_owned(), named: name.map(str::to_owned) };
+    if place.is_file() {
+        let (backup, packed) = one_file::read(place)?;
+        let is_it = name.is_none_or(|name| name == backup.name());
+        return if is_it { Ok(Found { backup, contents: Contents::File(packed) }) } else { Err(nothing()) };
+    }
+    let all = imports::names(&place.join("backups"))?;
     let fits = |file: &&String| !file.starts_with('.') && name.is_none_or(|name| **file == format!("{name}.json"));
-    let Some(last) = all.iter().rfind(fits) else {
-        return Err(RestoreError::Nothing { folder: folder.to_owned(), named: name.map(str::to_owned) });
-    };
-    Ok(tables::read_json(&folder.join("backups").join(last))?)
+    let last = all.iter().rfind(fits).ok_or_else(nothing)?;
+    let backup = tables::read_json(&place.join("backups").join(last))?;
+    Ok(Found { backup, contents: Contents::Folder(place.to_owned()) })
 }
 
-/// Checks that every file of a backup is what was copied.
-///
-/// # Errors
-/// [`RestoreError::Damaged`] with the first file that is not.
-pub fn check(folder: &Path, backup: &Backup) -> Result<(), RestoreError> {
-    for file in &backup.files {
-        let object = object(folder, &file.sha256);
-        let inside = Path::new(&file.path).components().all(|part| matches!(part, Component::Normal(_)));
-        let same = files::hash_file(&object).is_ok_and(|(hash, bytes)| hash == file.sha256 && bytes == file.bytes);
-        if !inside || !same {
-            return Err(RestoreError::Damaged { path: file.path.clone(), object });
+impl Found {
+    /// Checks that every file of the backup is what was copied, and lies in the project.
+    ///
+    /// # Errors
+    /// [`RestoreError::Damaged`] or [`RestoreError::Astray`] with the first file that is not.
+    pub fn check(&self) -> Result<(), RestoreError> {
+        for file in &self.backup.files {
+            if !is_of_a_project(&file.path) {
+                return Err(RestoreError::Astray(file.path.clone()));
+            }
+            let found = match &self.contents {
+                Contents::Folder(folder) => files::hash_file(&object(folder, &file.sha256)),
+                Contents::File(packed) => packed.hash(&file.sha256),
+            };
+            if !found.is_ok_and(|(hash, bytes)| hash == file.sha256 && bytes == file.bytes) {
+                let place = match &self.contents {
+                    Contents::Folder(folder) => object(folder, &file.sha256).display().to_string(),
+                    Contents::File(packed) => format!("objects/{} in {packed}", file.sha256.as_str()),
+                };
+                return Err(RestoreError::Damaged { path: file.path.clone(), place });
+            }
         }
+        Ok(())
     }
-    Ok(())
+
+    /// Brings the project back into a folder, whole or not at all; what is there is only replaced where `replace` says so.
+    ///
+    /// # Errors
+    /// [`RestoreError`]; then the folder is as it was.
+    pub fn restore(&self, to: &Path, replace: bool) -> Result<(), RestoreError> {
+        self.check()?;
+        let there = !imports::names(to)?.is_empty();
+        if there && !replace {
+            return Err(RestoreError::InTheWay(to.to_owned()));
+        }
+        let name = to.file_name().unwrap_or_default().to_string_lossy();
+        let beside = |what: &str| files::folder_of(to).join(format!(".{name}.{what}.{}", std::process::id()));
+        let (new, old) = (beside("restoring"), beside("replaced"));
+        private_folder(&new)?;
+        if let Err(error) = self.write(&new) {
+            let _ = fs::remove_dir_all(&new);
+            return Err(error.into());
+        }
+        let swap = |from: &Path, to: &Path| fs::rename(from, to).map_err(|e| AdapterError::system("replace", to, e));
+        if to.exists() {
+            swap(to, &old)?;
+        }
+        swap(&new, to)?;
+        if old.exists() {
+            fs::remove_dir_all(&old).map_err(|e| AdapterError::system("remove", &old, e))?;
+        }
+        Ok(())
+    }
+
+    fn write(&self, new: &Path) -> Result<(), AdapterError> {
+        for file in &self.backup.files {
+            let path = new.join(&file.path);
+            files::create_folder(files::folder_of(&path))?;
+            let copy = || match &self.contents {
+                Contents::Folder(folder) => fs::copy(object(folder, &file.sha256), &path),
+                Contents::File(packed) => packed.copy(&file.sha256, &path),
+            };
+            let written = copy().and_then(|_| fs::File::open(&path)?.sync_all());
+            written.map_err(|e| AdapterError::system("write", &path, e))?;
+        }
+        Ok(())
+    }
 }
 
-/// Brings a project back into a folder, whole or not at all; what is there is only replaced where `replace` says so.
-///
-/// # Errors
-/// [`RestoreError`]; then the folder is as it was.
-pub fn restore(folder: &Path, backup: &Backup, to: &Path, replace: bool) -> Result<(), RestoreError> {
-    check(folder, backup)?;
-    let there = !imports::names(to)?.is_empty();
-    if there && !replace {
-        return Err(RestoreError::InTheWay(to.to_owned()));
-    }
-    let name = to.file_name().unwrap_or_default().to_string_lossy();
-    let beside = |what: &str| files::folder_of(to).join(format!(".{name}.{what}.{}", std::process::id()));
-    let (new, old) = (beside("restoring"), beside("replaced"));
-    private_folder(&new)?;
-    for file in &backup.files {
-        let path = new.join(&file.path);
-        files::create_folder(files::folder_of(&path))?;
-        let write = || fs::copy(object(folder, &file.sha256), &path).and_then(|_| fs::File::open(&path)?.sync_all());
-        write().map_err(|e| AdapterError::system("write", &path, e))?;
-    }
-    let swap = |from: &Path, to: &Path| fs::rename(from, to).map_err(|e| AdapterError::system("replace", to, e));
-    if to.exists() {
-        swap(to, &old)?;
-    }
-    swap(&new, to)?;
-    if old.exists() {
-        fs::remove_dir_all(&old).map_err(|e| AdapterError::system("remove", &old, e))?;
-    }
-    Ok(())
+/// Whether a path is one that a backup has: below the project's folder, and never hidden.
+fn is_of_a_project(path: &str) -> bool {
+    let plain = |part| matches!(part, Component::Normal(name) if !name.to_string_lossy().starts_with('.'));
+    !path.is_empty() && Path::new(path).components().all(plain)
 }
 
 /// Makes a folder that only its owner may read: it holds what the project holds.
 fn private_folder(folder: &Path) -> Result<(), AdapterError> {
+    for_its_owner().recursive(true).create(folder).map_err(|e| AdapterError::system("create", folder, e))
+}
+
+/// The same, where nobody may have made it before.
+fn new_private_folder(folder: &Path) -> Result<(), AdapterError> {
+    for_its_owner().create(folder).map_err(|e| AdapterError::system("create", folder, e))
+}
+
+fn for_its_owner() -> fs::DirBuilder {
     let mut builder = fs::DirBuilder::new();
-    builder.recursive(true);
+    builder.recursive(false);
     #[cfg(unix)]
     std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
-    builder.create(folder).map_err(|e| AdapterError::system("create", folder, e))
+    builder
 }
 
 #[cfg(test)]
@@ -262,14 +381,14 @@ mod tests {
         files::write_atomic(&project.path().join("endcap.toml"), b"y").unwrap();
         let second = back_up(project.path(), backups.path(), at(2)).unwrap();
         assert_eq!(fs::read_dir(backups.path().join("objects")).unwrap().count(), 4, "unchanged files lie there once");
-        assert_eq!(read(backups.path(), None).unwrap(), second);
-        let first = read(backups.path(), Some(&first.name())).unwrap();
+        let second_found = find(backups.path(), None).unwrap();
+        assert_eq!(second_found.backup, second);
         let to = new.path().join("shop");
-        restore(backups.path(), &first, &to, false).unwrap();
+        find(backups.path(), Some(&first.name())).unwrap().restore(&to, false).unwrap();
         assert_eq!(files::read_text(&to.join("endcap.toml")).unwrap(), "x");
-        assert!(matches!(restore(backups.path(), &second, &to, false), Err(RestoreError::InTheWay(_))));
+        assert!(matches!(second_found.restore(&to, false), Err(RestoreError::InTheWay(_))));
         files::write_atomic(&to.join("later.txt"), b"later").unwrap();
-        restore(backups.path(), &second, &to, true).unwrap();
+        second_found.restore(&to, true).unwrap();
         assert_eq!(files::read_text(&to.join("endcap.toml")).unwrap(), "y");
         assert!(!to.join("later.txt").exists());
         assert_eq!(fs::read_dir(new.path()).unwrap().count(), 1, "nothing temporary is left");
@@ -278,18 +397,25 @@ mod tests {
     #[test]
     fn a_damaged_backup_is_refused_by_the_name_of_the_file_and_mended_by_the_next_one() {
         let (project, backups, new) = (project(), tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
-        let mut backup = back_up(project.path(), backups.path(), at(1)).unwrap();
+        let backup = back_up(project.path(), backups.path(), at(1)).unwrap();
+        let mut found = find(backups.path(), None).unwrap();
         let facts = object(backups.path(), &backup.files[1].sha256);
         fs::write(&facts, "fakes").unwrap();
         let to = new.path().join("shop");
-        let refused = restore(backups.path(), &backup, &to, true).unwrap_err().to_string();
+        let refused = found.restore(&to, true).unwrap_err().to_string();
         assert!(refused.contains("facts/sales/1.parquet is damaged"), "{refused}");
         assert!(!to.exists());
         back_up(project.path(), backups.path(), at(2)).unwrap();
-        restore(backups.path(), &backup, &to, false).unwrap();
-        backup.files[0].path = "../outside".to_owned();
-        assert!(matches!(check(backups.path(), &backup), Err(RestoreError::Damaged { .. })));
+        found.restore(&to, false).unwrap();
+        for astray in ["../outside", "/etc/passwd", "facts/../../outside", "", ".", ".ssh/config"] {
+            found.backup.files[0].path = astray.to_owned();
+            let refused = found.restore(&new.path().join("other"), false);
+            assert!(matches!(refused, Err(RestoreError::Astray(_))), "{astray}");
+        }
+        found.backup.files[0].path = "facts/sales".to_owned();
+        assert!(matches!(found.restore(&new.path().join("other"), false), Err(RestoreError::Broken(_))));
+        assert_eq!(fs::read_dir(new.path()).unwrap().count(), 1, "what could not be written leaves nothing");
         assert!(back_up(project.path(), &project.path().join("backups"), at(3)).is_err(), "not into itself");
-        assert!(matches!(read(new.path(), None), Err(RestoreError::Nothing { .. })));
+        assert!(matches!(find(new.path(), None), Err(RestoreError::Nothing { .. })));
     }
 }

@@ -70,21 +70,23 @@ pub fn read_text(path: &Path) -> Result<String, AdapterError> {
 
 /// Hashes a file without holding it, and returns its size with it.
 pub(crate) fn hash_file(path: &Path) -> Result<(ContentHash, u64), AdapterError> {
-    let hash = || -> std::io::Result<(String, u64)> {
-        let mut file = File::open(path)?;
-        let (mut hasher, mut buffer, mut size) = (Sha256::new(), vec![0; 1 << 18], 0);
-        loop {
-            match file.read(&mut buffer)? {
-                0 => break,
-                read => {
-                    hasher.update(&buffer[..read]);
-                    size += read as u64;
-                }
+    let hash = || hash_content(File::open(path)?);
+    hash().map_err(|e| AdapterError::system("read", path, e))
+}
+
+/// Hashes a content without holding it, and returns its size with it.
+pub(crate) fn hash_content(mut content: impl Read) -> std::io::Result<(ContentHash, u64)> {
+    let (mut hasher, mut buffer, mut size) = (Sha256::new(), vec![0; 1 << 18], 0);
+    loop {
+        match content.read(&mut buffer)? {
+            0 => break,
+            read => {
+                hasher.update(&buffer[..read]);
+                size += read as u64;
             }
         }
-        Ok((hasher.finalize().iter().map(|byte| format!("{byte:02x}")).collect(), size))
-    };
-    let (digits, size) = hash().map_err(|e| AdapterError::system("read", path, e))?;
+    }
+    let digits: String = hasher.finalize().iter().map(|byte| format!("{byte:02x}")).collect();
     let hash = serde_json::from_value(digits.into()).expect("Invariant: a content hash is its digits");
     Ok((hash, size))
 }
@@ -92,9 +94,12 @@ pub(crate) fn hash_file(path: &Path) -> Result<(ContentHash, u64), AdapterError>
 /// Finds the files that a pattern names, in order of their names: `*` is any part of a name and `?` one character, in
 /// file names and folder names alike. A pattern without either is a file that must be there.
 ///
+/// A link that is named in full is followed. One that only fits is not, where it leads out of its folder: whoever may put
+/// files there could have any file of this machine read.
+///
 /// # Errors
 /// [`AdapterError::System`] when a folder cannot be read or a named file is not there, [`AdapterError::Form`] when no
-/// file fits the pattern.
+/// file fits the pattern or a link leads out.
 pub fn find(pattern: &Path) -> Result<Vec<PathBuf>, AdapterError> {
     let mut found = vec![PathBuf::new()];
     for part in pattern.components() {
@@ -136,10 +141,26 @@ fn entries_that_fit(folder: &Path, pattern: &str) -> Result<Vec<PathBuf>, Adapte
         let name = entry.map_err(|e| AdapterError::system("read", shown, e))?.file_name();
         let text = name.to_string_lossy();
         if fits(pattern.as_bytes(), text.as_bytes()) && !text.starts_with('.') {
+            stays(shown, &shown.join(&name))?;
             fitting.push(folder.join(&name));
         }
     }
     Ok(fitting)
+}
+
+/// Refuses a link that leads out of its folder, or nowhere.
+fn stays(folder: &Path, path: &Path) -> Result<(), AdapterError> {
+    let failed = |e| AdapterError::system("read", path, e);
+    if !fs::symlink_metadata(path).map_err(failed)?.is_symlink() {
+        return Ok(());
+    }
+    let expected = "files, or links to files beside them; name what is linked in endcap.toml, without * or ?";
+    let home = fs::canonicalize(folder).map_err(failed)?;
+    match fs::canonicalize(path) {
+        Ok(target) if target.starts_with(&home) => Ok(()),
+        Ok(_) => Err(AdapterError::form(path, "is a link that leads out of its folder", expected)),
+        Err(_) => Err(AdapterError::form(path, "is a link that leads nowhere", expected)),
+    }
 }
 
 /// Whether a name fits a pattern of `*` and `?`, in time linear in pattern times name.
@@ -209,5 +230,33 @@ mod tests {
         assert_eq!(found, [folder.path().join("a/1.csv"), folder.path().join("b/2.csv")]);
         assert!(matches!(find(&folder.path().join("*.parquet")), Err(AdapterError::Form { .. })));
         assert!(matches!(find(&folder.path().join("none.csv")), Err(AdapterError::System { .. })));
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_link_that_only_fits_leads_no_load_out_of_its_folder() {
+        use std::os::unix::fs::symlink;
+        let (folder, elsewhere) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+        let (secret, drop) = (elsewhere.path().join("secret.csv"), folder.path().join("drop"));
+        fs::write(&secret, "password").unwrap();
+        fs::create_dir(&drop).unwrap();
+        fs::write(drop.join("june.csv"), "x").unwrap();
+        symlink("june.csv", drop.join("latest.csv")).unwrap();
+        let pattern = drop.join("*.csv");
+        assert_eq!(find(&pattern).unwrap().len(), 2, "a link to a file beside it");
+        let link = drop.join("july.csv");
+        symlink(&secret, &link).unwrap();
+        let refused = find(&pattern).unwrap_err().to_string();
+        assert!(refused.contains("july.csv is a link that leads out of its folder"), "{refused}");
+        assert_eq!(find(&link).unwrap(), [link.clone()], "a link that is named in full is followed");
+        fs::remove_file(&link).unwrap();
+        for (target, why) in [("july.csv", "leads nowhere"), ("gone.csv", "leads nowhere"), ("../..", "leads out")] {
+            symlink(target, &link).unwrap();
+            let refused = find(&pattern).unwrap_err().to_string();
+            assert!(refused.contains(why), "{target}: {refused}");
+            fs::remove_file(&link).unwrap();
+        }
+        symlink(elsewhere.path(), folder.path().join("other")).unwrap();
+        assert!(find(&folder.path().join("*/*.csv")).unwrap_err().to_string().contains("leads out of its folder"));
     }
 }

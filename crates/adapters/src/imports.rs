@@ -140,9 +140,16 @@ pub fn waiting(project: &Path) -> Result<Vec<Waiting>, AdapterError> {
     let named = |id: &str| imports.iter().flat_map(|import| &import.files).any(|file| file.sha256.short() == id);
     let (home, mut found) = (folder(project).join("files"), vec![]);
     for id in names(&home)?.into_iter().filter(|id| !id.starts_with('.') && !named(id)) {
+        if std::fs::symlink_metadata(home.join(&id)).is_ok_and(|meta| meta.is_symlink()) {
+            continue;
+        }
         for name in names(&home.join(&id))? {
             let path = home.join(&id).join(&name);
-            let meta = std::fs::metadata(&path).map_err(|e| AdapterError::system("read", &path, e))?;
+            let meta = std::fs::symlink_metadata(&path).map_err(|e| AdapterError::system("read", &path, e))?;
+            // Whatever was sent is a plain file: a link was put there by somebody else, and is not followed.
+            if !meta.is_file() {
+                continue;
+            }
             let since = meta.modified().ok().and_then(|at| Timestamp::try_from(at).ok());
             found.push(Waiting { id: id.clone(), name, path, bytes: meta.len(), since });
         }
@@ -209,6 +216,25 @@ mod tests {
         }
         let long = safe_name(&format!("{}.csv", "x".repeat(500)));
         assert!(long.len() <= NAME_MAX && long.ends_with(".csv"));
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_link_among_what_was_sent_is_neither_read_nor_followed_when_it_is_removed() {
+        use std::os::unix::fs::symlink;
+        let (project, elsewhere) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+        let home = folder(project.path()).join("files");
+        let secret = elsewhere.path().join("secret.csv");
+        std::fs::write(&secret, "password").unwrap();
+        std::fs::create_dir_all(home.join("linked")).unwrap();
+        symlink(&secret, home.join("linked/a.csv")).unwrap();
+        symlink("nowhere", home.join("linked/b.csv")).unwrap();
+        assert_eq!(waiting(project.path()).unwrap(), []);
+        assert!(!discard(project.path(), "linked").unwrap());
+        symlink(elsewhere.path(), home.join("folder")).unwrap();
+        assert_eq!(waiting(project.path()).unwrap(), [], "a linked folder holds nothing that was sent");
+        assert!(!discard(project.path(), "folder").unwrap());
+        assert_eq!(std::fs::read_to_string(secret).unwrap(), "password");
     }
 
     #[test]

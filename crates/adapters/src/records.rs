@@ -33,6 +33,8 @@ const READ_AT_ONCE: i64 = 1 << 15;
 const BUSY: Duration = Duration::from_secs(30);
 /// Longest id of a sale, in bytes, as of every text of a fact.
 const ID_MAX: usize = 200;
+/// Longest text of a record as it is sent, in characters.
+pub const TEXT_MAX: usize = 200;
 
 const TABLE: &str = "create table if not exists record (
     sequence integer primary key autoincrement,
@@ -303,6 +305,10 @@ fn fields(kind: FactKind, value: &Value) -> Result<Map<String, Value>, Fault> {
         }
         let text = match value {
             Value::Null => continue,
+            // Counted as it was sent: blanks around it are no way around the limit.
+            Value::String(text) if text.chars().count() > TEXT_MAX => {
+                return Err(fault(name, format!("longer than {TEXT_MAX} characters: expected a shorter text")));
+            }
             Value::String(text) => text.trim().to_owned(),
             Value::Number(_) | Value::Bool(_) => value.to_string(),
             Value::Array(_) | Value::Object(_) => return Err(fault(name, "expected a text or a number")),

@@ -1,6 +1,6 @@
 //! The data that ship with the product, inside the binary.
 
-use anyhow::Context;
+use anyhow::{Context, bail};
 use std::fs;
 use std::path::Path;
 
@@ -26,9 +26,15 @@ pub const AS_OF: &str = "2024-06-26T00:00:00Z";
 
 /// Writes the example into a folder that must not exist yet.
 pub fn write(folder: &Path) -> anyhow::Result<()> {
-    fs::create_dir_all(folder.parent().unwrap_or(Path::new("."))).and_then(|()| fs::create_dir(folder)).with_context(
-        || format!("{} could not be made: choose a new folder in one that you may write to", folder.display()),
-    )?;
+    if fs::symlink_metadata(folder).is_ok() {
+        bail!(
+            "{} is there already, and nothing in it was changed: name a folder that is not there yet",
+            folder.display()
+        );
+    }
+    fs::create_dir_all(folder.parent().unwrap_or(Path::new(".")))
+        .and_then(|()| fs::create_dir(folder))
+        .with_context(|| format!("{} could not be made: choose a place that you may write to", folder.display()))?;
     for (name, content) in FILES {
         let path = folder.join(name);
         fs::write(&path, content).with_context(|| format!("{} could not be written", path.display()))?;

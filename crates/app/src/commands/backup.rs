@@ -1,18 +1,19 @@
 //! `endcap backup` and `endcap restore`: a project as it is at one moment, and back.
 
 use crate::console::{Console, Ending};
-use anyhow::ensure;
+use anyhow::{bail, ensure};
 use endcap_adapters::backup::{self, Backup};
 use serde::Serialize;
 use std::path::PathBuf;
 
 /// Copy a whole project, also while the desk runs: facts, imports, records, boards, accounts and plans.
 ///
-/// A folder of backups keeps unchanged files once, however many backups it holds. Files outside the project's folder
-/// that endcap.toml names are not copied: the facts that were read from them are.
+/// A folder of backups keeps unchanged files once, however many backups it holds; a file holds one backup, and is a tar.
+/// Files outside the project's folder that endcap.toml names are not copied: the facts that were read from them are.
 #[derive(clap::Args)]
 #[command(
-    after_help = "Examples:\n  endcap backup shop --to /mnt/backups/shop\n  endcap backup shop --to /mnt/backups/shop --json | jq .name"
+    group = clap::ArgGroup::new("where").args(["to", "file"]).required(true),
+    after_help = "Examples:\n  endcap backup shop --to /mnt/backups/shop\n  endcap backup shop --file /mnt/backups/shop-monday.tar\n  endcap backup shop --to /mnt/backups/shop --json | jq .name"
 )]
 pub struct BackupArgs {
     /// The project's folder.
@@ -20,7 +21,10 @@ pub struct BackupArgs {
     folder: PathBuf,
     /// Folder of backups, outside the project; made when it is not there.
     #[arg(long)]
-    to: PathBuf,
+    to: Option<PathBuf>,
+    /// New file outside the project, in the place of a folder.
+    #[arg(long)]
+    file: Option<PathBuf>,
 }
 
 /// Bring a project back from a backup, whole or not at all.
@@ -29,10 +33,10 @@ pub struct BackupArgs {
 /// replaced.
 #[derive(clap::Args)]
 #[command(
-    after_help = "Examples:\n  endcap restore /mnt/backups/shop --to shop\n  endcap restore /mnt/backups/shop --check\n  endcap restore /mnt/backups/shop --name 20260301T120000.000000Z --to shop --force"
+    after_help = "Examples:\n  endcap restore /mnt/backups/shop --to shop\n  endcap restore /mnt/backups/shop-monday.tar --to shop\n  endcap restore /mnt/backups/shop --check\n  endcap restore /mnt/backups/shop --name 20260301T120000.000000Z --to shop --force"
 )]
 pub struct RestoreArgs {
-    /// Folder of backups, as `endcap backup --to` wrote it.
+    /// Folder of backups, as `endcap backup --to` wrote it, or file, as `endcap backup --file` did.
     backups: PathBuf,
     /// Folder that the project is brought back into.
     #[arg(long, required_unless_present = "check")]
@@ -65,28 +69,32 @@ impl Told {
 /// Runs `endcap backup`.
 pub fn back_up(args: &BackupArgs, console: &Console) -> anyhow::Result<Ending> {
     ensure!(args.folder.is_dir(), "{} is no folder: name a project's", args.folder.display());
-    let sign = console.spinner("backup");
-    let backup = backup::back_up(&args.folder, &args.to, jiff::Timestamp::now())?;
+    let (sign, now) = (console.spinner("backup"), jiff::Timestamp::now());
+    let (made, place) = match (&args.file, &args.to) {
+        (Some(file), _) => (backup::back_up_as_file(&args.folder, file, now), file),
+        (None, Some(to)) => (backup::back_up(&args.folder, to, now), to),
+        (None, None) => bail!("expected --to or --file"),
+    };
     sign.finish_and_clear();
-    console.result(&Told::of(&backup), |told| {
-        format!("backup {} of {} files, {} bytes, in {}", told.name, told.files, told.bytes, args.to.display())
+    console.result(&Told::of(&made?), |told| {
+        format!("backup {} of {} files, {} bytes, in {}", told.name, told.files, told.bytes, place.display())
     })?;
     Ok(Ending::Done)
 }
 
 /// Runs `endcap restore`.
 pub fn restore(args: &RestoreArgs, console: &Console) -> anyhow::Result<Ending> {
-    let backup = backup::read(&args.backups, args.name.as_deref())?;
+    let found = backup::find(&args.backups, args.name.as_deref())?;
     let done = match &args.to {
         Some(to) => {
-            backup::restore(&args.backups, &backup, to, args.force)?;
+            found.restore(to, args.force)?;
             format!("is back in {}", to.display())
         }
         None => {
-            backup::check(&args.backups, &backup)?;
+            found.check()?;
             "is whole".to_owned()
         }
     };
-    console.result(&Told::of(&backup), |told| format!("backup {} of {} files {done}", told.name, told.files))?;
+    console.result(&Told::of(&found.backup), |told| format!("backup {} of {} files {done}", told.name, told.files))?;
     Ok(Ending::Done)
 }

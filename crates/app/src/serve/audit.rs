@@ -32,6 +32,10 @@ const SIGN_IN: [&str; 2] = ["desk: POST session", "desk: POST session/provider/r
 #[derive(Clone)]
 pub struct LetIn(pub String);
 
+/// Left with an answer that turns somebody away whom a provider has vouched for: what they are called there.
+#[derive(Clone)]
+pub struct TurnedAway(pub String);
+
 /// What a request says of whom it is about; all else in it is passed over.
 #[derive(Default, Deserialize)]
 #[serde(default)]
@@ -83,10 +87,13 @@ async fn decide(
     (action, subject, asked): (String, Told, Asked),
 ) -> Answer<Response> {
     let response = next.run(request).await;
-    let Some(ruling) = ruling(response.status(), who.is_some(), &action) else { return Ok(response) };
+    let turned_away = response.extensions().get::<TurnedAway>().map(|TurnedAway(name)| Told::personal(name));
+    let known = if turned_away.is_some() { Known::Elsewhere } else { who.as_ref().map_or(Known::Not, |_| Known::Here) };
+    let Some(ruling) = ruling(response.status(), known, &action) else { return Ok(response) };
     let let_in = response.extensions().get::<LetIn>().map(|LetIn(name)| Told::personal(name));
-    let subject = let_in.clone().unwrap_or(subject);
-    let actor = let_in.or_else(|| who.map(|who| Told::personal(&who.account.name)));
+    let signing_in = let_in.or(turned_away);
+    let subject = signing_in.clone().unwrap_or(subject);
+    let actor = signing_in.or_else(|| who.map(|who| Told::personal(&who.account.name)));
     let actor = actor.unwrap_or_else(|| Told::open("nobody who is known"));
     let entry = Entry { reasons: reasons(&asked), ..Entry::new(actor, action, subject, ruling) };
     app.ledger.record((app.now)(), entry).await.map_err(unrecorded)?;
@@ -110,12 +117,22 @@ async fn subject(parts: &mut Parts, route: &str, resource: &str, asked: &Asked) 
     }
 }
 
+/// Where somebody is known.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Known {
+    Here,
+    Elsewhere,
+    Not,
+}
+
 /// Only what was done or denied is a decision; what was asked wrongly is none. Of those who are not known, sign-ins that
-/// failed alone: they are held back, so that nobody can fill the disk with refusals.
-fn ruling(status: StatusCode, known: bool, action: &str) -> Option<Ruling> {
+/// failed alone: they are held back, so that nobody can fill the disk with refusals. Whoever a provider vouches for and the
+/// desk turns away has no role here, is kept out, or bears somebody else's name (409).
+fn ruling(status: StatusCode, known: Known, action: &str) -> Option<Ruling> {
     match status {
         status if status.is_success() => Some(Ruling::Allowed),
-        StatusCode::FORBIDDEN if known => Some(Ruling::Refused),
+        StatusCode::FORBIDDEN if known != Known::Not => Some(Ruling::Refused),
+        StatusCode::CONFLICT if known == Known::Elsewhere => Some(Ruling::Refused),
         StatusCode::UNAUTHORIZED if SIGN_IN.contains(&action) => Some(Ruling::Refused),
         _ => None,
     }

@@ -8,7 +8,7 @@ use endcap_agent::sandbox::{Sandbox, SandboxError};
 use endcap_demand::FitSettings;
 use endcap_demand::drill::{Drill, Guess};
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError, TryLockError};
 
 /// The scenario that the sandbox plays.
 const PRACTICE: &str = include_str!("../../../../examples/scenarios/practice.toml");
@@ -36,6 +36,14 @@ pub struct Answers {
 type Answered = Result<Vec<Guess>, DrillError>;
 
 impl Answers {
+    /// Begins to answer a drill, unless another one is being answered: whoever waits for an answer goes first.
+    pub fn begin(&self, project: &Project, drill: &Drill) {
+        if !matches!(self.turn.try_lock(), Err(TryLockError::WouldBlock)) {
+            // Why there is no answer is told to whoever asks for it.
+            let _ = self.of(project, drill);
+        }
+    }
+
     /// The answers to a drill; may take seconds the first time.
     pub fn of(&self, project: &Project, drill: &Drill) -> Answered {
         let name = endcap_model::canonical_json(drill);

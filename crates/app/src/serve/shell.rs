@@ -11,7 +11,6 @@ use axum::response::{IntoResponse, Response};
 use std::time::{Duration, Instant};
 use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::compression::CompressionLayer;
-use tower_http::timeout::TimeoutLayer;
 use tracing::Instrument;
 use tracing::field::Empty;
 
@@ -30,10 +29,7 @@ const CONTENT_SECURITY: &str = "default-src 'none'; script-src 'self'; style-src
 
 /// Everything that the desk answers.
 pub fn router(app: App) -> Router {
-    let timeout = TimeoutLayer::with_status_code(
-        axum::http::StatusCode::SERVICE_UNAVAILABLE,
-        Duration::from_secs(ANSWER_SECONDS),
-    );
+    let timeout = from_fn_with_state(Duration::from_secs(ANSWER_SECONDS), in_time);
     let recorded = from_fn_with_state(app.clone(), super::audit::recorded);
     Router::new()
         .nest(
@@ -58,6 +54,13 @@ pub fn router(app: App) -> Router {
 
 async fn unknown(request: Request) -> Problem {
     Problem::missing(format!("address {} {}", request.method(), request.uri().path()))
+}
+
+/// Ends a request that takes too long, also one that comes too slowly. What was begun for it goes on, and may be there when
+/// it is asked for again.
+async fn in_time(State(longest): State<Duration>, request: Request, next: Next) -> Response {
+    let told = || Problem::not_ready(format!("This took longer than {} s: ask again in a moment.", longest.as_secs()));
+    tokio::time::timeout(longest, next.run(request)).await.unwrap_or_else(|_| told().into_response())
 }
 
 /// What the API says is for the moment and for the caller.
@@ -136,3 +139,33 @@ fn panicked(cause: Box<dyn std::any::Any + Send>) -> Response<Body> {
 
 /// The state that handlers take, by name.
 pub type Shared = State<App>;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use axum::body::{Bytes, to_bytes};
+    use axum::routing::post;
+    use std::convert::Infallible;
+    use tower::ServiceExt;
+
+    #[test]
+    fn a_request_that_comes_too_slowly_ends_with_a_problem_that_says_so() {
+        crate::serve::tests::run(async {
+            let drops = futures::stream::unfold((), |()| async {
+                tokio::time::sleep(Duration::from_millis(10)).await;
+                Some((Ok::<_, Infallible>(Bytes::from_static(b" ")), ()))
+            });
+            let router: Router = Router::new()
+                .route("/", post(|body: Bytes| async move { body.len().to_string() }))
+                .layer(from_fn_with_state(Duration::from_millis(100), in_time));
+            let slow = Request::post("/").body(Body::from_stream(drops)).unwrap();
+            let response = router.clone().oneshot(slow).await.unwrap();
+            assert_eq!(response.status(), 503);
+            assert_eq!(response.headers()[header::CONTENT_TYPE], "application/problem+json");
+            let told = to_bytes(response.into_body(), usize::MAX).await.unwrap();
+            assert!(String::from_utf8_lossy(&told).contains("ask again in a moment"), "{told:?}");
+            let quick = router.oneshot(Request::post("/").body(Body::from("abc")).unwrap()).await.unwrap();
+            assert_eq!(quick.status(), 200);
+        });
+    }
+}

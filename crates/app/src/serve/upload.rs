@@ -12,9 +12,22 @@ use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 use tokio::io::AsyncWriteExt;
+use tokio::time::Instant;
 
-/// Longest pause of a sender.
-const PAUSE_SECONDS: u64 = 30;
+/// How slowly a file may come.
+#[derive(Clone, Copy)]
+struct Pace {
+    /// Longest pause of a sender.
+    pause: Duration,
+    /// How long it may come as slowly as it likes.
+    patience: Duration,
+    /// Bytes that each second beyond that has to bring, on average.
+    bytes_per_second: u64,
+}
+
+/// A line of 64 kbit/s is fast enough; a sender of single bytes does not hold a connection and a file for ever.
+const PACE: Pace =
+    Pace { pause: Duration::from_secs(30), patience: Duration::from_secs(60), bytes_per_second: 8 << 10 };
 /// Files that wait may take this many times the size of the largest one.
 const WAITING_TIMES: u64 = 4;
 
@@ -37,7 +50,7 @@ pub async fn receive(app: &App, headers: &HeaderMap, name: &str, body: Body) -> 
     let home = imports::folder(&app.settings.folder).join("files");
     tokio::fs::create_dir_all(&home).await.map_err(disk)?;
     let part = home.join(format!(".{}.part", &secret::make()?[..16]));
-    let received = match write(&part, body.into_data_stream(), most).await {
+    let received = match write(&part, body.into_data_stream(), most, PACE).await {
         Ok(()) => {
             let (folder, part, name) = (app.settings.folder.clone(), part.clone(), name.to_owned());
             super::blocking(move || imports::receive(&folder, &part, &name).map_err(Problem::from)).await
@@ -50,12 +63,13 @@ pub async fn receive(app: &App, headers: &HeaderMap, name: &str, body: Body) -> 
     received
 }
 
-async fn write(part: &Path, mut body: BodyDataStream, most: u64) -> Answer<()> {
-    let mut file = tokio::fs::File::create(part).await.map_err(disk)?;
-    let mut bytes = 0;
+async fn write(part: &Path, mut body: BodyDataStream, most: u64, pace: Pace) -> Answer<()> {
+    let mut file = tokio::fs::File::create_new(part).await.map_err(disk)?;
+    let (mut bytes, begun) = (0, Instant::now());
     loop {
-        let next = tokio::time::timeout(Duration::from_secs(PAUSE_SECONDS), body.next()).await;
-        let next = next.map_err(|_| Problem::bad("The file stopped coming: send it again."))?;
+        let due = begun + pace.patience + Duration::from_secs(bytes / pace.bytes_per_second);
+        let next = tokio::time::timeout_at(due.min(Instant::now() + pace.pause), body.next()).await;
+        let next = next.map_err(|_| Problem::bad("The file stopped coming, or came too slowly: send it again."))?;
         let Some(chunk) = next else { break };
         let chunk = chunk.map_err(|_| Problem::bad("The file was cut off on its way: send it again."))?;
         bytes += chunk.len() as u64;
@@ -93,4 +107,40 @@ pub fn tidy(folder: &Path, day_ago: jiff::Timestamp) -> anyhow::Result<()> {
         }
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use axum::body::Bytes;
+    use futures::stream;
+    use std::convert::Infallible;
+
+    /// Chunks of so many bytes, each after a pause in milliseconds.
+    fn trickle(chunk: usize, chunks: usize, pause: u64) -> BodyDataStream {
+        let next = move |left: usize| async move {
+            tokio::time::sleep(Duration::from_millis(pause)).await;
+            (left > 0).then(|| (Ok::<_, Infallible>(Bytes::from(vec![b'x'; chunk])), left - 1))
+        };
+        Body::from_stream(stream::unfold(chunks, next)).into_data_stream()
+    }
+
+    #[test]
+    fn a_file_that_comes_byte_by_byte_is_given_up_and_a_slow_one_is_not() {
+        crate::serve::tests::run(async {
+            let folder = tempfile::tempdir().unwrap();
+            let pace =
+                Pace { pause: Duration::from_secs(5), patience: Duration::from_millis(300), bytes_per_second: 1000 };
+            let begun = Instant::now();
+            let bytes = write(&folder.path().join("bytes"), trickle(1, 10_000, 20), 1 << 20, pace).await.unwrap_err();
+            assert!(bytes.status == 400 && bytes.detail.contains("too slowly"), "{}", bytes.detail);
+            assert!(begun.elapsed() < Duration::from_secs(4), "{:?}", begun.elapsed());
+            // Longer than the patience, and faster than the least.
+            write(&folder.path().join("slow"), trickle(1000, 8, 60), 1 << 20, pace).await.unwrap();
+            assert_eq!(std::fs::metadata(folder.path().join("slow")).unwrap().len(), 8000);
+            let pace = Pace { pause: Duration::from_millis(50), ..pace };
+            let stalls = write(&folder.path().join("stalls"), trickle(1000, 2, 2000), 1 << 20, pace).await.unwrap_err();
+            assert!(stalls.detail.contains("stopped coming"), "{}", stalls.detail);
+        });
+    }
 }

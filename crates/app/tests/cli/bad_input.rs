@@ -115,7 +115,21 @@ fn a_project_without_facts_says_what_to_run() {
 fn a_folder_that_is_taken_is_not_written_over() {
     let shop = Shop::new();
     refused(&["init", shop.kept.path().to_str().unwrap()], 2, &["already there"]);
-    refused(&["demo", shop.kept.path().to_str().unwrap()], 2, &["new folder"]);
+    refused(
+        &["demo", shop.kept.path().to_str().unwrap()],
+        2,
+        &["is there already, and nothing in it was changed", "a folder that is not there yet"],
+    );
+    let (_, messages, _) = run(&["demo", shop.kept.path().to_str().unwrap()]);
+    assert!(!messages.contains("os error"), "the system's words say nothing more: {messages}");
+}
+
+#[cfg(not(feature = "otel"))]
+#[test]
+fn traces_that_cannot_be_sent_are_refused_with_what_to_do() {
+    let shop = Shop::new();
+    let told = ["built without traces", "--features otel", "leave --otlp out"];
+    refused(&["serve", shop.kept.path().to_str().unwrap(), "--otlp", "http://127.0.0.1:4318"], 2, &told);
 }
 
 #[test]

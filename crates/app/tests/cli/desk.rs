@@ -205,6 +205,7 @@ fn a_backup_under_writes_comes_back_with_all_that_was_acknowledged_before_it() {
     let (shop, elsewhere) = (shop(), tempfile::tempdir().unwrap());
     let text = |path: &Path| path.display().to_string();
     let (backups, back) = (elsewhere.path().join("backups"), elsewhere.path().join("shop"));
+    let (file, unpacked) = (elsewhere.path().join("shop.tar"), elsewhere.path().join("unpacked"));
     let server = Server::start(shop.path());
     let (stop, done) = (AtomicBool::new(false), Mutex::new(vec![]));
     let (before, made) = thread::scope(|scope| {
@@ -216,11 +217,14 @@ fn a_backup_under_writes_comes_back_with_all_that_was_acknowledged_before_it() {
             thread::sleep(Duration::from_millis(10));
         }
         let before = done.lock().unwrap().len();
-        let made = run(&["backup", &text(shop.path()), "--to", &text(&backups), "--json"]);
+        let made = [("--to", &backups), ("--file", &file)]
+            .map(|(option, place)| run(&["backup", &text(shop.path()), option, &text(place), "--json"]));
         stop.store(true, Ordering::Relaxed);
         (before, made)
     });
-    assert_eq!(made.2, 0, "{}", made.1);
+    for (_, messages, status) in made {
+        assert_eq!(status, 0, "{messages}");
+    }
     server.kill();
     let after_crash = loaded(shop.path());
     assert_eq!(after_crash, 1 + done.lock().unwrap().len() as u64, "a kill loses nothing that was acknowledged");
@@ -239,12 +243,26 @@ fn a_backup_under_writes_comes_back_with_all_that_was_acknowledged_before_it() {
     assert!(damaged.1.contains("records.db is damaged") && !back.exists(), "{}", damaged.1);
     std::fs::write(largest, &whole).unwrap();
 
-    assert_eq!(run(&["restore", &text(&backups), "--to", &text(&back)]).2, 0);
-    let sales = loaded(&back);
-    assert!(sales > before as u64, "{sales} of {before} before the backup");
-    let server = Server::start(&back);
-    assert_eq!(server.ask("GET", "/session", "").unwrap().2["name"], "grace");
-    server.kill();
+    assert_eq!(run(&["restore", &text(&file), "--check"]).2, 0);
+    let whole = std::fs::read(&file).unwrap();
+    let cut = elsewhere.path().join("cut.tar");
+    std::fs::write(&cut, &whole[..whole.len() / 2]).unwrap();
+    let refused = run(&["restore", &text(&cut), "--to", &text(&unpacked)]);
+    assert_eq!(refused.2, 2);
+    assert!(refused.1.contains("cut.tar cannot be brought back: it is cut off") && !unpacked.exists(), "{}", refused.1);
+    let twice = run(&["backup", &text(shop.path()), "--file", &text(&file)]);
+    assert!(twice.2 == 2 && twice.1.contains("is there already"), "{}", twice.1);
+    assert_eq!(std::fs::read(&file).unwrap(), whole, "a backup is never written over");
+
+    for (from, to) in [(&backups, &back), (&file, &unpacked)] {
+        let restored = run(&["restore", &text(from), "--to", &text(to)]);
+        assert_eq!(restored.2, 0, "{}", restored.1);
+        let sales = loaded(to);
+        assert!(sales > before as u64, "{sales} of {before} before the backup");
+        let server = Server::start(to);
+        assert_eq!(server.ask("GET", "/session", "").unwrap().2["name"], "grace");
+        server.kill();
+    }
 }
 
 #[test]

@@ -72,11 +72,19 @@ export async function accessible(page) {
 export async function looked(page, name) {
   const over = await page.evaluate(() => document.documentElement.scrollWidth - innerWidth);
   assert.ok(over <= 0, `${name} is ${over} px wider than the screen`);
+  // WCAG 2.5.8; links and words within sentences are as tall as their line.
+  const small = await page.evaluate(() =>
+    [...document.querySelectorAll('button:not(.term), input, select, summary, nav a, .button')]
+      .map((own) => ({ own, box: own.getBoundingClientRect() }))
+      .filter(({ own, box }) => box.width > 0 && matchMedia('(pointer: coarse)').matches && own.type !== 'file' && (box.width < 23.5 || box.height < 23.5))
+      .map(({ own, box }) => `${own.outerHTML.slice(0, 80)} (${Math.round(box.width)} x ${Math.round(box.height)})`),
+  );
+  assert.deepEqual(small, [], `${name} has targets too small for a finger`);
   if (shots) await page.screenshot({ path: join(shots, `${name}.png`) });
 }
 
 export const sizes = [
   { name: 'laptop', viewport: { width: 1280, height: 860 }, colorScheme: 'light' },
-  { name: 'tablet', viewport: { width: 820, height: 1100 }, colorScheme: 'light' },
-  { name: 'phone', viewport: { width: 390, height: 844 }, colorScheme: 'dark' },
+  { name: 'tablet', viewport: { width: 820, height: 1180 }, colorScheme: 'light', hasTouch: true },
+  { name: 'phone', viewport: { width: 390, height: 844 }, colorScheme: 'dark', hasTouch: true },
 ];

@@ -10,6 +10,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { accessible, launch, looked, newFolder, shots, sizes, start, step } from './common.mjs';
+import { byKeyboard } from './keyboard.mjs';
 
 const folder = newFolder();
 
@@ -157,6 +158,8 @@ try {
       await fetch(`/api/v1/boards/${path.split('/')[2]}`, { method: 'DELETE', headers: { 'X-CSRF-Token': me.csrf, 'If-Match': '"v1"' } });
     }, new URL(page.url()).pathname);
   });
+
+  await byKeyboard(browser, address);
 
   const alert = (on) => on.locator('main [role=alert]').first();
   await step('without a plan in force the supply of a board is offered', async () => {

@@ -182,9 +182,20 @@ pub struct CellOf {
 #[into_params(parameter_in = Query)]
 pub struct Moved {
     /// `budget`, `slots`, `capacity_share` or `pool`.
-    slider: String,
-    /// Name of the pool.
+    #[param(value_type = String, pattern = "^(budget|slots|capacity_share|pool)$")]
+    slider: Moving,
+    /// Name of the pool, where it is one.
     name: Option<String>,
+}
+
+/// What can be moved.
+#[derive(Clone, Copy, Debug, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum Moving {
+    Budget,
+    Slots,
+    CapacityShare,
+    Pool,
 }
 
 /// Boards that the caller may see, by id.
@@ -252,7 +263,7 @@ async fn show(
 
 /// Change a board: the steps are done together, and the new plan is the answer.
 #[utoipa::path(post, path = "/boards/{id}/edits", tag = "boards",
-    params(("id" = String, Path, description = "Its id"), Rows, ("If-Match" = String, Header, description = "ETag of the board that is changed")),
+    params(("id" = String, Path, description = "Its id"), Rows, ("If-Match" = String, Header, pattern = r#"^"v[0-9]{1,18}"$"#, description = "ETag of the board that is changed")),
     request_body = Edits, responses((status = OK, body = Shown, headers(("ETag" = String, description = "The version, as `If-Match` wants it"))), (status = 404, body = Problem), (status = 412, body = Problem),
         (status = 422, body = Problem), (status = 428, body = Problem)))]
 async fn edit(
@@ -295,7 +306,7 @@ async fn edit(
 
 /// Take the last change of a board back.
 #[utoipa::path(post, path = "/boards/{id}/undo", tag = "boards",
-    params(("id" = String, Path, description = "Its id"), Rows, ("If-Match" = String, Header, description = "ETag of the board that is changed")),
+    params(("id" = String, Path, description = "Its id"), Rows, ("If-Match" = String, Header, pattern = r#"^"v[0-9]{1,18}"$"#, description = "ETag of the board that is changed")),
     responses((status = OK, body = Shown, headers(("ETag" = String, description = "The version, as `If-Match` wants it"))), (status = 409, body = Problem), (status = 412, body = Problem)))]
 async fn undo(
     State(app): State<App>,
@@ -322,7 +333,7 @@ async fn undo(
 
 /// Name a board or share it.
 #[utoipa::path(put, path = "/boards/{id}", tag = "boards",
-    params(("id" = String, Path, description = "Its id"), ("If-Match" = String, Header, description = "ETag of the board that is changed")),
+    params(("id" = String, Path, description = "Its id"), ("If-Match" = String, Header, pattern = r#"^"v[0-9]{1,18}"$"#, description = "ETag of the board that is changed")),
     request_body = Label, responses((status = OK, body = Listed, headers(("ETag" = String, description = "The version, as `If-Match` wants it"))), (status = 412, body = Problem), (status = 422, body = Problem)))]
 async fn label(
     State(app): State<App>,
@@ -348,7 +359,7 @@ async fn label(
 
 /// Put a board away; it stays in the store.
 #[utoipa::path(delete, path = "/boards/{id}", tag = "boards",
-    params(("id" = String, Path, description = "Its id"), ("If-Match" = String, Header, description = "ETag of the board")),
+    params(("id" = String, Path, description = "Its id"), ("If-Match" = String, Header, pattern = r#"^"v[0-9]{1,18}"$"#, description = "ETag of the board that is changed")),
     responses((status = NO_CONTENT), (status = 404, body = Problem), (status = 412, body = Problem)))]
 async fn archive(
     State(app): State<App>,
@@ -432,12 +443,12 @@ async fn curve(
 ) -> Answer<Json<SliderCurve>> {
     who.must(Right::Read)?;
     let (kept, Query(moved)) = (seen(&app, &who, &id?).await?, moved?);
-    let slider = match (moved.slider.as_str(), moved.name) {
-        ("budget", _) => Slider::Budget,
-        ("slots", _) => Slider::Slots,
-        ("capacity_share", _) => Slider::CapacityShare,
-        ("pool", Some(name)) => Slider::Pool { name },
-        _ => return Err(Problem::bad("slider: expected budget, slots, capacity_share, or pool with its name")),
+    let slider = match (moved.slider, moved.name) {
+        (Moving::Budget, _) => Slider::Budget,
+        (Moving::Slots, _) => Slider::Slots,
+        (Moving::CapacityShare, _) => Slider::CapacityShare,
+        (Moving::Pool, Some(name)) => Slider::Pool { name },
+        (Moving::Pool, None) => return Err(Problem::unprocessable("name: expected the name of the pool to move")),
     };
     let plan = plan_of(&app, &kept).await?;
     let curve = working(&app, move |boards| {
@@ -485,7 +496,11 @@ async fn own(app: &App, who: &Who, id: &str, headers: &HeaderMap) -> Answer<Kept
     who.must(Right::Plan)?;
     let kept = seen(app, who, id).await?;
     let read = headers.get(header::IF_MATCH).ok_or_else(Problem::no_version)?;
-    let version = |text: &str| text.trim_matches('"').strip_prefix('v')?.parse::<i64>().ok();
+    let digits = |text: &str| !text.is_empty() && text.len() <= 18 && text.bytes().all(|byte| byte.is_ascii_digit());
+    let version = |text: &str| {
+        let number = text.strip_prefix("\"v")?.strip_suffix('"')?;
+        number.parse::<i64>().ok().filter(|_| digits(number))
+    };
     match read.to_str().ok().and_then(version) {
         Some(version) if version == kept.version => Ok(kept),
         Some(_) => Err(Problem::stale(kept.version)),

@@ -261,7 +261,7 @@ async fn begin(
     app.desk.add_exercise(&id, who.account.id, (KIND, &content), (app.now)()).await?;
     // The model begins to think while the person does.
     let (thinking, asked) = (project.clone(), drill.clone());
-    tokio::task::spawn_blocking(move || thinking.answers().of(&thinking, &asked).is_ok());
+    tokio::task::spawn_blocking(move || thinking.answers().begin(&thinking, &asked));
     Ok((StatusCode::CREATED, Json(shown(&project, &own(&app, &who, &id, KIND).await?)?)))
 }
 

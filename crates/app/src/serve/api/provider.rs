@@ -5,14 +5,15 @@ use super::super::access::own_page;
 use super::super::access::provider::ticket::{self, Ticket};
 use super::super::access::provider::{Person, Provider, Returned};
 use super::super::access::{cookie, provider};
+use super::super::audit::TurnedAway;
 use super::super::problem::{Answer, Problem};
 use super::super::{App, Served};
 use super::session::{Me, let_in, set_cookie};
-use axum::Json;
 use axum::extract::State;
 use axum::extract::rejection::JsonRejection;
 use axum::http::{HeaderMap, header};
 use axum::response::{IntoResponse, Response};
+use axum::{Extension, Json};
 use endcap_adapters::desk::{Account, DeskError, NewAccount};
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -72,7 +73,11 @@ async fn enter(app: &Served, caller: std::net::IpAddr, headers: &HeaderMap, retu
         )
     })?;
     let person = provider.person(&ticket, returned, now.into()).await?;
-    let_in(app, &account(app, provider, person).await?).await
+    let name = person.name.clone();
+    match account(app, provider, person).await {
+        Ok(account) => let_in(app, &account).await,
+        Err(problem) => Ok((Extension(TurnedAway(name)), problem).into_response()),
+    }
 }
 
 fn provider(app: &Served) -> Answer<&Provider> {

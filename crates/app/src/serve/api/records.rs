@@ -11,7 +11,7 @@ use axum::Json;
 use axum::body::Bytes;
 use axum::extract::State;
 use axum::extract::rejection::BytesRejection;
-use axum::http::{HeaderMap, header};
+use axum::http::{HeaderMap, StatusCode, header};
 use endcap_adapters::project::Project;
 use endcap_adapters::records::{self, Kept};
 use endcap_govern::Right;
@@ -87,7 +87,7 @@ pub fn record_schema(kind: FactKind) -> RefOr<Schema> {
     if kind == FactKind::Sales {
         let id = ObjectBuilder::new()
             .schema_type(Type::String)
-            .max_length(Some(200))
+            .max_length(Some(records::TEXT_MAX))
             .description(Some("names the sale for ever; may be left out where the request has an Idempotency-Key"));
         object = object.property("id", id);
     }
@@ -107,7 +107,7 @@ fn field_schema(field: &FactField) -> ObjectBuilder {
     };
     let form = match field.kind {
         FieldKind::Sku | FieldKind::Place | FieldKind::Text => {
-            ObjectBuilder::new().schema_type(Type::String).max_length(Some(200))
+            ObjectBuilder::new().schema_type(Type::String).max_length(Some(records::TEXT_MAX))
         }
         FieldKind::Period => ObjectBuilder::new().schema_type(Type::String).examples([Value::from("2024-06-26")]),
         FieldKind::Pieces => ObjectBuilder::new().schema_type(Type::Integer).minimum(Some(0)),
@@ -128,37 +128,43 @@ fn field_schema(field: &FactField) -> ObjectBuilder {
 }
 
 /// Sales as they happen: a JSON array, or with `Content-Type: application/x-ndjson` one JSON object a line. A sale that is
-/// sent again is kept once; of a batch, the records without fault are kept. Lines of an item, a place and a period are
+/// sent again is kept once; of a batch, the records without fault are kept, and the status is 207 where there are others. Lines of an item, a place and a period are
 /// added up: send no period whose sales come in files as well.
 #[utoipa::path(post, path = "/sales", tag = "records", request_body(content((SalesBatch = "application/json"), (String = "application/x-ndjson"))),
-    responses((status = OK, body = Taken), (status = 409, body = Problem), (status = 413, body = Problem), (status = 422, body = Problem)))]
-async fn sales(State(app): State<App>, who: Who, headers: HeaderMap, body: Sent) -> Answer<Json<Taken>> {
+    responses((status = OK, body = Taken), (status = MULTI_STATUS, body = Taken, description = "Some of the records were refused, each with its reason; the others are kept"), (status = 409, body = Problem), (status = 413, body = Problem), (status = 422, body = Problem)))]
+async fn sales(State(app): State<App>, who: Who, headers: HeaderMap, body: Sent) -> Answer<(StatusCode, Json<Taken>)> {
     take(&app, &who, FactKind::Sales, &headers, body).await
 }
 
 /// Items that are new or have changed, by `sku`. Records over those of files; later ones over earlier ones.
 #[utoipa::path(put, path = "/items", tag = "records", request_body(content((ItemBatch = "application/json"), (String = "application/x-ndjson"))),
-    responses((status = OK, body = Taken), (status = 409, body = Problem), (status = 413, body = Problem), (status = 422, body = Problem)))]
-async fn items(State(app): State<App>, who: Who, headers: HeaderMap, body: Sent) -> Answer<Json<Taken>> {
+    responses((status = OK, body = Taken), (status = MULTI_STATUS, body = Taken, description = "Some of the records were refused, each with its reason; the others are kept"), (status = 409, body = Problem), (status = 413, body = Problem), (status = 422, body = Problem)))]
+async fn items(State(app): State<App>, who: Who, headers: HeaderMap, body: Sent) -> Answer<(StatusCode, Json<Taken>)> {
     take(&app, &who, FactKind::Items, &headers, body).await
 }
 
 /// Prices that are new or have changed, by `sku`, `place` and `period`.
 #[utoipa::path(put, path = "/prices", tag = "records", request_body(content((PriceBatch = "application/json"), (String = "application/x-ndjson"))),
-    responses((status = OK, body = Taken), (status = 409, body = Problem), (status = 413, body = Problem), (status = 422, body = Problem)))]
-async fn prices(State(app): State<App>, who: Who, headers: HeaderMap, body: Sent) -> Answer<Json<Taken>> {
+    responses((status = OK, body = Taken), (status = MULTI_STATUS, body = Taken, description = "Some of the records were refused, each with its reason; the others are kept"), (status = 409, body = Problem), (status = 413, body = Problem), (status = 422, body = Problem)))]
+async fn prices(State(app): State<App>, who: Who, headers: HeaderMap, body: Sent) -> Answer<(StatusCode, Json<Taken>)> {
     take(&app, &who, FactKind::Prices, &headers, body).await
 }
 
 /// Counts of stock that are new or were mended, by `sku`, `place` and `period`.
 #[utoipa::path(put, path = "/stock", tag = "records", request_body(content((StockBatch = "application/json"), (String = "application/x-ndjson"))),
-    responses((status = OK, body = Taken), (status = 409, body = Problem), (status = 413, body = Problem), (status = 422, body = Problem)))]
-async fn stock(State(app): State<App>, who: Who, headers: HeaderMap, body: Sent) -> Answer<Json<Taken>> {
+    responses((status = OK, body = Taken), (status = MULTI_STATUS, body = Taken, description = "Some of the records were refused, each with its reason; the others are kept"), (status = 409, body = Problem), (status = 413, body = Problem), (status = 422, body = Problem)))]
+async fn stock(State(app): State<App>, who: Who, headers: HeaderMap, body: Sent) -> Answer<(StatusCode, Json<Taken>)> {
     take(&app, &who, FactKind::Stock, &headers, body).await
 }
 
 /// Takes a batch in, and tells what became of it.
-async fn take(app: &App, who: &Who, kind: FactKind, headers: &HeaderMap, body: Sent) -> Answer<Json<Taken>> {
+async fn take(
+    app: &App,
+    who: &Who,
+    kind: FactKind,
+    headers: &HeaderMap,
+    body: Sent,
+) -> Answer<(StatusCode, Json<Taken>)> {
     let span = tracing::info_span!(
         "ingest",
         kind = kind.name(),
@@ -170,7 +176,9 @@ async fn take(app: &App, who: &Who, kind: FactKind, headers: &HeaderMap, body: S
     let taken = taken(app, who, kind, headers, body).instrument(span.clone()).await?;
     span.record("new", taken.new).record("replaced", taken.replaced);
     span.record("repeated", taken.repeated).record("refused", taken.refused.len());
-    Ok(Json(taken))
+    // Whoever looks at nothing but the status learns that not everything was kept.
+    let status = if taken.refused.is_empty() { StatusCode::OK } else { StatusCode::MULTI_STATUS };
+    Ok((status, Json(taken)))
 }
 
 async fn taken(app: &App, who: &Who, kind: FactKind, headers: &HeaderMap, body: Sent) -> Answer<Taken> {

@@ -2,7 +2,6 @@ use super::*;
 use crate::serve::access::secret;
 use axum::extract::ConnectInfo;
 use endcap_adapters::desk::NewToken;
-use endcap_govern::audit::{Held, Record};
 use jiff::ToSpan;
 use serde_json::json as value;
 use std::net::SocketAddr;
@@ -191,18 +190,7 @@ fn what_is_decided_at_the_desk_is_recorded_without_secrets() {
         assert_eq!(ada.get("/api/v1/accounts").await.status, StatusCode::FORBIDDEN);
         desk.get("/api/v1/accounts").await;
 
-        let values = desk.app.ledger.openings().await.unwrap();
-        let told = |held: &Held| match held {
-            Held::Open(text) => text.clone(),
-            Held::Committed { commitment } => format!("({})", values[commitment]),
-        };
-        let line = |record: &Record| {
-            let Record { entry, .. } = record;
-            let why: Vec<String> = entry.reasons.iter().map(told).collect();
-            let (who, what, on) = (told(&entry.actor), &entry.action, told(&entry.subject));
-            format!("{who} {what} {on} {:?} {}", entry.ruling, why.join(", "))
-        };
-        let lines: Vec<String> = desk.app.ledger.last(20).await.unwrap().iter().map(line).collect();
+        let lines = desk.trail().await;
         assert_eq!(
             lines,
             [
@@ -216,7 +204,7 @@ fn what_is_decided_at_the_desk_is_recorded_without_secrets() {
                 "(ada) desk: GET accounts accounts Refused ",
             ]
         );
-        let everything = format!("{lines:?}{values:?}");
+        let everything = format!("{lines:?}{:?}", desk.app.ledger.openings().await.unwrap());
         for secret in [PASSWORD, "mistyped", made["token"].as_str().unwrap()] {
             assert!(!everything.contains(secret), "{secret}");
         }

@@ -173,7 +173,9 @@ fn sales_sent_to_the_api_are_kept_once_and_are_facts_with_the_next_load() {
             sale(Some("3"), 2, value!(4)),
             sale(Some("1"), 3, value!(9))
         ]);
-        let taken = grace.send("POST", "/api/v1/sales", &batch).await.json();
+        let sent = grace.send("POST", "/api/v1/sales", &batch).await;
+        assert_eq!(sent.status, StatusCode::MULTI_STATUS, "some are refused");
+        let taken = sent.json();
         assert_eq!((&taken["new"], &taken["repeated"]), (&value!(2), &value!(0)), "{taken}");
         let at: Vec<_> = taken["refused"]
             .as_array()
@@ -211,11 +213,20 @@ fn sales_sent_to_the_api_are_kept_once_and_are_facts_with_the_next_load() {
         assert_eq!((&taken["new"], &taken["refused"][0]["field"]), (&value!(1), &value!("list_price")));
         let stock = value!([{ "sku": "a", "place": "x", "period": "2024-02-05", "on_hand": 7 }]);
         assert_eq!(grace.send("PUT", "/api/v1/stock", &stock).await.json()["new"], 1);
+        for (sku, status) in [
+            ("x".repeat(200), 200),
+            (format!("{}\n", "x".repeat(199)), 200),
+            (format!(" {}", "x".repeat(200)), 422),
+            ("ü".repeat(101), 422),
+        ] {
+            let got = grace.send("PUT", "/api/v1/items", &value!([{ "sku": sku }])).await;
+            assert_eq!(got.status.as_u16(), status, "{} characters: {}", sku.chars().count(), got.body);
+        }
         let price = value!([{ "sku": "a", "period": "2024-02-05", "price": 1.99 }]);
         assert_eq!(grace.send("PUT", "/api/v1/prices", &price).await.json()["new"], 1);
 
         let waiting = grace.get("/api/v1/imports/waiting").await.json();
-        assert_eq!(waiting["records"], value!({ "items": 1, "prices": 1, "sales": 5, "stock": 1 }));
+        assert_eq!(waiting["records"], value!({ "items": 3, "prices": 1, "sales": 5, "stock": 1 }));
         let done = grace.import(&[], false).await;
         let of = |kind: &str| {
             let records = done["result"]["records"].as_array().unwrap();
@@ -223,7 +234,7 @@ fn sales_sent_to_the_api_are_kept_once_and_are_facts_with_the_next_load() {
         };
         assert_eq!(
             (of("sales"), of("items"), of("stock"), of("prices")),
-            (value!(5), value!(1), value!(1), value!(1)),
+            (value!(5), value!(3), value!(1), value!(1)),
             "{done}"
         );
         assert_eq!(grace.get("/api/v1/imports/waiting").await.json()["records"], value!({}));

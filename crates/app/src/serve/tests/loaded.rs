@@ -102,8 +102,11 @@ fn planned() -> &'static Path {
         };
         let finished = run.run(ingested(shop.path(), "2024-11-04T06:00:00Z"), &Console::new(true)).unwrap();
         assert!(matches!(finished.ended, Ended::Done), "the plan is published");
-        // The journal is one file again once its last connection has ended.
-        let open = || ["journal.db-wal", "journal.db-shm"].iter().any(|name| shop.path().join(name).exists());
+        // A database is one file again once its last connection has ended.
+        let open = || {
+            let mut names = fs::read_dir(shop.path()).unwrap().map(|entry| entry.unwrap().file_name());
+            names.any(|name| name.to_string_lossy().contains(".db-"))
+        };
         for _ in 0..500 {
             if !open() {
                 break;
@@ -258,6 +261,60 @@ fn the_report_after_a_plan_has_run_carries_what_the_plan_predicted() {
             before["items"].as_array().unwrap().iter().find(|one| one["first"].as_str() < Some("2024-W40")).unwrap();
         let path = format!("/api/v1/after/report?sku=a&region=north&first={}", old["first"].as_str().unwrap());
         assert_eq!(ada.get(&path).await.json()["planned"], Value::Null, "no plan was published for it");
+    });
+}
+
+#[test]
+fn a_board_takes_what_its_description_allows_and_refuses_what_it_does_not() {
+    let shop = copy(planned());
+    run(async {
+        let desk = desk(shop).await;
+        let ada = desk.sign_in("ada").await;
+        let path = format!("/api/v1/boards/{}", ada.board().await["id"].as_str().unwrap());
+        let undo = async |tag: Option<&str>| {
+            let mut request = ada.request("POST", &format!("{path}/undo"), &Value::Null);
+            if let Some(tag) = tag {
+                request.headers_mut().insert(header::IF_MATCH, tag.parse().unwrap());
+            }
+            desk.send(request).await.status.as_u16()
+        };
+        for (tag, status) in [
+            (None, 428),
+            (Some("\"v7\""), 412),
+            (Some("\"v999999999999999999\""), 412),
+            (Some("\"v1\""), 409),
+            (Some("*"), 400),
+            (Some("v1"), 400),
+            (Some("\"1\""), 400),
+            (Some("\"v\""), 400),
+            (Some("\"v+1\""), 400),
+            (Some("\"v1000000000000000000\""), 400),
+            (Some("W/\"v1\""), 400),
+        ] {
+            assert_eq!(undo(tag).await, status, "{tag:?}");
+        }
+        for (query, status) in [
+            ("slider=budget", 200),
+            ("slider=budget&name=ignored", 200),
+            ("slider=pool", 422),
+            ("slider=pool&name=none", 422),
+            ("slider=", 400),
+            ("slider=Budget", 400),
+            ("", 400),
+        ] {
+            let got = ada.get(&format!("{path}/curve?{query}")).await;
+            assert_eq!(got.status.as_u16(), status, "{query}: {}", got.body);
+        }
+        let described = serde_json::to_value(crate::serve::document()).unwrap();
+        let of = |path: &str, method: &str, name: &str| {
+            let all =
+                described["paths"][format!("/api/v1/boards/{{id}}{path}")][method]["parameters"].as_array().unwrap();
+            all.iter().find(|one| one["name"] == name).unwrap()["schema"]["pattern"].clone()
+        };
+        for (path, method) in [("", "put"), ("", "delete"), ("/edits", "post"), ("/undo", "post")] {
+            assert_eq!(of(path, method, "If-Match"), "^\"v[0-9]{1,18}\"$");
+        }
+        assert_eq!(of("/curve", "get", "slider"), "^(budget|slots|capacity_share|pool)$");
     });
 }
 

@@ -16,6 +16,7 @@ use axum::body::{Body, to_bytes};
 use axum::http::{HeaderMap, Request, StatusCode, header};
 use endcap_adapters::desk::NewAccount;
 use endcap_govern::Role;
+use endcap_govern::audit::{Held, Record};
 use jiff::Timestamp;
 use serde_json::Value;
 use std::path::Path;
@@ -60,7 +61,7 @@ fn noon() -> Timestamp {
     "2026-03-01T12:00:00Z".parse().unwrap()
 }
 
-fn run<T>(test: impl Future<Output = T>) -> T {
+pub(super) fn run<T>(test: impl Future<Output = T>) -> T {
     tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(test)
 }
 
@@ -117,6 +118,22 @@ impl TestDesk {
     async fn get_with(&self, bearer: &str, path: &str) -> Got {
         let request = Request::get(path).header(header::AUTHORIZATION, format!("Bearer {bearer}"));
         self.send(request.body(Body::empty()).unwrap()).await
+    }
+
+    /// The audit trail, a line for each record; personal values are in brackets.
+    async fn trail(&self) -> Vec<String> {
+        let values = self.app.ledger.openings().await.unwrap();
+        let told = |held: &Held| match held {
+            Held::Open(text) => text.clone(),
+            Held::Committed { commitment } => format!("({})", values[commitment]),
+        };
+        let line = |record: &Record| {
+            let Record { entry, .. } = record;
+            let why: Vec<String> = entry.reasons.iter().map(told).collect();
+            let (who, what, on) = (told(&entry.actor), &entry.action, told(&entry.subject));
+            format!("{who} {what} {on} {:?} {}", entry.ruling, why.join(", "))
+        };
+        self.app.ledger.last(50).await.unwrap().iter().map(line).collect()
     }
 
     async fn sign_in(&self, name: &str) -> Browser<'_> {

@@ -447,6 +447,51 @@ fn an_account_is_found_by_issuer_and_subject_and_never_by_its_name() {
 }
 
 #[test]
+fn whoever_the_provider_vouches_for_and_the_desk_turns_away_is_recorded_by_name() {
+    run(async {
+        let fake = begin_fake().await;
+        let issuer = fake.lock().unwrap().issuer.clone();
+        let desk = desk_at(&issuer).await;
+        let stranger = value!({ "sub": "s-9", "preferred_username": "mallory", "groups": ["chess"] });
+        assert_eq!(sign_in(&desk, &fake, stranger.clone()).await.status, StatusCode::FORBIDDEN);
+        assert_eq!(sign_in(&desk, &fake, Value::Null).await.status, StatusCode::CREATED);
+        assert_eq!(sign_in(&desk, &fake, value!({ "groups": [] })).await.status, StatusCode::FORBIDDEN);
+        assert_eq!(sign_in(&desk, &fake, value!({ "sub": "s-8" })).await.status, StatusCode::CONFLICT);
+        desk.app.desk.change_account("grace", &[Role::Viewer], true).await.unwrap();
+        assert_eq!(sign_in(&desk, &fake, Value::Null).await.status, StatusCode::FORBIDDEN);
+        // The session of somebody else in the same browser does not make it theirs.
+        desk.account("ada", &[Role::Planner]).await;
+        let ada = desk.sign_in("ada").await;
+        let away = leave(&desk).await;
+        let mut claims = away.claims(&fake);
+        claims.as_object_mut().unwrap().extend(stranger.as_object().unwrap().clone());
+        fake.lock().unwrap().id_token = good(&claims);
+        let mut request = ada.request("POST", "/api/v1/session/provider/return", &away.returned());
+        let cookies = format!("{}; {}", ada.cookie, away.cookie);
+        request.headers_mut().insert(header::COOKIE, cookies.parse().unwrap());
+        assert_eq!(desk.send(from_somebody(request)).await.status, StatusCode::FORBIDDEN);
+        // Whoever is not vouched for leaves nothing behind: that could fill the disk.
+        let mut foreign = from_somebody(json("POST", "/api/v1/session/provider/return", &away.returned()));
+        foreign.headers_mut().insert("origin", "https://evil.example.com".parse().unwrap());
+        assert_eq!(desk.send(foreign).await.status, StatusCode::FORBIDDEN);
+        assert_eq!(come_back(&desk, "", &away.returned()).await.status, StatusCode::FORBIDDEN);
+        let back = "desk: POST session/provider/return";
+        assert_eq!(
+            desk.trail().await,
+            [
+                format!("(mallory) {back} (mallory) Refused "),
+                format!("(grace) {back} (grace) Allowed "),
+                format!("(grace) {back} (grace) Refused "),
+                format!("(grace) {back} (grace) Refused "),
+                format!("(grace) {back} (grace) Refused "),
+                "(ada) desk: POST session (ada) Allowed ".to_owned(),
+                format!("(mallory) {back} (mallory) Refused "),
+            ]
+        );
+    });
+}
+
+#[test]
 fn what_the_proof_does_not_tell_is_asked_for_about_the_same_person_only() {
     run(async {
         let fake = begin_fake().await;

@@ -89,13 +89,13 @@ fn a_request_tells_its_route_and_status_and_what_was_done_for_it_names_facts_and
         let sale = |id: &str| value!({ "id": id, "sku": "a", "place": "x", "period": "2024-01-02", "units": 1 });
         let sent =
             desk.send(named("/api/v1/sales?x=query", "span-sales", &value!([sale("1"), sale("1"), sale("")]))).await;
-        assert_eq!(sent.status, StatusCode::OK, "{}", sent.body);
+        assert_eq!(sent.status, StatusCode::MULTI_STATUS, "{}", sent.body);
         let (request, behind) = told("span-sales");
         let field = |span: &Told, name: &str| span.fields.get(name).cloned().unwrap_or_default();
         assert_eq!((request.name, field(&request, "http.route")), ("request", "/api/v1/sales".to_owned()));
         assert_eq!(
             (field(&request, "http.request.method"), field(&request, "http.response.status_code")),
-            ("POST".into(), "200".into())
+            ("POST".into(), "207".into())
         );
         assert_eq!(behind.iter().map(|span| span.name).collect::<Vec<_>>(), ["ingest"]);
         assert_eq!(

@@ -34,6 +34,17 @@ use([
 
 export type Option = Parameters<ECharts['setOption']>[0];
 
+/** Lines that a legend needs, by the usual widths of its marks and letters. */
+function lines(names: string[], room: number): number {
+  let [count, used] = [1, 0];
+  for (const name of names) {
+    const width = 45 + name.length * 7;
+    if (used > 0 && used + width > room) [count, used] = [count + 1, 0];
+    used += width;
+  }
+  return count;
+}
+
 /** Draws or redraws. Tooltips are drawn on the canvas: the page's content policy allows no inline styles. */
 export function draw(element: HTMLElement, option: Option, known?: ECharts): ECharts {
   const chart = known ?? init(element);
@@ -47,6 +58,9 @@ export function draw(element: HTMLElement, option: Option, known?: ECharts): ECh
       ? undefined
       : ([axes].flat() as { axisLabel?: object }[]).map((one) => ({ ...axis, ...one, axisLabel: { ...axis.axisLabel, ...one.axisLabel } }));
   const given = option as Record<string, unknown>;
+  const names = ([given.series ?? []].flat() as { name?: string }[]).map((series) => series.name ?? '').filter(Boolean);
+  const more = given.legend ? (lines([...new Set(names)], element.clientWidth) - 1) * 22 : 0;
+  const grid = given.grid as { bottom?: number } | undefined;
   chart.setOption(
     {
       animation: false,
@@ -55,7 +69,8 @@ export function draw(element: HTMLElement, option: Option, known?: ECharts): ECh
       grid: { left: 8, right: 12, top: 28, bottom: 8, containLabel: true },
       aria: { enabled: true },
       ...given,
-      legend: given.legend && { type: 'scroll', textStyle: { color: colour('text') }, ...(given.legend as object) },
+      ...(more && grid ? { grid: { ...grid, bottom: (grid.bottom ?? 0) + more } } : {}),
+      legend: given.legend && { textStyle: { color: colour('text') }, ...(given.legend as object) },
       xAxis: themed(given.xAxis),
       yAxis: themed(given.yAxis),
       tooltip: {

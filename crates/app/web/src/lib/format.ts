@@ -96,3 +96,14 @@ export function words(name: string): string {
   const text = name.replaceAll('_', ' ');
   return text.charAt(0).toUpperCase() + text.slice(1);
 }
+
+/** Marks that turn the order of letters until they are taken back. */
+const TURNING = /[\u202a-\u202e\u2066-\u2069]/g;
+/** Letters that are written from right to left. */
+const LEFTWARDS = /[\u0590-\u08ff\ufb1d-\ufdff\ufe70-\ufefc]/;
+
+/** What somebody has called a thing, beside other text: it turns nothing but itself. */
+export function apart(name: string): string {
+  const plain = name.replace(TURNING, '');
+  return LEFTWARDS.test(plain) ? `\u2068${plain}\u2069` : plain;
+}

@@ -12,6 +12,8 @@ export function scrollable(element: HTMLElement): { destroy: () => void } {
       element.removeAttribute('aria-label');
     }
   };
+  // The watcher first speaks with the next frame: until then nobody could reach the region.
+  judge();
   const watcher = new ResizeObserver(judge);
   watcher.observe(element);
   if (element.firstElementChild) watcher.observe(element.firstElementChild);

@@ -2,7 +2,7 @@
 
 import type { Option } from './charts';
 import { colour } from './colour';
-import { figure, percent } from './format';
+import { apart, figure, percent } from './format';
 
 export interface Glance {
   of: 'board' | 'in_force';
@@ -117,7 +117,7 @@ export const CLASSES: Record<string, { name: string; tone: string; help: string 
 };
 
 /** An item in words. */
-export const called = (of: { sku: string; name?: string }): string => of.name ?? `Item ${of.sku}`;
+export const called = (of: { sku: string; name?: string }): string => (of.name === undefined ? `Item ${of.sku}` : apart(of.name));
 
 /** A day or week in few letters. */
 export const short = (period: string): string => (/^\d{4}-/.test(period) ? period.slice(5) : period);
