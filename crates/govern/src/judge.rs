@@ -49,6 +49,7 @@ mod tests {
             person_above: 500.0,
             overrides_need_approval: false,
             gate: None,
+            approval: None,
         }
     }
 
