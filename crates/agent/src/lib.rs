@@ -3,6 +3,7 @@
 
 pub mod act;
 pub mod approve;
+pub mod ask;
 pub mod board;
 pub mod digest;
 pub mod drill;

@@ -175,6 +175,7 @@ fn policy() -> Policy {
         person_above: 1e6,
         overrides_need_approval: false,
         gate: None,
+        approval: None,
     }
 }
 
