@@ -574,6 +574,7 @@ fn policy() -> Policy {
         person_above: 40_000.0,
         overrides_need_approval: false,
         gate: None,
+        approval: None,
     }
 }
 
