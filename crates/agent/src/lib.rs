@@ -4,6 +4,7 @@
 pub mod act;
 pub mod acting;
 pub mod approve;
+pub mod ask;
 pub mod board;
 pub mod deploy;
 pub mod digest;

@@ -4,7 +4,8 @@
 
 use crate::halt::BY_ITSELF;
 use endcap_govern::audit::{Entry, Grounds, Ruling, Told};
-use endcap_model::{ContentHash, Decision, Event, Halt, SnapshotId, Verdict};
+use endcap_model::{ContentHash, Decision, Event, Halt, PlanId, SnapshotId, Verdict};
+use std::collections::BTreeMap;
 
 /// What programs sign with.
 const PROGRAM: &str = "endcap";
@@ -14,7 +15,8 @@ const PROGRAM: &str = "endcap";
 pub struct Scribe {
     snapshot: Option<SnapshotId>,
     model: Option<ContentHash>,
-    decision: Option<Decision>,
+    /// What each plan was judged on: one that waits for people goes out after others were judged.
+    judged: BTreeMap<PlanId, Grounds>,
 }
 
 impl Scribe {
@@ -22,7 +24,8 @@ impl Scribe {
     pub fn write(&mut self, event: &Event) -> Option<Entry<Told>> {
         match event {
             Event::Ingested { snapshot, .. } => {
-                *self = Self { snapshot: Some(snapshot.clone()), ..Self::default() };
+                *self =
+                    Self { snapshot: Some(snapshot.clone()), model: None, judged: std::mem::take(&mut self.judged) };
                 None
             }
             Event::Adjusted { model, .. } => {
@@ -30,17 +33,19 @@ impl Scribe {
                 None
             }
             Event::Judged { plan, decision } => {
-                self.decision = Some(decision.clone());
+                let grounds = self.grounds(decision);
+                self.judged.insert(plan.clone(), grounds.clone());
                 let (ruling, reasons) = ruled(&decision.verdict);
                 let mut entry = Entry::new(Told::open(PROGRAM), "plan judged", Told::open(plan), ruling);
                 entry.on_behalf_of = decision.signed.as_ref().map(|signed| Told::personal(&signed.person));
                 entry.reasons = reasons.into_iter().map(Told::Open).collect();
-                Some(Entry { grounds: self.grounds(), ..entry })
+                Some(Entry { grounds, ..entry })
             }
             Event::Published { plan, receipt } => {
                 let entry = Entry::new(Told::open(PROGRAM), "plan published", Told::open(plan), Ruling::Allowed);
                 let (effect, answer) = (Some(receipt.key.clone()), Some(receipt.content.clone()));
-                Some(Entry { grounds: self.grounds(), effect, answer, ..entry })
+                let grounds = self.judged.get(plan).cloned().unwrap_or_default();
+                Some(Entry { grounds, effect, answer, ..entry })
             }
             Event::Halted { halt } => Some(halted(halt)),
             Event::Resumed { by, reason, shadow } => {
@@ -53,12 +58,11 @@ impl Scribe {
         }
     }
 
-    fn grounds(&self) -> Grounds {
-        let of_decision = |hash: fn(&Decision) -> &ContentHash| self.decision.as_ref().map(hash).cloned();
+    fn grounds(&self, decision: &Decision) -> Grounds {
         Grounds {
-            proposal: of_decision(|decision| &decision.content),
+            proposal: Some(decision.content.clone()),
             limits: None,
-            policy: of_decision(|decision| &decision.policy),
+            policy: Some(decision.policy.clone()),
             model: self.model.clone(),
             snapshot: self.snapshot.clone(),
         }

@@ -1,6 +1,7 @@
 //! The `endcap` command: wiring and presentation. Never computes a number that it shows.
 
 mod acting;
+mod approvals;
 mod columns;
 mod commands;
 mod console;
@@ -50,6 +51,7 @@ enum Command {
     Override(commands::overrides::Args),
     Analyse(commands::analyse::Args),
     Plan(commands::plan::Args),
+    Approve(commands::approve::Args),
     Halt(commands::halt::HaltArgs),
     Resume(commands::halt::ResumeArgs),
     Stop(commands::stop::Args),
@@ -95,6 +97,7 @@ fn main() -> ExitCode {
         Command::Override(args) => commands::overrides::run(args, &console),
         Command::Analyse(args) => commands::analyse::run(args, &console),
         Command::Plan(args) => commands::plan::run(args, &console),
+        Command::Approve(args) => commands::approve::run(args, &console),
         Command::Halt(args) => commands::halt::halt(args, &console),
         Command::Resume(args) => commands::halt::resume(args, &console),
         Command::Stop(args) => commands::stop::run(args, &console),

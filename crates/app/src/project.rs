@@ -1,5 +1,6 @@
 //! Runs the loop over a project's folder and leaves behind what people and other systems pick up.
 
+use crate::approvals;
 use crate::commands::audit;
 use crate::commands::serve::runtime;
 use crate::console::{Console, Steps};
@@ -10,17 +11,20 @@ use anyhow::{Context, bail};
 use endcap_adapters::artifacts::Folder;
 use endcap_adapters::facts::Store;
 use endcap_adapters::file_drop::{self, FileDrop};
-use endcap_adapters::ledger::AuditedJournal;
 use endcap_adapters::ledger::stops::{StopBook, StopReader, Stoppable};
+use endcap_adapters::ledger::{AuditedJournal, Kept};
 use endcap_adapters::project::Project;
 use endcap_adapters::tables;
+use endcap_agent::ask::{Asking, asking};
 use endcap_agent::digest::{Digest, digest};
+use endcap_agent::halt::last_good;
 use endcap_agent::jobs::{Bench, Changed, Settings};
+use endcap_agent::ports::Journal;
 use endcap_agent::run::{Ended, run};
 use endcap_agent::step::{Job, State};
 use endcap_agent::stress::Trial;
 use endcap_demand::coefficients::{self, Applied};
-use endcap_model::{Event, Forecast, Halt, Plan, PlanId, Policy, Projection, Scenario};
+use endcap_model::{Event, Forecast, Halt, Plan, PlanId, Policy, Projection, Scenario, Sku};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -33,6 +37,8 @@ pub struct Finished {
     pub ended: Ended,
     /// The plan, when one was made.
     pub made: Option<Made>,
+    /// The request for approval, where people have to sign.
+    pub request: Option<Kept>,
 }
 
 /// A plan with everything that was worked out about it.
@@ -65,6 +71,18 @@ pub struct Run<'a> {
     pub seed: u64,
     /// How the optimiser searches.
     pub solve: endcap_plan::solve::Settings,
+    /// Account of the person who asks, where people have to sign; the loop asks by itself without one.
+    pub by: Option<&'a str>,
+}
+
+/// Where the approved plans of a project go, behind its stop.
+pub fn connector(folder: &Path, console: &Console) -> anyhow::Result<Stoppable<FileDrop>> {
+    let begun = runtime()?.block_on(StopBook::new(folder, audit::random).begin(jiff::Timestamp::now()));
+    if let Err(error) = begun {
+        console.note(format!("The project's stops could not be brought up to date: {:#}", anyhow::Error::from(error)));
+    }
+    let stops = StopReader::start(folder).context("the stop cannot be read")?;
+    Ok(Stoppable::new(FileDrop::new(folder.join("published")), stops))
 }
 
 impl Run<'_> {
@@ -93,24 +111,47 @@ impl Run<'_> {
         let progress = |step: &str, done: usize, all: usize| steps.at(step, done, all);
         let mut bench = Bench::new(&store, &artifacts, &scenario, &policy, &settings, &progress);
         let mut journal = AuditedJournal::open(self.folder, jiff::Timestamp::now, audit::random)?;
-        let mut connector = self.connector(console)?;
-        let (state, ended) = run(first, &mut bench, &policy, &mut journal, &mut connector, &|_: &Job| false)?;
+        let mut connector = connector(self.folder, console)?;
+        let (state, mut ended) = run(first, &mut bench, &policy, &mut journal, &mut connector, &|_: &Job| false)?;
         if let Ended::Halted { halt } = &ended {
             keep_by_hand(self.folder, halt)?;
         }
         let made = self.leave(&state, &mut bench, &store, &scenario, &policy, &steps)?;
-        Ok(Finished { ended, made })
+        let mut request = None;
+        if let (Ended::Asks { reasons }, Some(made)) = (&mut ended, &made) {
+            let in_force = last_good(&journal.read()?).0;
+            if in_force.as_ref() == Some(&made.plan.id) {
+                ended = Ended::Done;
+            } else {
+                let facts = bench.facts(&made.plan.snapshot)?;
+                let category = |sku: &Sku| facts.items.get(sku)?.category.clone();
+                let asking = state
+                    .decision
+                    .as_ref()
+                    .and_then(|decision| asking(&made.plan, decision, category, &scenario, &policy));
+                request = self.ask(asking, reasons)?;
+            }
+        }
+        Ok(Finished { ended, made, request })
     }
 
-    /// Where approved plans go, behind the project's stop.
-    fn connector(&self, console: &Console) -> anyhow::Result<Stoppable<FileDrop>> {
-        let begun = runtime()?.block_on(StopBook::new(self.folder, audit::random).begin(jiff::Timestamp::now()));
-        if let Err(error) = begun {
-            console
-                .note(format!("The project's stops could not be brought up to date: {:#}", anyhow::Error::from(error)));
+    /// Asks the people who have to sign, and says in the reasons what follows.
+    fn ask(&self, asking: Option<Asking>, reasons: &mut Vec<String>) -> anyhow::Result<Option<Kept>> {
+        let Some(asking) = asking else {
+            reasons
+                .push("policy.toml has no [approval], so nobody can sign: add one as `endcap init` writes it".into());
+            return Ok(None);
+        };
+        match approvals::ask(self.folder, &asking, self.by)? {
+            Ok(kept) => {
+                reasons.push(approvals::next_step(self.folder, &kept));
+                Ok(Some(kept))
+            }
+            Err(why) => {
+                reasons.push(why.to_string());
+                Ok(None)
+            }
         }
-        let stops = StopReader::start(self.folder).context("the stop cannot be read")?;
-        Ok(Stoppable::new(FileDrop::new(self.folder.join("published")), stops))
     }
 
     /// Writes the files of a judged plan and its report; nothing when no plan was judged.
@@ -198,7 +239,7 @@ pub fn read_scenario(path: &Path) -> anyhow::Result<Scenario> {
 }
 
 /// Reads and checks a policy.
-fn read_policy(path: &Path) -> anyhow::Result<Policy> {
+pub fn read_policy(path: &Path) -> anyhow::Result<Policy> {
     let policy: Policy = tables::read_toml(path)?;
     policy.check().with_context(|| format!("{} is no policy", path.display()))?;
     Ok(policy)

@@ -50,6 +50,7 @@ mod tests {
             overrides_need_approval: false,
             rise: vec![],
             gate: None,
+            approval: None,
         }
     }
 

@@ -21,6 +21,7 @@ pub mod stop;
 pub mod who_may;
 
 pub use approved::{Approved, NotApproved, Present, approve, approve_signed, approve_under_broken_glass, plan_hash};
+pub use endcap_model::Function;
 pub use judge::{judge, policy_hash};
 pub use limits::{Case, Stress, Terms};
-pub use roles::{Function, Right, Role, may};
+pub use roles::{Right, Role, may};

@@ -3,6 +3,7 @@
 //! Deny is the default: a right that no role of somebody's has is not theirs. An approver does not plan and an auditor
 //! changes nothing; that nobody approves what they proposed is checked where something is approved, by name.
 
+use endcap_model::Function;
 use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::str::FromStr;
@@ -25,20 +26,6 @@ pub enum Role {
     Admin,
     /// Reads everything, also who did what; changes nothing.
     Auditor,
-}
-
-/// A function that signs plans.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Function {
-    /// Category management.
-    Category,
-    /// Finance.
-    Finance,
-    /// Supply.
-    Supply,
-    /// Law and compliance.
-    Legal,
 }
 
 /// Something that can be done at the desk.

@@ -52,7 +52,7 @@ fn staff() -> Staff {
             "robot" => vec![Role::Approver(CATEGORY)],
             _ => vec![Role::Approver(Function::Legal)],
         };
-        (name.to_owned(), Person { roles, human: name != "robot", key: key(name).verifying_key() })
+        (name.to_owned(), Person { roles, human: name != "robot", keys: vec![key(name).verifying_key()] })
     };
     Staff { people: ["cat", "carl", "planner", "robot", "lou"].map(person).into(), stand_ins: vec![] }
 }
@@ -288,7 +288,7 @@ const ATTEMPTS: [Attempt; 45] = [
     ("approve as one who has left", |w| drop(w.staff.people.remove("cat")), "nobody of that name"),
     (
         "approve with a stolen name and another key",
-        |w| w.staff.people.get_mut("cat").unwrap().key = key("eve").verifying_key(),
+        |w| w.staff.people.get_mut("cat").unwrap().keys = vec![key("eve").verifying_key()],
         "does not verify",
     ),
     ("raise the money after one has signed", |w| w.request.as_mut().unwrap().at_risk = 1_000, "not everybody"),
@@ -397,7 +397,7 @@ fn late_early_stale_and_borrowed_signatures_do_not_count() {
     large.request.as_mut().unwrap().at_risk = 5_001;
     assert_eq!(large.sign_as("cat", "cat", 30, 10), Err(NotCounted::StaleLogin));
     let mut borrowed = unsigned();
-    let stand_in = |away: &str| StandIn { away: away.into(), stands_in: "lou".into(), from: at(0), until: at(99) };
+    let stand_in = |away: &str| StandIn::sign(away, "lou", at(0), at(99), &key(away));
     borrowed.staff.stand_ins = vec![stand_in("planner")];
     assert_eq!(borrowed.sign("lou", 10), Err(NotCounted::NoFunction));
     borrowed.staff.stand_ins = vec![stand_in("carl")];

@@ -4,6 +4,7 @@
 //! arguments. What happened is whole ([`Pieces`], [`Money`]); what is expected is fractional
 //! ([`Units`], [`Value`]), so that the two cannot mix.
 
+mod approval;
 mod event;
 mod facts;
 mod forecast;
@@ -29,6 +30,7 @@ mod scenario;
 mod supply;
 mod time;
 
+pub use approval::{Chain, ChainError, Function, Step, Tier};
 pub use event::{Event, Halt, Outcome, Receipt};
 pub use facts::{FactField, FactKind, FieldKind, SetAside};
 pub use forecast::{Forecast, ForecastRow};

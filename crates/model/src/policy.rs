@@ -1,7 +1,7 @@
 //! Policy: the limits that people set, and what was decided under them.
 
 use crate::scenario::in_range;
-use crate::{ContentHash, GateLimits, RiseRule, ScenarioError};
+use crate::{Chain, ContentHash, GateLimits, RiseRule, ScenarioError};
 use serde::{Deserialize, Serialize};
 use std::fmt;
 
@@ -52,6 +52,9 @@ pub struct Policy {
     /// What is needed to let the machine go further by itself (`endcap ladder raise`); without a rule it does not rise.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub rise: Vec<RiseRule>,
+    /// Who signs a plan that needs a person. Without it nobody can.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub approval: Option<Chain>,
 }
 
 impl Policy {
@@ -72,6 +75,11 @@ impl Policy {
         in_range("person_above", self.person_above, 0.0, 1e12, "an amount from 0 to 1e12")?;
         in_range("tail_value_min", self.tail_value_min, -1e12, 1e12, "an amount from -1e12 to 1e12")?;
         RiseRule::check(&self.rise)?;
+        self.approval.as_ref().map_or(Ok(()), Chain::check).map_err(|flaw| ScenarioError {
+            field: "approval",
+            found: flaw.to_string(),
+            expected: "a chain in which every amount is signed by somebody",
+        })?;
         self.gate.as_ref().map_or(Ok(()), GateLimits::check)
     }
 }

@@ -13,6 +13,8 @@ pub struct Session {
     pub account: Account,
     /// What requests that change something must show beside the cookie.
     pub csrf: String,
+    /// When the person signed in.
+    pub since: Timestamp,
 }
 
 /// A token of a program.
@@ -80,14 +82,20 @@ impl Desk {
     /// [`DeskError`] when it cannot be read.
     pub async fn session(&self, hash: &str, now: Timestamp) -> Result<Option<Session>, DeskError> {
         let row = sqlx::query(
-            "select a.id, a.name, a.roles, a.password, a.subject, a.disabled, s.csrf from session s join account a \
+            "select a.id, a.name, a.roles, a.password, a.subject, a.disabled, s.csrf, s.created as since from session s join account a \
              on a.id = s.account where s.hash = ? and s.expires > ? and a.disabled = 0",
         )
         .bind(hash)
         .bind(moment(now))
         .fetch_optional(&self.readers)
         .await?;
-        row.map(|row| Ok(Session { account: account(&row)?, csrf: row.try_get("csrf")? })).transpose()
+        let since = |row: &sqlx::sqlite::SqliteRow| -> Result<Timestamp, DeskError> {
+            let unreadable =
+                |error: jiff::Error| DeskError::Unreadable { what: "a session", reason: error.to_string() };
+            row.try_get::<&str, _>("since")?.parse().map_err(unreadable)
+        };
+        let session = |row| Ok(Session { account: account(&row)?, csrf: row.try_get("csrf")?, since: since(&row)? });
+        row.map(session).transpose()
     }
 
     /// Ends a session.

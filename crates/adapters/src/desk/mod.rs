@@ -4,6 +4,7 @@
 //! process or the machine. Secrets (passwords, session and token values) come in as hashes and never leave.
 
 mod accounts;
+mod approvals;
 mod boards;
 mod entry;
 mod practice;

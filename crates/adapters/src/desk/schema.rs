@@ -80,6 +80,17 @@ create table exercise (
 ) strict;
 create index exercise_account on exercise (account, kind, created);
 ",
+    "
+create table approval_key (
+    id      integer primary key,
+    account integer not null references account (id),
+    public  text not null unique,
+    secret  text,
+    created text not null,
+    revoked integer not null default 0
+) strict;
+create index approval_key_account on approval_key (account);
+",
 ];
 
 /// Brings the store to the newest version, all or nothing.

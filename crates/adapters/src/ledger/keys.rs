@@ -1,7 +1,9 @@
 //! Files of keys: the secret one for its owner alone, the public one beside it.
 
 use crate::{AdapterError, tables};
+use endcap_govern::approval::ApprovalKey;
 use endcap_govern::audit::{PublicKey, SecretKey, SecretText};
+use std::fmt::Display;
 use std::fs::{self, OpenOptions};
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -11,13 +13,25 @@ use std::path::{Path, PathBuf};
 /// # Errors
 /// [`AdapterError`] when a file is there already or cannot be written.
 pub fn write_key(path: &Path, key: &SecretKey) -> Result<(), AdapterError> {
+    write_both(path, &key.to_file(), key.public())
+}
+
+/// Writes a person's approval key as [`write_key`] does.
+///
+/// # Errors
+/// [`AdapterError`] when a file is there already or cannot be written.
+pub fn write_approval_key(path: &Path, key: &ApprovalKey) -> Result<(), AdapterError> {
+    write_both(path, &key.to_file(), &key.public())
+}
+
+fn write_both(path: &Path, secret: &SecretText, public: &dyn Display) -> Result<(), AdapterError> {
     let write = || {
         let mut options = OpenOptions::new();
         options.write(true).create_new(true);
         #[cfg(unix)]
         std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
         let mut file = options.open(path)?;
-        file.write_all(key.to_file().expose())?;
+        file.write_all(secret.expose())?;
         file.sync_all()
     };
     match write() {
@@ -26,7 +40,7 @@ pub fn write_key(path: &Path, key: &SecretKey) -> Result<(), AdapterError> {
         }
         written => written.map_err(|error| AdapterError::system("write", path, error)),
     }?;
-    tables::write_atomic(&public_path(path), format!("{}\n", key.public()).as_bytes())
+    tables::write_atomic(&public_path(path), format!("{public}\n").as_bytes())
 }
 
 /// Reads a secret key from its file.
@@ -34,6 +48,20 @@ pub fn write_key(path: &Path, key: &SecretKey) -> Result<(), AdapterError> {
 /// # Errors
 /// [`AdapterError`] when it cannot be read, others may read it too, or it is no key.
 pub fn read_key(path: &Path) -> Result<SecretKey, AdapterError> {
+    let text = read_secret(path)?;
+    SecretKey::from_file(&text).map_err(|error| AdapterError::form(path, "holds no secret key", error))
+}
+
+/// Reads a person's approval key from its file.
+///
+/// # Errors
+/// [`AdapterError`] when it cannot be read, others may read it too, or it is no such key.
+pub fn read_approval_key(path: &Path) -> Result<ApprovalKey, AdapterError> {
+    let text = read_secret(path)?;
+    ApprovalKey::from_file(&text).map_err(|error| AdapterError::form(path, "holds no approval key", error))
+}
+
+fn read_secret(path: &Path) -> Result<SecretText, AdapterError> {
     let failed = |error| AdapterError::system("read", path, error);
     #[cfg(unix)]
     {
@@ -43,8 +71,7 @@ pub fn read_key(path: &Path) -> Result<SecretKey, AdapterError> {
             return Err(AdapterError::form(path, problem, "600: make a new key if others were on this machine"));
         }
     }
-    let text = SecretText::new(fs::read(path).map_err(failed)?);
-    SecretKey::from_file(&text).map_err(|error| AdapterError::form(path, "holds no secret key", error))
+    Ok(SecretText::new(fs::read(path).map_err(failed)?))
 }
 
 /// Reads a public key: the key itself, or the name of the file that holds it.

@@ -2,7 +2,7 @@
 //!
 //! Records lie there as the bytes that are hashed. Beside them, each in a table of its own: the tip of the tree (what the
 //! next record needs), checkpoints, and what commitments to personal values were made of, which alone can be erased.
-//! What else is decided in the same transaction (effects to come) can be written with a record: [`Ledger::append`].
+//! What else is decided in the same transaction is written with a record ([`Ledger::append`]), as requests for approval are.
 
 mod append;
 mod erase;
@@ -11,6 +11,7 @@ mod keys;
 mod ladder;
 mod outbox;
 mod read;
+mod requests;
 mod schema;
 pub mod stops;
 mod verify;
@@ -25,9 +26,10 @@ use std::sync::Arc;
 
 pub use erase::{Erased, Erasure};
 pub use journal::AuditedJournal;
-pub use keys::{read_key, read_public_key, write_key};
+pub use keys::{read_approval_key, read_key, read_public_key, write_approval_key, write_key};
 pub use ladder::Move;
 pub use outbox::LedgerOutbox;
+pub use requests::{Answered, Asker, By, Glass, Happened, Kept, NotGenuine, NotTaken, Step, Use, Used};
 pub use verify::{LedgerFault, Unverifiable, verify};
 
 /// Name of the file in a project's folder.

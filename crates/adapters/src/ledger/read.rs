@@ -1,7 +1,7 @@
 //! Reading the trail, its tip, checkpoints and what commitments were made of.
 
 use super::{Ledger, LedgerError};
-use endcap_govern::audit::{Digest32, Note, Opening, Record, Trail, Tree, leaf};
+use endcap_govern::audit::{Digest32, Entry, Held, Note, Opening, Record, Trail, Tree, leaf};
 use jiff::Timestamp;
 use sqlx::{Row, SqliteConnection};
 use std::collections::BTreeMap;
@@ -52,6 +52,46 @@ impl Ledger {
             .fetch_all(&self.readers)
             .await?;
         rows.iter().rev().map(|row| parsed("a record", row.try_get(0)?)).collect()
+    }
+
+    /// Records before one, newest first, with the personal values in them that were not erased.
+    ///
+    /// # Errors
+    /// [`LedgerError`] when they cannot be read.
+    pub async fn before(
+        &self,
+        sequence: Option<u64>,
+        count: u32,
+    ) -> Result<(Vec<Record>, BTreeMap<Digest32, String>), LedgerError> {
+        let sequence = sequence.map(|sequence| i64::try_from(sequence).unwrap_or(i64::MAX));
+        let rows =
+            sqlx::query("select content from record where ?1 is null or sequence < ?1 order by sequence desc limit ?2")
+                .bind(sequence)
+                .bind(count)
+                .fetch_all(&self.readers)
+                .await?;
+        let records = rows.iter().map(|row| parsed("a record", row.try_get(0)?)).collect::<Result<Vec<_>, _>>()?;
+        let values = values(&mut *self.readers.acquire().await?, &records).await?;
+        Ok((records, values))
+    }
+
+    /// The checkpoint that was kept last, with the records that it covers and when it was kept.
+    ///
+    /// # Errors
+    /// [`LedgerError`] when it cannot be read.
+    pub async fn last_checkpoint(&self) -> Result<Option<(u64, Note, Timestamp)>, LedgerError> {
+        let row = sqlx::query("select size, note, at from checkpoint order by id desc limit 1")
+            .fetch_optional(&self.readers)
+            .await?;
+        let Some(row) = row else { return Ok(None) };
+        let unreadable = |reason: String| LedgerError::Unreadable { what: "a checkpoint", reason };
+        let note = row.try_get::<&str, _>(1)?.parse();
+        let at = row.try_get::<&str, _>(2)?.parse();
+        Ok(Some((
+            u64::try_from(row.try_get::<i64, _>(0)?).unwrap_or(0),
+            note.map_err(|error: endcap_govern::audit::NotANote| unreadable(error.to_string()))?,
+            at.map_err(|error: jiff::Error| unreadable(error.to_string()))?,
+        )))
     }
 
     /// Personal values that were not erased, by their commitments.
@@ -124,6 +164,34 @@ pub(super) async fn openings(connection: &mut SqliteConnection) -> Result<Vec<Op
         Ok(Opening { commitment: digest(0)?, salt: digest(1)?.0, value: row.try_get(2)? })
     };
     rows.iter().map(opening).collect()
+}
+
+/// What the commitments in some records were made of, where that was not erased.
+pub(super) async fn values(
+    connection: &mut SqliteConnection,
+    records: &[Record],
+) -> Result<BTreeMap<Digest32, String>, LedgerError> {
+    let held = |record: &Record| -> Vec<Held> {
+        let Entry { actor, on_behalf_of, subject, reasons, .. } = &record.entry;
+        let all = [Some(actor), on_behalf_of.as_ref(), Some(subject)].into_iter().flatten().chain(reasons);
+        all.cloned().collect()
+    };
+    let commitment = |held: Held| match held {
+        Held::Committed { commitment } => Some(commitment.to_string()),
+        Held::Open(_) => None,
+    };
+    let wanted: Vec<String> = records.iter().flat_map(held).filter_map(commitment).collect();
+    let rows =
+        sqlx::query("select commitment, value from opening where commitment in (select value from json_each(?))")
+            .bind(serde_json::json!(wanted).to_string())
+            .fetch_all(connection)
+            .await?;
+    let value = |row: &sqlx::sqlite::SqliteRow| {
+        let text: String = row.try_get(0)?;
+        let unreadable = |reason| LedgerError::Unreadable { what: "an opening", reason };
+        Ok((text.parse().map_err(|error| unreadable(format!("{error}, found '{text}'")))?, row.try_get(1)?))
+    };
+    rows.iter().map(value).collect()
 }
 
 pub(super) async fn checkpoints(connection: &mut SqliteConnection) -> Result<Vec<Note>, LedgerError> {

@@ -48,6 +48,7 @@ create index opening_value on opening (value);
     STOPS,
     LADDER,
     OUTBOX,
+    REQUESTS,
 ];
 
 /// Orders on stops: who gave them and why stands in the record, so that erasing it there erases it. The row without a
@@ -125,6 +126,59 @@ create table sent (
     content text not null
 ) strict;
 create index sent_at on sent (at);
+";
+
+/// Requests for approval with their answers, what was used up, who stands in for whom, and emergencies.
+const REQUESTS: &str = "
+create table request (
+    number  integer primary key autoincrement,
+    id      text not null unique,
+    record  integer not null unique references record (sequence),
+    content text not null
+) strict;
+create table answer (
+    request text not null,
+    place   integer not null,
+    record  integer not null unique references record (sequence),
+    content text not null,
+    primary key (request, place)
+) strict;
+create table used (
+    nonce   text primary key,
+    request text not null unique,
+    effect  text not null,
+    journal integer not null,
+    at      text not null,
+    record  integer not null unique references record (sequence)
+) strict;
+create table stand_in (
+    id      integer primary key autoincrement,
+    content text not null
+) strict;
+create table glass (
+    id      integer primary key autoincrement,
+    nonce   text not null unique,
+    content text not null
+) strict;
+create table glass_signature (
+    id      integer primary key autoincrement,
+    nonce   text not null,
+    content text not null
+) strict;
+create trigger request_stays before update on request
+begin select raise(abort, 'requests are only added to'); end;
+create trigger request_is_kept before delete on request
+begin select raise(abort, 'requests are only added to'); end;
+create trigger answer_stays before update on answer
+begin select raise(abort, 'answers are only added to'); end;
+create trigger answer_is_kept before delete on answer
+begin select raise(abort, 'answers are only added to'); end;
+create trigger used_stays before update on used
+begin select raise(abort, 'what was used stays used'); end;
+create trigger used_is_kept before delete on used
+begin select raise(abort, 'what was used stays used'); end;
+create index record_approval on record (case when json_valid(content) then content ->> 'subject' end)
+where instr(content, '\"action\":\"approval: ') > 0;
 ";
 
 /// Brings the ledger to the newest version, all or nothing.

@@ -102,7 +102,7 @@ fn files(dir: &Path, chosen: Option<(Preset, &Path)>) -> Vec<(PathBuf, String)> 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use endcap_model::{Policy, Scenario};
+    use endcap_model::{Chain, Policy, Scenario};
 
     #[test]
     fn the_templates_are_a_scenario_and_a_policy() {
@@ -111,7 +111,9 @@ mod tests {
             let scenario: Scenario = toml::from_str(&files[1].1).unwrap();
             scenario.check().unwrap();
             assert_eq!(scenario.currency.code(), if chosen.is_some() { "CNY" } else { "EUR" });
-            toml::from_str::<Policy>(&files[2].1).unwrap();
+            let policy: Policy = toml::from_str(&files[2].1).unwrap();
+            policy.check().unwrap();
+            assert_eq!(policy.approval, Some(Chain::cautious()));
         }
     }
 }

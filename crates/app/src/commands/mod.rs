@@ -2,6 +2,7 @@
 
 pub mod account;
 pub mod analyse;
+pub mod approve;
 pub mod ask;
 pub mod audit;
 pub mod backtest;

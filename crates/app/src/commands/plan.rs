@@ -1,5 +1,6 @@
 //! `endcap plan`: from the latest facts of a project to a judged plan, its orders and its report.
 
+use crate::approvals::Office;
 use crate::commands::ground::latest;
 use crate::console::{Console, Ending, table};
 use crate::project::{Finished, Made, Run, read_scenario};
@@ -15,7 +16,9 @@ use std::time::Duration;
 ///
 /// Steps that were done before on the same facts, scenario, policy and seed are not done again.
 #[derive(clap::Args)]
-#[command(after_help = "Examples:\n  endcap plan shop\n  endcap plan shop --scenario easter.toml --gap 0.001 --json")]
+#[command(
+    after_help = "Examples:\n  endcap plan shop\n  endcap plan shop --scenario easter.toml --gap 0.001 --json\n  endcap plan shop --by ada"
+)]
 pub struct Args {
     /// The project's folder.
     #[arg(default_value = ".")]
@@ -40,6 +43,9 @@ pub struct Args {
     /// Threads to use; all cores when not given. The result does not depend on it.
     #[arg(long, value_parser = crate::commands::threads)]
     threads: Option<usize>,
+    /// Account of the person who proposes the plan; where people have to sign it, that person cannot.
+    #[arg(long, value_name = "NAME")]
+    by: Option<String>,
 }
 
 /// Reads a share from 0 to 1.
@@ -51,7 +57,7 @@ pub fn share(text: &str) -> Result<f64, String> {
 impl Args {
     /// What the demo plans with: everything at its default.
     pub fn demo(folder: PathBuf, threads: Option<usize>) -> Self {
-        Self { folder, scenario: None, policy: None, seed: 1, gap: 0.0001, time_limit: None, threads }
+        Self { folder, scenario: None, policy: None, seed: 1, gap: 0.0001, time_limit: None, threads, by: None }
     }
 }
 
@@ -60,6 +66,9 @@ impl Args {
 struct Summary {
     status: &'static str,
     reasons: Vec<String>,
+    /// Where people have to sign: the request that they answer.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    request: Option<String>,
     plan: String,
     snapshot: String,
     currency: Currency,
@@ -93,10 +102,22 @@ struct Unplanned {
 
 /// Runs the command.
 pub fn run(args: &Args, console: &Console) -> anyhow::Result<Ending> {
+    check_person(args)?;
     let scenario = args.scenario.clone().unwrap_or_else(|| args.folder.join("scenario.toml"));
     read_scenario(&scenario)?;
     let store = Store::open(&args.folder)?;
     from_facts(args, latest(&store, &args.folder)?, console)
+}
+
+/// Who asks must be known before the work is done.
+fn check_person(args: &Args) -> anyhow::Result<()> {
+    let Some(name) = &args.by else { return Ok(()) };
+    super::serve::runtime()?.block_on(async {
+        let office = Office::open(&args.folder).await?;
+        office.account(name).await?;
+        office.close().await;
+        Ok(())
+    })
 }
 
 /// Plans from the event that facts have landed.
@@ -112,6 +133,7 @@ pub fn from_facts(args: &Args, first: Event, console: &Console) -> anyhow::Resul
             time_limit: args.time_limit.map(Duration::try_from_secs_f64).transpose().context("--time-limit")?,
             ..endcap_plan::solve::Settings::default()
         },
+        by: args.by.as_deref(),
     };
     let finished = match args.threads {
         None => run.run(first, console)?,
@@ -131,8 +153,9 @@ fn show(finished: Finished, console: &Console) -> anyhow::Result<Ending> {
         Ended::Stopped { reason } => ("refused", vec![reason]),
     };
     let refused = status == "refused" || status == "halted";
+    let request = finished.request.map(|kept| kept.id);
     match finished.made {
-        Some(made) => console.result(&summary(made, status, reasons), for_people)?,
+        Some(made) => console.result(&Summary { request, ..summary(made, status, reasons) }, for_people)?,
         None => console
             .result(&Unplanned { status, reasons }, |none| format!("{}: {}", none.status, none.reasons.join("; ")))?,
     }
@@ -153,6 +176,7 @@ fn summary(made: Made, status: &'static str, reasons: Vec<String>) -> Summary {
     Summary {
         status,
         reasons,
+        request: None,
         plan: made.plan.id.to_string(),
         snapshot: made.plan.snapshot.to_string(),
         currency: made.plan.currency,

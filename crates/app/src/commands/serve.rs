@@ -73,6 +73,7 @@ pub fn run(args: &Args, console: &Console) -> anyhow::Result<Ending> {
     ensure!(folder.is_dir(), "{} is no folder: make a project with `endcap init {0}`", folder.display());
     let provider = if args.demo { None } else { sign_in::read(&folder)? };
     let provider = provider.map(|chosen| chosen.with_secret(&folder, |name| std::env::var(name).ok())).transpose()?;
+    let audit_keys = sign_in::read_audit_keys(&folder)?;
     let runtime = runtime()?;
     let traces = {
         let _inside = runtime.enter();
@@ -93,6 +94,7 @@ pub fn run(args: &Args, console: &Console) -> anyhow::Result<Ending> {
             upload_max: args.upload_max * 1_000_000,
             trusted_proxies: args.trusted_proxies.clone(),
             sign_in: provider,
+            audit_keys,
         };
         serve::serve(settings, listener, interrupted()?).await
     });

@@ -575,6 +575,7 @@ fn policy() -> Policy {
         overrides_need_approval: false,
         rise: vec![],
         gate: None,
+        approval: None,
     }
 }
 

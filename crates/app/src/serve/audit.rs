@@ -20,9 +20,11 @@ use tracing::Instrument;
 /// Resources whose changes are decisions. Records that programs send and what people practise are not.
 const CHANGED: [&str; 5] = ["session", "accounts", "tokens", "imports", "boards"];
 /// Resources that tell about people: who reads them is recorded too.
-const ABOUT_PEOPLE: [&str; 2] = ["accounts", "tokens"];
+const ABOUT_PEOPLE: [&str; 3] = ["accounts", "tokens", "audit"];
 /// Resources whose requests say in a small body whom they are about.
 const NAMED_INSIDE: [&str; 2] = ["accounts", "tokens"];
+/// Tells of no person.
+const TELLS_NOTHING: &str = "audit/state";
 /// Setting out for a provider decides nothing; coming back does.
 const SETS_OUT: &str = "session/provider";
 /// What signing in is called.
@@ -60,7 +62,7 @@ async fn record(app: &App, request: Request, next: Next) -> Answer<Response> {
     let tried_out = request.uri().query().is_some_and(|query| query.contains("dry_run=true"));
     let is_decision =
         if request.method().is_safe() { ABOUT_PEOPLE.contains(&resource) } else { CHANGED.contains(&resource) };
-    if !is_decision || tried_out || route == SETS_OUT {
+    if !is_decision || tried_out || route == SETS_OUT || route == TELLS_NOTHING {
         return Ok(next.run(request).await);
     }
     let (mut parts, mut body) = request.into_parts();

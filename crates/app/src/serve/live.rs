@@ -52,6 +52,13 @@ pub enum Happened {
         /// Who changed it.
         by: String,
     },
+    /// A request for approval was answered, or something was written beside it.
+    Request {
+        /// Its id.
+        id: String,
+        /// Its version now.
+        version: u64,
+    },
 }
 
 /// Tells all who watch.

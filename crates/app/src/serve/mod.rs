@@ -33,6 +33,7 @@ use anyhow::{Context, anyhow};
 use endcap_adapters::desk::Desk;
 use endcap_adapters::ledger::{self, Ledger};
 use endcap_adapters::records::Records;
+use endcap_govern::audit::Anchors;
 use jiff::{Timestamp, ToSpan};
 use problem::Answer;
 use std::path::PathBuf;
@@ -67,6 +68,8 @@ pub struct Settings {
     pub trusted_proxies: Vec<Network>,
     /// Where people can sign in instead of here.
     pub sign_in: Option<SignIn>,
+    /// Keys that the audit trail's checkpoints are checked with.
+    pub audit_keys: Anchors,
 }
 
 /// What every request can reach.

@@ -79,6 +79,16 @@ impl Problem {
         Self::new(StatusCode::FORBIDDEN, "forbidden", "You may not do this", detail)
     }
 
+    /// Somebody who signed in too long ago for what they want to do.
+    pub fn sign_in_again(detail: impl Display) -> Self {
+        Self::new(StatusCode::FORBIDDEN, "sign-in-again", "Sign in again first", detail)
+    }
+
+    /// It was decided before, or cannot be decided any more.
+    pub fn decided(detail: impl Display) -> Self {
+        Self::new(StatusCode::CONFLICT, "decided", "This can no longer be answered", detail)
+    }
+
     /// Nothing of that name, for this caller.
     pub fn missing(what: impl Display) -> Self {
         Self::new(StatusCode::NOT_FOUND, "not-found", "Not found", format!("There is no {what} that you may see."))

@@ -5,7 +5,7 @@
 use super::Staff;
 use crate::stop::Scope;
 use crate::{Right, may};
-use ed25519_dalek::{Signature as Ed25519, Signer, SigningKey};
+use ed25519_dalek::{Signer, SigningKey};
 use endcap_model::{canonical_json, later};
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
@@ -89,10 +89,15 @@ impl BreakGlass {
         if people.len() < 2 { Err(NotBroken::TooFew) } else { Ok(()) }
     }
 
+    /// Whether the signature that was added last is by a person who may approve, and who had not signed before.
+    pub fn last_counts(&self, staff: &Staff) -> bool {
+        let Some((last, before)) = self.signatures.split_last() else { return false };
+        self.counts(last, "", staff) && before.iter().all(|other| other.person != last.person)
+    }
+
     fn counts(&self, signature: &BreakGlassSignature, proposer: &str, staff: &Staff) -> bool {
         let Some(person) = staff.people.get(&signature.person) else { return false };
-        let verifies = Ed25519::from_slice(&signature.bytes)
-            .is_ok_and(|bytes| person.key.verify_strict(&self.text(&signature.person), &bytes).is_ok());
+        let verifies = person.signed(&self.text(&signature.person), &signature.bytes);
         verifies && person.human && signature.person != proposer && may(&person.roles, Right::Approve)
     }
 

@@ -10,7 +10,7 @@
 //! Separation of duties: Clark and Wilson, 1987; signatures: RFC 8032 (Ed25519), verified strictly.
 
 mod break_glass;
-mod chain;
+mod key;
 mod register;
 mod request;
 mod signature;
@@ -18,9 +18,11 @@ mod staff;
 #[cfg(test)]
 mod tests;
 
+pub use endcap_model::{Chain, ChainError, Step, Tier};
+
 pub use break_glass::{BREAK_GLASS_MAX, BreakGlass, BreakGlassSignature, NotBroken};
-pub use chain::{Chain, ChainError, Step, Tier};
+pub use key::{ApprovalKey, NoApprovalKey, PublicApprovalKey};
 pub use register::{AlreadyUsed, Register, SPLIT_WINDOW};
-pub use request::{Request, Stage};
+pub use request::{FRESH, Request, Stage, Wish};
 pub use signature::{Answer, NotCounted, Signature, Subject};
 pub use staff::{Person, Staff, StandIn};

@@ -1,14 +1,15 @@
 //! A request for approval and how far it has come.
 
-use super::chain::Step;
 use super::signature::{Answer, NotCounted};
-use super::{Chain, Signature, Staff, Subject};
+use super::{Chain, Signature, Staff, Step, Subject};
 use crate::Function;
-use endcap_model::later;
+use endcap_model::{ContentHash, SnapshotId, hash_json, later};
 use jiff::{SignedDuration, Timestamp};
 
 /// How long a login is fresh.
-const FRESH: SignedDuration = SignedDuration::from_mins(10);
+pub const FRESH: SignedDuration = SignedDuration::from_mins(10);
+/// Hours for which an approval can be used once the chain's own time is over.
+const TO_USE_HOURS: i64 = 24;
 
 /// Somebody asks for approval.
 #[derive(Clone, Debug)]
@@ -66,7 +67,73 @@ struct Progress<'a> {
     refused_by: Option<&'a str>,
 }
 
+/// What somebody wants approved, before anybody was asked.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Wish {
+    /// Hash of the canonical proposal.
+    pub proposal: ContentHash,
+    /// Hash of the limits.
+    pub limits: ContentHash,
+    /// Hash of the policy.
+    pub policy: ContentHash,
+    /// Snapshot of the data that it was decided on.
+    pub data: SnapshotId,
+    /// Who asks.
+    pub proposer: String,
+    /// Money at risk with everything that counts with it ([`super::Register::at_risk`]), in minor units.
+    pub at_risk: i64,
+    /// Who has to sign.
+    pub chain: Chain,
+}
+
 impl Request {
+    /// Asks. The number that is used once is drawn from `salt` (32 random bytes) and from who asks, when, how much is at risk
+    /// and who has to sign: whoever signs the subject signs these as well.
+    pub fn ask(wish: Wish, asked: Timestamp, salt: &[u8; 32]) -> Self {
+        let Wish { proposal, limits, policy, data, proposer, at_risk, chain } = wish;
+        let nonce = nonce(&proposer, asked, at_risk, &chain, salt);
+        let expires = later(asked, SignedDuration::from_hours(i64::from(chain.hours()).saturating_add(TO_USE_HOURS)));
+        let subject = Subject { proposal, limits, policy, data, expires, nonce };
+        Self { subject, proposer, asked, at_risk, chain, signatures: vec![] }
+    }
+
+    /// Whether everything beside the signatures is as it was when it was asked.
+    ///
+    /// # Errors
+    /// [`NotCounted::OtherTerms`] when it is not.
+    pub fn is_as_asked(&self, salt: &[u8; 32]) -> Result<(), NotCounted> {
+        let as_asked = self.subject.nonce == nonce(&self.proposer, self.asked, self.at_risk, &self.chain, salt);
+        if as_asked { Ok(()) } else { Err(NotCounted::OtherTerms) }
+    }
+
+    /// The function for which somebody could sign now: the one whose turn it is, or the one that it escalated to.
+    ///
+    /// # Errors
+    /// Why nobody of that name can.
+    pub fn function_of(&self, name: &str, staff: &Staff, now: Timestamp) -> Result<Function, NotCounted> {
+        let (function, escalated_to) = match self.stage(staff, now) {
+            Ok(Stage::Waiting { function, escalated_to, .. }) => (function, escalated_to),
+            Ok(Stage::Expired) => return Err(NotCounted::TooLate),
+            Ok(Stage::Granted { .. } | Stage::Refused { .. }) => return Err(NotCounted::Decided),
+            Err((_, why)) => return Err(why),
+        };
+        let person = staff.people.get(name).ok_or(NotCounted::UnknownPerson)?;
+        let signs = |one: &Function| staff.signs_for(name, *one, now, &self.proposer);
+        let own = Some(function).into_iter().chain(escalated_to).find(signs);
+        match () {
+            () if !person.human => Err(NotCounted::Agent),
+            () if name == self.proposer => Err(NotCounted::Proposer),
+            () if self.signatures.iter().any(|other| other.person == name) => Err(NotCounted::Twice),
+            () => own.ok_or(NotCounted::NoFunction),
+        }
+    }
+
+    /// Whether the step whose turn it is wants a person who has just signed in.
+    pub fn needs_fresh_login(&self, function: Function) -> bool {
+        let fits = |step: &&Step| step.function == function || step.escalates_to == Some(function);
+        self.chain.steps.iter().filter(fits).any(|step| self.at_risk > step.fresh_login_above)
+    }
+
     /// Checks every signature from scratch and says how far the request has come.
     ///
     /// # Errors
@@ -126,7 +193,7 @@ impl Request {
         let signs = staff.signs_for(&signature.person, signature.function, signature.at, &self.proposer);
         match () {
             () if signature.subject != self.subject.hash() => Err(NotCounted::OtherSubject),
-            () if !signature.verifies(&person.key) => Err(NotCounted::Forged),
+            () if !signature.verifies(person) => Err(NotCounted::Forged),
             () if !person.human => Err(NotCounted::Agent),
             () if signature.person == self.proposer => Err(NotCounted::Proposer),
             () if !signs => Err(NotCounted::NoFunction),
@@ -170,6 +237,10 @@ impl<'a> Progress<'a> {
             (self.have, self.began) = (0, signature.at);
         }
     }
+}
+
+fn nonce(proposer: &str, asked: Timestamp, at_risk: i64, chain: &Chain, salt: &[u8; 32]) -> String {
+    hash_json(&("endcap request 1", proposer, asked, at_risk, chain, salt)).to_string()
 }
 
 /// When a step's own time ends, and when all is over.

@@ -1,7 +1,8 @@
 //! What is signed, and one person's signature under it.
 
+use super::Person;
 use crate::Function;
-use ed25519_dalek::{Signature as Ed25519, Signer, SigningKey, VerifyingKey};
+use ed25519_dalek::{Signer, SigningKey};
 use endcap_model::{ContentHash, SnapshotId, canonical_json, hash_json};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -93,6 +94,9 @@ pub enum NotCounted {
     /// The person signed in too long ago for so much money.
     #[error("so much money needs a person who has just signed in: sign in again")]
     StaleLogin,
+    /// Who asked, when, how much is at risk or who has to sign is not as it was asked.
+    #[error("who asked, when, the money at risk or the chain was changed after it was asked")]
+    OtherTerms,
     /// All has been said.
     #[error("it is decided already")]
     Decided,
@@ -123,9 +127,8 @@ impl Signature {
     }
 
     /// Whether the bytes are this person's signature under the rest.
-    pub fn verifies(&self, key: &VerifyingKey) -> bool {
-        let bytes = Ed25519::from_slice(&self.bytes);
-        bytes.is_ok_and(|bytes| key.verify_strict(&self.text(), &bytes).is_ok())
+    pub fn verifies(&self, person: &Person) -> bool {
+        person.signed(&self.text(), &self.bytes)
     }
 
     fn text(&self) -> Vec<u8> {

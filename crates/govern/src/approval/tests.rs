@@ -29,7 +29,8 @@ fn staff() -> Staff {
         "robot" => vec![Role::Approver(Function::Category), Role::Approver(Function::Finance)],
         _ => vec![Role::Auditor],
     };
-    let person = |name: &str| Person { roles: roles(name), human: name != "robot", key: key(name).verifying_key() };
+    let person =
+        |name: &str| Person { roles: roles(name), human: name != "robot", keys: vec![key(name).verifying_key()] };
     Staff { people: NAMES.map(|name| (name.to_owned(), person(name))).into(), stand_ins: vec![] }
 }
 
@@ -153,7 +154,7 @@ fn whatever_is_changed_after_the_signatures_voids_them() {
     assert_eq!(edit(lapsed), NotApproved::NotCounted(NotCounted::NoFunction));
     let gone = |world: &mut World| drop(world.staff.people.remove("cat"));
     assert_eq!(edit(gone), NotApproved::NotCounted(NotCounted::UnknownPerson));
-    let rekeyed = |world: &mut World| world.staff.people.get_mut("cat").unwrap().key = key("x").verifying_key();
+    let rekeyed = |world: &mut World| world.staff.people.get_mut("cat").unwrap().keys = vec![key("x").verifying_key()];
     assert_eq!(edit(rekeyed), NotApproved::NotCounted(NotCounted::Forged));
 }
 
@@ -183,12 +184,7 @@ fn a_request_that_waits_was_refused_or_ran_out_goes_nowhere() {
 #[test]
 fn signatures_of_the_wrong_people_do_not_count() {
     let mut staff = staff();
-    let stand_in = |away: &str, stands_in: &str| StandIn {
-        away: away.into(),
-        stands_in: stands_in.into(),
-        from: at(0.0),
-        until: at(9.0),
-    };
+    let stand_in = |away: &str, stands_in: &str| StandIn::sign(away, stands_in, at(0.0), at(9.0), &key(away));
     staff.stand_ins = vec![stand_in("planner", "auditor"), stand_in("carl", "robot")];
     for (name, expected) in [
         ("planner", NotCounted::Proposer),
@@ -276,18 +272,80 @@ fn much_money_needs_two_different_people_who_have_just_signed_in() {
 #[test]
 fn a_stand_in_signs_while_the_other_is_away_and_passes_nothing_on() {
     let mut staff = staff();
-    let stand_in = |away: &str, stands_in: &str| StandIn {
-        away: away.into(),
-        stands_in: stands_in.into(),
-        from: at(1.0),
-        until: at(2.0),
-    };
+    let stand_in = |away: &str, stands_in: &str| StandIn::sign(away, stands_in, at(1.0), at(2.0), &key(away));
     staff.stand_ins = vec![stand_in("cat", "auditor"), stand_in("auditor", "fin")];
     let by = |name, hours| request(10).sign(signature(name, CATEGORY, hours), &staff, at(3.0));
     assert_eq!(by("auditor", 0.99), Err(NotCounted::NoFunction));
     assert_eq!(by("auditor", 1.0), Ok(()));
     assert_eq!(by("auditor", 2.0), Err(NotCounted::NoFunction));
     assert_eq!(by("fin", 1.5), Err(NotCounted::NoFunction));
+}
+
+#[test]
+fn a_stand_in_whom_the_one_who_is_away_did_not_name_signs_for_nobody() {
+    let mut staff = staff();
+    let named = StandIn::sign("cat", "auditor", at(0.0), at(9.0), &key("cat"));
+    let by = |staff: &Staff| request(10).sign(signature("auditor", CATEGORY, 1.0), staff, at(1.0));
+    staff.stand_ins = vec![named.clone()];
+    assert_eq!(by(&staff), Ok(()));
+    for forged in [
+        StandIn::sign("cat", "auditor", at(0.0), at(9.0), &key("auditor")),
+        StandIn { away: "carl".into(), ..named.clone() },
+        StandIn { until: at(10.0), ..named.clone() },
+        StandIn { bytes: vec![], ..named },
+    ] {
+        staff.stand_ins = vec![forged];
+        assert_eq!(by(&staff), Err(NotCounted::NoFunction));
+    }
+}
+
+#[test]
+fn who_asked_when_for_how_much_and_who_signs_is_part_of_what_is_signed() {
+    let wish = Wish {
+        proposal: hash_json(&PROPOSAL),
+        limits: GateLimits::cautious(Currency::EUR).hash(),
+        policy: policy_hash(&policy()),
+        data: "s1".into(),
+        proposer: "planner".into(),
+        at_risk: 50_000,
+        chain: chain(),
+    };
+    let asked = || Request::ask(wish.clone(), at(0.0), &[1; 32]);
+    assert_eq!(asked().is_as_asked(&[1; 32]), Ok(()));
+    assert_eq!(asked().subject.expires, at(32.0), "both steps and a day to use it");
+    assert_ne!(asked().subject.nonce, Request::ask(wish.clone(), at(0.0), &[2; 32]).subject.nonce);
+    for change in [
+        (|request| request.proposer = "eve".into()) as fn(&mut Request),
+        |request| request.asked = at(1.0),
+        |request| request.at_risk = 10,
+        |request| request.chain.steps.truncate(1),
+        |request| request.subject.nonce = "n".into(),
+    ] {
+        let mut edited = asked();
+        change(&mut edited);
+        assert_eq!(edited.is_as_asked(&[1; 32]), Err(NotCounted::OtherTerms));
+    }
+}
+
+#[test]
+fn for_whom_somebody_could_sign_is_what_signing_then_accepts() {
+    let (staff, mut request) = (staff(), request(10));
+    for (name, expected) in [
+        ("cat", Ok(CATEGORY)),
+        ("fin", Err(NotCounted::NoFunction)),
+        ("planner", Err(NotCounted::Proposer)),
+        ("robot", Err(NotCounted::Agent)),
+        ("eve", Err(NotCounted::UnknownPerson)),
+    ] {
+        assert_eq!(request.function_of(name, &staff, at(1.0)), expected, "{name}");
+    }
+    request.sign(signature("cat", CATEGORY, 1.0), &staff, at(1.0)).unwrap();
+    assert_eq!(request.function_of("cat", &staff, at(1.0)), Err(NotCounted::Twice));
+    assert_eq!(request.function_of("fin", &staff, at(1.0)), Ok(FINANCE));
+    assert_eq!(request.function_of("fin", &staff, at(9.0)), Err(NotCounted::TooLate));
+    assert!(!request.needs_fresh_login(CATEGORY));
+    request.at_risk = 1_001;
+    assert!(request.needs_fresh_login(CATEGORY));
 }
 
 #[test]

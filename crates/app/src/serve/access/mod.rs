@@ -13,6 +13,7 @@ use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderName, Method, header};
 use endcap_adapters::desk::Account;
 use endcap_govern::{Right, may};
+use jiff::Timestamp;
 
 /// Header that shows that a request which changes something comes from our pages.
 pub static CSRF: HeaderName = HeaderName::from_static("x-csrf-token");
@@ -35,6 +36,8 @@ pub enum By {
         hash: String,
         /// What its requests must show.
         csrf: String,
+        /// When the person signed in.
+        since: Timestamp,
     },
     /// A program's token.
     Token,
@@ -91,7 +94,7 @@ async fn by_session(app: &App, method: &Method, headers: &HeaderMap) -> Answer<W
             ));
         }
     }
-    Ok(Who { account: session.account, by: By::Session { hash, csrf: session.csrf } })
+    Ok(Who { account: session.account, by: By::Session { hash, csrf: session.csrf, since: session.since } })
 }
 
 /// Refuses requests that a browser says another site has made.

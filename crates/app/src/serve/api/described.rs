@@ -1,6 +1,6 @@
 //! The description of the API as OpenAPI 3.1: the routes as they are, and what holds for all of them.
 
-use super::{boards, guarded, imports, session};
+use super::{boards, guarded, imports, requests, session};
 use crate::serve::App;
 use utoipa::OpenApi as _;
 use utoipa::openapi::path::Operation;
@@ -25,7 +25,8 @@ struct Described;
 /// The routes, described.
 pub fn document() -> OpenApi {
     let routes = OpenApiRouter::<App>::with_openapi(Described::openapi());
-    let routes = routes.nest("/api/v1", session::routes().merge(guarded()).merge(boards::routes()));
+    let routes =
+        routes.nest("/api/v1", session::routes().merge(guarded()).merge(boards::routes()).merge(requests::routes()));
     let routes = routes.nest("/api/v1", imports::routes().merge(imports::uploads()));
     let (_, mut document) = routes.split_for_parts();
     let components = document.components.get_or_insert_default();

@@ -2,6 +2,7 @@
 
 mod accounts;
 mod after;
+mod audit;
 mod boards;
 mod compare;
 mod data;
@@ -14,6 +15,7 @@ mod project;
 mod provider;
 mod ready;
 mod records;
+mod requests;
 mod rollup;
 mod sandbox;
 mod session;
@@ -34,7 +36,7 @@ pub use described::document;
 pub fn router(app: &App) -> Router<App> {
     let (open, _) = session::routes().split_for_parts();
     let (guarded, _) = guarded().split_for_parts();
-    let (named, _) = boards::routes().merge(imports::routes()).split_for_parts();
+    let (named, _) = boards::routes().merge(imports::routes()).merge(requests::routes()).split_for_parts();
     open.merge(guarded).merge(named.layer(from_fn_with_state(app.clone(), once)))
 }
 
@@ -60,6 +62,7 @@ fn guarded() -> OpenApiRouter<App> {
         .merge(ready::routes())
         .merge(accounts::routes())
         .merge(tokens::routes())
+        .merge(audit::routes())
 }
 
 /// The name of a plain enum's value, as files have it.

@@ -53,7 +53,7 @@ fn line(text: &mut String, item: usize, store: usize, week: usize, ratio: f64) {
 }
 
 /// A folder with the history of a shop in which each item was at 20 % off every sixth week.
-fn write_shop(folder: &Path) {
+pub(super) fn write_shop(folder: &Path) {
     let mut sales = String::from("sku,place,week,units,price,list_price\n");
     for week in 1..=KNOWN {
         for (item, store) in (0..ITEMS.len()).flat_map(|item| (0..STORES.len()).map(move |store| (item, store))) {
@@ -83,7 +83,7 @@ fn write_shop(folder: &Path) {
     }
 }
 
-fn ingested(folder: &Path, as_of: &str) -> Event {
+pub(super) fn ingested(folder: &Path, as_of: &str) -> Event {
     ingest::load(folder, as_of.parse().unwrap(), &Console::new(true)).unwrap()
 }
 
@@ -99,6 +99,7 @@ fn planned() -> &'static Path {
             policy: &shop.path().join("policy.toml"),
             seed: 1,
             solve: endcap_plan::solve::Settings::default(),
+            by: None,
         };
         let finished = run.run(ingested(shop.path(), "2024-11-04T06:00:00Z"), &Console::new(true)).unwrap();
         assert!(matches!(finished.ended, Ended::Done), "the plan is published");
@@ -145,7 +146,7 @@ fn offers(folder: &Path) -> BTreeMap<(String, String), f64> {
         .collect()
 }
 
-fn copy(from: &Path) -> TempDir {
+pub(super) fn copy(from: &Path) -> TempDir {
     fn all(from: &Path, to: &Path) {
         for entry in fs::read_dir(from).unwrap().map(Result::unwrap) {
             let (path, to) = (entry.path(), to.join(entry.file_name()));

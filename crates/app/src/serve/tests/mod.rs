@@ -7,6 +7,7 @@ mod learn;
 mod loaded;
 mod planning;
 mod provider;
+mod requests;
 mod rights;
 mod spans;
 
@@ -74,6 +75,7 @@ fn settings(folder: &Path, demo: bool) -> Settings {
         upload_max: 1 << 20,
         trusted_proxies: Vec::new(),
         sign_in: None,
+        audit_keys: endcap_govern::audit::Anchors::default(),
     }
 }
 

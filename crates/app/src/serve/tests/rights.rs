@@ -10,6 +10,7 @@ enum Needs {
     Nothing,
     Account,
     The(Right),
+    Any(&'static [Right]),
 }
 
 /// What each operation needs; a new one has to be named here.
@@ -27,6 +28,12 @@ fn needed(method: &str, path: &str) -> Needs {
         ("get", "project" | "live" | "data" | "evidence" | "after" | "boards" | "imports" | "supply" | "compare") => {
             Needs::The(Right::Read)
         }
+        ("get", "requests") => Needs::The(Right::Read),
+        ("get", "audit") => Needs::The(Right::Audit),
+        ("post", "requests") if path.ends_with("/words") => {
+            Needs::Any(&[Right::Plan, Right::PlanSupply, Right::Approve])
+        }
+        ("post", "requests") => Needs::The(Right::Approve),
         ("get" | "post", "learn" | "ready") => Needs::The(Right::Read),
         _ => panic!("{method} {path} is new: say in `needed` which right it needs"),
     }
@@ -76,6 +83,7 @@ fn every_operation_is_done_for_the_roles_that_allow_it_and_for_no_other() {
                         Needs::Account if (method.as_str(), path) == ("delete", "/session") => continue,
                         Needs::Account => true,
                         Needs::The(right) => may(&roles, right),
+                        Needs::Any(rights) => rights.iter().any(|right| may(&roles, *right)),
                     };
                     let got = status(&browser, method, path).await;
                     assert_eq!(got != StatusCode::FORBIDDEN, allowed, "{method} {path} for {roles:?}: {got}");

@@ -3,10 +3,12 @@
 import type { Component } from 'svelte';
 import Accounts from './Accounts.svelte';
 import After from './After.svelte';
+import Audit from './Audit.svelte';
 import Boards from './Boards.svelte';
 import Data from './Data.svelte';
 import Evidence from './Evidence.svelte';
 import Home from './Home.svelte';
+import Inbox from './Inbox.svelte';
 import Learn from './Learn.svelte';
 import Missing from './Missing.svelte';
 import Supply from './Supply.svelte';
@@ -25,11 +27,13 @@ export interface Page {
 export const pages: Page[] = [
   { path: '/', title: 'Overview', component: Home, right: 'read', icon: '◱', always: true },
   { path: '/plan', title: 'Plan', component: Boards, right: 'read', icon: '▦' },
+  { path: '/inbox', title: 'Inbox', component: Inbox, right: 'read', icon: '✉', always: true },
   { path: '/supply', title: 'Supply', component: Supply, right: 'read', icon: '⇄' },
   { path: '/evidence', title: 'Evidence', component: Evidence, right: 'read', icon: '≈' },
   { path: '/after', title: 'After', component: After, right: 'read', icon: '✓' },
   { path: '/data', title: 'Data', component: Data, right: 'read', icon: '▤', always: true },
   { path: '/learn', title: 'Learn', component: Learn, right: 'read', icon: '✎', always: true },
+  { path: '/audit', title: 'Audit', component: Audit, right: 'audit', icon: '☰', always: true },
   { path: '/accounts', title: 'Accounts', component: Accounts, right: 'administer', icon: '◍', always: true },
 ];
 

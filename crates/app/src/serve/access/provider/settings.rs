@@ -3,8 +3,10 @@
 
 use super::outside::is_local;
 use anyhow::{Context, bail, ensure};
+use endcap_adapters::ledger::read_public_key;
 use endcap_adapters::tables::read_toml;
 use endcap_govern::Role;
+use endcap_govern::audit::Anchors;
 use openidconnect::{ClientId, ClientSecret, IssuerUrl, Scope};
 use serde::Deserialize;
 use serde::de::IgnoredAny;
@@ -18,6 +20,15 @@ pub const FILE_NAME: &str = "desk.toml";
 #[serde(deny_unknown_fields)]
 struct Desk {
     sign_in: Option<Ways>,
+    audit: Option<AuditKeys>,
+}
+
+/// `[audit]`: keys that the desk checks checkpoints of the audit trail with, or the files that hold them.
+#[derive(Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct AuditKeys {
+    log: Vec<String>,
+    witnesses: Vec<String>,
 }
 
 #[derive(Deserialize)]
@@ -136,6 +147,25 @@ pub fn read(folder: &Path) -> anyhow::Result<Option<SignIn>> {
     Ok(Some(settings))
 }
 
+/// Reads the keys that the audit trail's checkpoints are checked with; none where `desk.toml` names none.
+///
+/// # Errors
+/// Which is no public key.
+pub fn read_audit_keys(folder: &Path) -> anyhow::Result<Anchors> {
+    let path = folder.join(FILE_NAME);
+    if !path.exists() {
+        return Ok(Anchors::default());
+    }
+    let given = read_toml::<Desk>(&path)?.audit.unwrap_or_default();
+    let key = |text: &String| {
+        let file = folder.join(text);
+        let named = if file.is_file() { file.display().to_string() } else { text.clone() };
+        read_public_key(&named).with_context(|| format!("{}: [audit]", path.display()))
+    };
+    let keys = |texts: &[String]| texts.iter().map(key).collect::<anyhow::Result<Vec<_>>>();
+    Ok(Anchors { checkpoints: vec![], log: keys(&given.log)?, witnesses: keys(&given.witnesses)? })
+}
+
 fn usual_scopes() -> Vec<Scope> {
     ["profile", "email"].map(|scope| Scope::new(scope.to_owned())).into()
 }
@@ -204,6 +234,20 @@ mod tests {
             assert!(message.contains(expected), "{message}\n{text}");
             assert!(!message.contains("hunter2"), "{message}");
         }
+    }
+
+    #[test]
+    fn keys_of_the_audit_trail_are_read_and_what_is_none_is_named() {
+        let folder = tempfile::tempdir().unwrap();
+        let write = |text: &str| std::fs::write(folder.path().join(FILE_NAME), text).unwrap();
+        assert!(read_audit_keys(folder.path()).unwrap().log.is_empty());
+        let key = "PeterNeumann+c74f20a3+ARpc2QcUPDhMQegwxbzhKqiBfsVkmqq/LDE4izWy10TW";
+        std::fs::write(folder.path().join("log.pub"), key).unwrap();
+        write(&format!("[audit]\nlog = [\"log.pub\"]\nwitnesses = [\"{key}\"]\n"));
+        let keys = read_audit_keys(folder.path()).unwrap();
+        assert_eq!((keys.log.len(), keys.witnesses), (1, keys.log.clone()));
+        write("[audit]\nlog = [\"nothing\"]\n");
+        assert!(format!("{:#}", read_audit_keys(folder.path()).unwrap_err()).contains("[audit]"));
     }
 
     #[test]

@@ -1,7 +1,33 @@
-//! The chain: which functions sign, in which order, how many people of each, and in what time.
+//! Who has to sign: functions of a company, and the chain in which they do. Read from `[approval]` in `policy.toml`, so that
+//! a policy's hash covers it.
 
-use crate::Function;
 use serde::{Deserialize, Serialize};
+
+/// A function that signs plans.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Function {
+    /// Category management.
+    Category,
+    /// Finance.
+    Finance,
+    /// Supply.
+    Supply,
+    /// Law and compliance.
+    Legal,
+}
+
+impl Function {
+    /// The name in files and over the wire.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Category => "category",
+            Self::Finance => "finance",
+            Self::Supply => "supply",
+            Self::Legal => "legal",
+        }
+    }
+}
 
 /// Functions that sign one after another.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -24,6 +50,7 @@ pub struct Step {
     /// Hours from the step before in which they must have signed.
     pub hours: u32,
     /// Function that may sign as well, for as many hours again, once that time is over; without one it is a no.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub escalates_to: Option<Function>,
     /// Money at risk above which a person must have signed in within the last ten minutes, in minor units.
     pub fresh_login_above: i64,
@@ -69,6 +96,25 @@ pub enum ChainError {
 }
 
 impl Chain {
+    /// Start values: one of category management signs everything, a second one and one of finance large sums; nobody in two
+    /// days is a no.
+    pub fn cautious() -> Self {
+        let step = |function, tiers: &[(i64, u32)], fresh_login_above| Step {
+            function,
+            tiers: tiers.iter().map(|&(from, people)| Tier { from, people }).collect(),
+            hours: 48,
+            escalates_to: None,
+            fresh_login_above,
+        };
+        Self {
+            version: "1".into(),
+            steps: vec![
+                step(Function::Category, &[(0, 1), (2_000_000, 2)], 500_000),
+                step(Function::Finance, &[(0, 0), (1_000_000, 1)], 0),
+            ],
+        }
+    }
+
     /// Checks that everything is signed by somebody and that more money never needs fewer people.
     ///
     /// # Errors
@@ -89,6 +135,14 @@ impl Chain {
             return Err(ChainError::Unsigned { version: version(), at: 0 });
         }
         Ok(())
+    }
+}
+
+impl Chain {
+    /// The longest that all of it can take, in hours.
+    pub fn hours(&self) -> u32 {
+        let of = |step: &Step| step.hours.saturating_mul(if step.escalates_to.is_some() { 2 } else { 1 });
+        self.steps.iter().map(of).fold(0, u32::saturating_add)
     }
 }
 

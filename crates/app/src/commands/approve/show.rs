@@ -1,0 +1,130 @@
+//! `endcap approve list` and `show`.
+
+use crate::approvals::{Details, Office, RequestView, State, details, for_people, view};
+use crate::console::{Console, Ending, table};
+use anyhow::Context;
+use endcap_model::{Currency, Money};
+use jiff::Timestamp;
+use serde::Serialize;
+use std::path::PathBuf;
+
+/// List what waits for people, or is approved and not sent.
+#[derive(clap::Args)]
+#[command(after_help = "Examples:\n  endcap approve list shop\n  endcap approve list shop --all --json")]
+pub struct ListArgs {
+    /// The project's folder.
+    #[arg(default_value = ".")]
+    folder: PathBuf,
+    /// Also what is decided and done.
+    #[arg(long)]
+    all: bool,
+}
+
+/// Show a request: money at risk, what changes, what the worlds said, who signed and who is missing.
+#[derive(clap::Args)]
+#[command(
+    after_help = "Examples:\n  endcap approve show 1f2e3d4c5b6a7980 shop\n  endcap approve show 1f2e3d4c5b6a7980 shop --json"
+)]
+pub struct ShowArgs {
+    /// Its id.
+    request: String,
+    /// The project's folder.
+    #[arg(default_value = ".")]
+    folder: PathBuf,
+}
+
+#[derive(Serialize)]
+struct Shown {
+    #[serde(flatten)]
+    request: RequestView,
+    /// Nothing when the plan's files are gone.
+    details: Option<Details>,
+}
+
+/// Runs `endcap approve list`.
+pub async fn list(args: &ListArgs, console: &Console) -> anyhow::Result<Ending> {
+    let office = Office::open(&args.folder).await?;
+    let (staff, now) = (office.staff().await?, Timestamp::now());
+    let requests = office.ledger.requests().await?;
+    let open = |view: &RequestView| args.all || matches!(view.state, State::Waiting | State::Granted | State::Void);
+    let shown: Vec<RequestView> =
+        requests.iter().map(|kept| view(kept, &staff, None, now)).filter(|view| open(view)).collect();
+    console.result(&shown, |shown| {
+        let mut rows = table(&["request", "plan", "asked by", "at risk (minor units)", "stands"]);
+        for one in shown {
+            rows.add_row([&one.id, &one.plan, &one.proposer, &one.at_risk.to_string(), &for_people(one)]);
+        }
+        if shown.is_empty() { "Nothing waits for people.".to_owned() } else { rows.to_string() }
+    })?;
+    Ok(Ending::Done)
+}
+
+/// Runs `endcap approve show`.
+pub async fn show(args: &ShowArgs, console: &Console) -> anyhow::Result<Ending> {
+    let office = Office::open(&args.folder).await?;
+    let (staff, now) = (office.staff().await?, Timestamp::now());
+    let kept = office.ledger.request(&args.request).await?;
+    let kept =
+        kept.with_context(|| format!("there is no request '{}': `endcap approve list` shows them", args.request))?;
+    let request = view(&kept, &staff, None, now);
+    let shown = Shown { details: details(&args.folder, &request.plan).ok(), request };
+    console.result(&shown, text)?;
+    Ok(Ending::Done)
+}
+
+fn text(shown: &Shown) -> String {
+    let Shown { request, details } = shown;
+    let currency: Option<Currency> =
+        details.as_ref().and_then(|details| serde_json::from_value(details.currency.clone().into()).ok());
+    let money = |minor: i64| match currency {
+        Some(currency) => Money::new(minor, currency).to_string(),
+        None => format!("{minor} minor units"),
+    };
+    let mut rows = table(&["request", &request.id]);
+    rows.add_row(["plan", &request.plan]);
+    rows.add_row(["asked by", &format!("{} at {}", request.proposer, request.asked)]);
+    rows.add_row([
+        "money at risk",
+        &format!("{} ({} of it by this plan)", money(request.at_risk), money(request.own_money)),
+    ]);
+    rows.add_row(["stands", &for_people(request)]);
+    for step in &request.steps {
+        let signed: Vec<String> =
+            step.signed.iter().map(|one| format!("{} says {} at {}", one.person, one.answer, one.at)).collect();
+        let signed = if signed.is_empty() { "nobody yet".to_owned() } else { signed.join("; ") };
+        rows.add_row([format!("{} of {}", step.people, step.function), signed]);
+    }
+    if let Some(waiting) = &request.waiting {
+        let who = if waiting.who.is_empty() { "nobody has that role".to_owned() } else { waiting.who.join(", ") };
+        rows.add_row(["who could sign", &who]);
+    }
+    rows.add_row(["ends", &request.expires]);
+    for reason in &request.reasons {
+        rows.add_row(["asked because", reason]);
+    }
+    if let Some(details) = details {
+        about(&mut rows, details, &money);
+    }
+    let happened: String = request
+        .happened
+        .iter()
+        .map(|one| {
+            let what = serde_json::to_value(one.step).ok().and_then(|word| Some(word.as_str()?.replace('_', " ")));
+            let outcome = if one.done { "" } else { ", refused" };
+            let (who, words) = (one.who.as_deref().unwrap_or("(erased)"), one.words.join("; "));
+            format!("\n{} {} by {who}{outcome}: {words}", one.at, what.unwrap_or_default())
+        })
+        .collect();
+    format!("{rows}{happened}")
+}
+
+fn about(rows: &mut comfy_table::Table, details: &Details, money: &dyn Fn(i64) -> String) {
+    let changes = &details.changes;
+    let against = changes.against.as_deref().unwrap_or("nothing, no plan is in force");
+    rows.add_row(["value", &format!("{} -> {}", money(changes.value_before), money(details.value))]);
+    rows.add_row(["changes", &format!("{} offers and {} orders against {against}", changes.all, changes.orders)]);
+    if let Some(stress) = &details.stress {
+        rows.add_row(["worst twentieth of worlds", &money(stress.tail_value.round() as i64)]);
+        rows.add_row(["promoted stock-outs", &format!("{:.1} %", stress.stockout_rate_promoted * 100.0)]);
+    }
+}
