@@ -1,4 +1,4 @@
-//! Chores of the repository: `cargo xtask test`, and `cargo xtask bench` with its parts `plan`, `demand`, `supply`, `desk`
+//! Chores of the repository: `cargo xtask test`, `cargo xtask torture`, and `cargo xtask bench` with its parts `plan`, `demand`, `supply`, `desk`
 //! and `twin`.
 
 mod bench;
@@ -11,6 +11,7 @@ mod page;
 mod plan;
 mod store;
 mod supply;
+mod torture;
 mod twin;
 
 use anyhow::{Context, bail};
@@ -29,6 +30,8 @@ enum Chore {
         #[command(subcommand)]
         part: Option<Part>,
     },
+    /// Prove what is promised at long sizes and write docs/RELIABILITY.md.
+    Torture(torture::Options),
 }
 
 #[derive(Subcommand)]
@@ -48,6 +51,7 @@ enum Part {
 fn main() -> anyhow::Result<ExitCode> {
     match Chore::parse() {
         Chore::Test => test()?,
+        Chore::Torture(options) => return Ok(if torture::run(&options)? { ExitCode::SUCCESS } else { ExitCode::FAILURE }),
         Chore::Bench { part: None } => bench::run()?,
         Chore::Bench { part: Some(Part::Plan(options)) } => return plan::run(options),
         Chore::Bench { part: Some(Part::Demand(options)) } => return demand::run(options),

@@ -37,7 +37,8 @@ pub fn read(project: &Path) -> Result<Read, AdapterError> {
     if !path.exists() {
         return Ok((goods, wrong));
     }
-    let mut reader = csv::Reader::from_path(&path).map_err(|error| AdapterError::system("read", &path, error))?;
+    let file = std::fs::File::open(&path).map_err(|error| AdapterError::system("read", &path, error))?;
+    let mut reader = csv::Reader::from_reader(file);
     for (number, row) in (2..).zip(reader.deserialize::<Row>()) {
         match row.map_err(|error| error.to_string()).and_then(told) {
             Ok((sku, told)) => {

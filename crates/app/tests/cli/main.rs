@@ -16,6 +16,7 @@ mod explain;
 mod forecast;
 mod judgement;
 mod known_truth;
+mod operations;
 mod replan;
 mod stop;
 mod supply_input;

@@ -129,6 +129,7 @@ fn find_all(changes: u64) {
         let fault = verified(&bytes, checkpoints, &[]).expect_err(&format!("change {number}: {what} was not found"));
         assert_eq!(named(&fault), first..=first, "change {number}: {what}: {fault}");
     }
+    eprintln!("measured: S4 | {changes} changes, one at a time | all found, each at its place");
 }
 
 #[test]

@@ -445,4 +445,5 @@ fn the_law_says_what_a_naive_reading_hour_by_hour_says() {
 #[ignore = "minutes: a million histories, run before a release"]
 fn the_law_says_what_a_naive_reading_says_a_million_times() {
     compare(1_000_000, 2);
+    eprintln!("measured: P1 | 1,000,000 random price histories | 0 differences");
 }

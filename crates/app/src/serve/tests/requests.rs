@@ -67,7 +67,7 @@ impl TestDesk {
     }
 
     /// What the trail tells of a request, newest first: action, outcome, reasons.
-    async fn trail(&self, id: &str) -> Vec<(String, String, String)> {
+    async fn told_of(&self, id: &str) -> Vec<(String, String, String)> {
         let auditor = self.sign_in("auditor").await;
         let page = auditor.get(&format!("/api/v1/audit?subject={id}&limit=200")).await.json();
         let text = |value: &Value| value.as_str().unwrap().to_owned();
@@ -117,7 +117,7 @@ fn who_waits_for_what_is_shown_and_two_people_approve_in_turn() {
         assert_eq!(carl.json()["waiting"]["function"], "finance", "{}", carl.body);
         let granted = fin.approve(&id, 3).await.json();
         assert_eq!((&granted["state"], &granted["version"]), (&"granted".into(), &4.into()), "{granted}");
-        let trail = desk.trail(&id).await;
+        let trail = desk.told_of(&id).await;
         let actions: Vec<&str> = trail.iter().map(|row| row.0.as_str()).collect();
         assert_eq!(actions, ["approval: signed", "approval: signed", "approval: signed", "approval: asked"]);
         assert_eq!(trail[1].2, "as agreed");
@@ -143,7 +143,7 @@ fn a_double_click_signs_once_and_a_named_request_is_answered_as_before() {
         let (first, again) = (desk.send(named()).await, desk.send(named()).await);
         assert_eq!((first.status, &first.body), (again.status, &again.body));
         assert_eq!(again.headers["idempotency-replayed"], "true");
-        let signed = desk.trail(&other).await.into_iter().filter(|row| row.0 == "approval: signed").count();
+        let signed = desk.told_of(&other).await.into_iter().filter(|row| row.0 == "approval: signed").count();
         assert_eq!(signed, 1);
     });
 }
@@ -171,7 +171,7 @@ fn every_way_round_an_approval_is_refused_and_in_the_trail() {
             ("an agent's token", desk.send(by_token()).await, StatusCode::FORBIDDEN, "an agent never approves"),
             ("seen before it changed", cat.approve(&id, 9).await, StatusCode::PRECONDITION_FAILED, "it changed since"),
         ];
-        let trail = desk.trail(&id).await;
+        let trail = desk.told_of(&id).await;
         for (at, (what, got, status, why)) in tried.iter().rev().enumerate() {
             assert_eq!(got.status, *status, "{what}: {}", got.body);
             let (action, ruling, reasons) = &trail[at];
@@ -205,7 +205,7 @@ fn a_role_that_lapses_takes_its_signature_along_and_keeps_others_from_signing() 
         assert_eq!(void["state"], "void", "{void}");
         let refused = carl.approve(&id, 2).await;
         assert_eq!(refused.status, StatusCode::FORBIDDEN, "{}", refused.body);
-        assert_eq!(desk.trail(&id).await[0].1, "refused");
+        assert_eq!(desk.told_of(&id).await[0].1, "refused");
         desk.app.desk.change_account("cat", &[CATEGORY], true).await.unwrap();
         let gone = carl.get(&format!("/api/v1/requests/{id}")).await.json();
         assert!(gone["why"].as_str().unwrap().contains("nobody of that name"), "kept out: {gone}");
