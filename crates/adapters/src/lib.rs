@@ -5,6 +5,7 @@
 
 pub mod artifacts;
 pub mod backup;
+pub mod channels;
 mod csv_rows;
 mod delivery;
 pub mod desk;

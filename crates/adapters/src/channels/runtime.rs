@@ -1,0 +1,17 @@
+//! Work that waits for others, for a short time only.
+
+use std::time::Duration;
+use tokio::runtime::{Builder, Runtime};
+
+/// Longest time for an answer.
+pub(super) const PATIENCE: Duration = Duration::from_secs(5);
+
+/// A runtime of its own for one outlet: it works while the outlet is asked, and rests in between.
+pub(super) fn runtime() -> std::io::Result<Runtime> {
+    Builder::new_current_thread().enable_all().build()
+}
+
+/// Waits for some work, and no longer than [`PATIENCE`].
+pub(super) fn within<T>(runtime: &Runtime, work: impl Future<Output = T>) -> Option<T> {
+    runtime.block_on(async { tokio::time::timeout(PATIENCE, work).await.ok() })
+}
