@@ -16,4 +16,5 @@ rm -r built.tmp
 npx openapi-typescript ../../../docs/openapi.json --output e2e/api.d.ts
 npx tsc --project tsconfig.client.json
 node e2e/desk.mjs "$@"
+node e2e/approvals.mjs "$@"
 node e2e/sign-in.mjs "$@"
