@@ -11,7 +11,7 @@ use endcap_govern::approval::{
 use endcap_govern::audit::Anchors;
 use endcap_govern::stop::Scope;
 use endcap_govern::{Function, NotApproved, Role};
-use endcap_model::{Chain, Tier, hash_bytes};
+use endcap_model::{Chain, Currency, Tier, hash_bytes};
 use jiff::{SignedDuration, Timestamp};
 use sqlx::{AssertSqlSafe, ConnectOptions, Connection};
 use std::hash::{BuildHasher, Hasher, RandomState};
@@ -70,6 +70,7 @@ fn asking(plan: &str, money: i64) -> Asking {
         data: "s1".into(),
         chain: chain(),
         money: [("dairy".to_owned(), money)].into(),
+        currency: Currency::EUR,
         reasons: vec!["more than policy lets pass".into()],
     }
 }

@@ -1,7 +1,9 @@
 //! Ask: what people are asked for when a plan needs them, and what it is held against when it goes out.
 
 use endcap_govern::approval::Chain;
-use endcap_model::{ContentHash, Decision, Plan, PlanId, Policy, Scenario, Sku, SnapshotId, Verdict, hash_json};
+use endcap_model::{
+    ContentHash, Currency, Decision, Plan, PlanId, Policy, Scenario, Sku, SnapshotId, Verdict, hash_json,
+};
 use std::collections::BTreeMap;
 
 /// Category of items whose facts name none.
@@ -24,6 +26,8 @@ pub struct Asking {
     pub chain: Chain,
     /// Money that it gives away by category, in minor units.
     pub money: BTreeMap<String, i64>,
+    /// Currency of all amounts.
+    pub currency: Currency,
     /// Why people are asked.
     pub reasons: Vec<String>,
 }
@@ -56,6 +60,7 @@ pub fn asking(
         data: plan.snapshot.clone(),
         chain: policy.approval.clone()?,
         money,
+        currency: plan.currency,
         reasons: reasons.clone(),
     })
 }

@@ -17,4 +17,5 @@ npx openapi-typescript ../../../docs/openapi.json --output e2e/api.d.ts
 npx tsc --project tsconfig.client.json
 node e2e/desk.mjs "$@"
 node e2e/hostile.mjs "$@"
+node e2e/approvals.mjs "$@"
 node e2e/sign-in.mjs "$@"

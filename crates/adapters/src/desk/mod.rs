@@ -57,6 +57,7 @@ impl Desk {
     /// # Errors
     /// [`DeskError`] when the file cannot be opened or is no desk.
     pub async fn open(path: &Path) -> Result<Self, DeskError> {
+        begin_private(path)?;
         let options = SqliteConnectOptions::new()
             .filename(path)
             .create_if_missing(true)
@@ -91,6 +92,18 @@ impl Desk {
     pub async fn close(&self) {
         self.readers.close().await;
         self.writer.close().await;
+    }
+}
+
+/// Begins a new file for its owner alone: the keys in it sign in the names of others.
+fn begin_private(path: &Path) -> Result<(), DeskError> {
+    let mut options = std::fs::OpenOptions::new();
+    options.write(true).create_new(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    match options.open(path) {
+        Err(error) if error.kind() != std::io::ErrorKind::AlreadyExists => Err(sqlx::Error::Io(error).into()),
+        _ => Ok(()),
     }
 }
 

@@ -141,3 +141,32 @@ fn an_exercise_is_its_owners_and_changes_once_for_each_version() {
         assert_eq!((all[1].content.as_str(), all[1].result.as_deref()), ("{\"a\":1}", None));
     });
 }
+
+#[test]
+fn a_key_is_made_at_first_use_and_kept_where_only_its_owner_reads() {
+    run(async {
+        let folder = tempfile::tempdir().unwrap();
+        let desk = desk(&folder).await;
+        for name in ["demo-ada", "program"] {
+            with_account(&desk, name, &[Role::Approver(endcap_govern::Function::Category)]).await;
+        }
+        let ada = desk.account_by_name("demo-ada").await.unwrap().unwrap();
+        let (first, made) = desk.approval_key(&ada, || [7; 32], noon()).await.unwrap();
+        let (again, anew) = desk.approval_key(&ada, || [8; 32], noon()).await.unwrap();
+        assert_eq!((made, anew, first.public()), (true, false, again.public()));
+        let people = desk.people().await.unwrap();
+        assert_eq!(people["demo-ada"].keys, [first.public().verifying()]);
+        assert!(people["demo-ada"].human && !people["program"].human, "nobody signs in to a program's account");
+        let own = endcap_govern::approval::ApprovalKey::new("demo-ada", &[9; 32]);
+        desk.add_approval_key(&ada, &own.public(), true, noon()).await.unwrap();
+        assert_eq!(desk.people().await.unwrap()["demo-ada"].keys, [own.public().verifying()]);
+        desk.change_account("demo-ada", &ada.roles, true).await.unwrap();
+        assert!(!desk.people().await.unwrap().contains_key("demo-ada"), "kept out");
+        #[cfg(unix)]
+        {
+            use std::os::unix::fs::PermissionsExt;
+            let mode = std::fs::metadata(folder.path().join("desk.db")).unwrap().permissions().mode();
+            assert_eq!(mode & 0o777, 0o600);
+        }
+    });
+}

@@ -21,8 +21,6 @@ const FIGURES: [Measure; 4] = [Measure::Profit, Measure::Revenue, Measure::Disco
 #[derive(Clone, Debug, Serialize, ToSchema)]
 #[schema(as = RequestDetails)]
 pub struct Details {
-    /// Currency of all amounts, as ISO 4217 writes it.
-    pub currency: String,
     /// Value of the plan against no promotion, in minor units.
     pub value: i64,
     /// No plan can be worth more.
@@ -116,7 +114,6 @@ pub fn details(folder: &Path, plan: &str) -> anyhow::Result<Details> {
     };
     let ends = [plan.span.start, plan.span.end];
     Ok(Details {
-        currency: plan.currency.code().to_owned(),
         value: plan.report.value,
         bound: plan.report.bound,
         periods: ends.iter().map(|period| plan.calendar.format(*period)).collect(),

@@ -42,6 +42,10 @@ pub struct RequestView {
     pub asked: String,
     /// When an approval of it ends.
     pub expires: String,
+    /// Currency of all amounts, as ISO 4217 writes it.
+    pub currency: &'static str,
+    /// Digits after the point of an amount in major units.
+    pub currency_digits: u16,
     /// Money at risk in minor units: the plan's own and what counts with it.
     pub at_risk: i64,
     /// Money that the plan itself gives away, in minor units.
@@ -174,6 +178,8 @@ pub fn view(kept: &Kept, staff: &Staff, looker: Option<Looker<'_>>, now: Timesta
         proposer: request.proposer.clone(),
         asked: request.asked.to_string(),
         expires: request.subject.expires.to_string(),
+        currency: kept.currency.code(),
+        currency_digits: kept.currency.exponent().unwrap_or(0),
         at_risk: request.at_risk,
         own_money: kept.own_money(),
         money: kept

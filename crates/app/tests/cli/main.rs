@@ -1,6 +1,7 @@
 //! The `endcap` command as its users meet it: real runs on real files, a real browser, bad input.
 
 mod analysis;
+mod approve;
 mod ask;
 mod audit;
 mod authority;

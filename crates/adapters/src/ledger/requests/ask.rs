@@ -103,7 +103,8 @@ impl Ledger {
         let Request { subject, proposer, asked, at_risk, chain, .. } = Request::ask(wish, now, &salt.0);
         let id = subject.nonce[..16].to_owned();
         let (plan, money, reasons) = (asking.plan.clone(), asking.money.clone(), asking.reasons.clone());
-        (Stored { plan, subject, proposer, asked, at_risk, chain, salt, money, reasons }, id)
+        let currency = asking.currency;
+        (Stored { plan, subject, proposer, asked, at_risk, chain, salt, money, currency, reasons }, id)
     }
 }
 

@@ -15,7 +15,7 @@ mod use_up;
 use endcap_govern::approval::{Chain, NotCounted, Request, Staff, Stage, Subject};
 use endcap_govern::audit::{Digest32, Ruling};
 use endcap_govern::{NotApproved, approval::NotBroken};
-use endcap_model::{ContentHash, PlanId};
+use endcap_model::{ContentHash, Currency, PlanId};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -88,6 +88,7 @@ struct Stored {
     chain: Chain,
     salt: Digest32,
     money: BTreeMap<String, i64>,
+    currency: Currency,
     reasons: Vec<String>,
 }
 
@@ -171,6 +172,8 @@ pub struct Kept {
     pub request: Request,
     /// Money that the plan itself gives away by category, in minor units.
     pub money: BTreeMap<String, i64>,
+    /// Currency of all amounts.
+    pub currency: Currency,
     /// Why people are asked.
     pub reasons: Vec<String>,
     /// What happened to it, oldest first.

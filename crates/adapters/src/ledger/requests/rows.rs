@@ -68,6 +68,7 @@ pub(super) async fn load(connection: &mut SqliteConnection, id: Option<&str>) ->
             request,
             plan: stored.plan,
             money: stored.money,
+            currency: stored.currency,
             reasons: stored.reasons,
             happened: told.iter().filter_map(|record| told::happened(record, &openings)).collect(),
             used,

@@ -50,9 +50,9 @@ pub async fn list(args: &ListArgs, console: &Console) -> anyhow::Result<Ending> 
     let shown: Vec<RequestView> =
         requests.iter().map(|kept| view(kept, &staff, None, now)).filter(|view| open(view)).collect();
     console.result(&shown, |shown| {
-        let mut rows = table(&["request", "plan", "asked by", "at risk (minor units)", "stands"]);
+        let mut rows = table(&["request", "plan", "asked by", "at risk", "stands"]);
         for one in shown {
-            rows.add_row([&one.id, &one.plan, &one.proposer, &one.at_risk.to_string(), &for_people(one)]);
+            rows.add_row([&one.id, &one.plan, &one.proposer, &amount(one, one.at_risk), &for_people(one)]);
         }
         if shown.is_empty() { "Nothing waits for people.".to_owned() } else { rows.to_string() }
     })?;
@@ -67,19 +67,16 @@ pub async fn show(args: &ShowArgs, console: &Console) -> anyhow::Result<Ending> 
     let kept =
         kept.with_context(|| format!("there is no request '{}': `endcap approve list` shows them", args.request))?;
     let request = view(&kept, &staff, None, now);
-    let shown = Shown { details: details(&args.folder, &request.plan).ok(), request };
+    let (folder, plan) = (args.folder.clone(), request.plan.clone());
+    let details = tokio::task::spawn_blocking(move || details(&folder, &plan).ok()).await?;
+    let shown = Shown { details, request };
     console.result(&shown, text)?;
     Ok(Ending::Done)
 }
 
 fn text(shown: &Shown) -> String {
     let Shown { request, details } = shown;
-    let currency: Option<Currency> =
-        details.as_ref().and_then(|details| serde_json::from_value(details.currency.clone().into()).ok());
-    let money = |minor: i64| match currency {
-        Some(currency) => Money::new(minor, currency).to_string(),
-        None => format!("{minor} minor units"),
-    };
+    let money = |minor: i64| amount(request, minor);
     let mut rows = table(&["request", &request.id]);
     rows.add_row(["plan", &request.plan]);
     rows.add_row(["asked by", &format!("{} at {}", request.proposer, request.asked)]);
@@ -116,6 +113,14 @@ fn text(shown: &Shown) -> String {
         })
         .collect();
     format!("{rows}{happened}")
+}
+
+/// An amount in the request's currency.
+fn amount(request: &RequestView, minor: i64) -> String {
+    match serde_json::from_value::<Currency>(request.currency.into()) {
+        Ok(currency) => Money::new(minor, currency).to_string(),
+        Err(_) => format!("{minor} minor units of {}", request.currency),
+    }
 }
 
 fn about(rows: &mut comfy_table::Table, details: &Details, money: &dyn Fn(i64) -> String) {

@@ -176,7 +176,7 @@ async fn ask_back(
 
 async fn answer(app: &App, who: &Who, headers: &HeaderMap, id: &str, says: Says, given: Given) -> Answer<Response> {
     let step = if says == Says::Approve { Step::Signed } else { Step::TurnedDown };
-    let (mut staff, now) = (staff(app).await?, (app.now)());
+    let (staff, now) = (staff(app).await?, (app.now)());
     let CameBy::Session { since, .. } = &who.by else {
         return refused(app, who, id, step, NotTaken::Program).await;
     };
@@ -208,8 +208,9 @@ async fn answer(app: &App, who: &Who, headers: &HeaderMap, id: &str, says: Says,
     let (key, made) = app.desk.approval_key(&who.account, random, now).await?;
     if made {
         app.ledger.record(now, approve::key_made(name, &key.public())).await?;
-        staff = self::staff(app).await?;
     }
+    // Read again: the key may have been made since, by this click or by another.
+    let staff = self::staff(app).await?;
     let since = (*since).min(now);
     let signature = Signature::sign(&kept.request.subject, name, function, says, now, since, key.signing());
     let answered = Answered { signature, comment, version: Some(version) };

@@ -11,7 +11,7 @@ use endcap_agent::ask::Asking;
 use endcap_agent::run::Ended;
 use endcap_govern::approval::{Answer, NotCounted, Signature};
 use endcap_govern::{Function, NotApproved};
-use endcap_model::{Chain, Tier, hash_bytes};
+use endcap_model::{Chain, Currency, Tier, hash_bytes};
 use jiff::SignedDuration;
 use serde_json::json as value;
 use std::fs;
@@ -38,6 +38,7 @@ fn asking(plan: &str, money: i64) -> Asking {
         data: "s1".into(),
         chain: chain(),
         money: [("dairy".to_owned(), money)].into(),
+        currency: Currency::EUR,
         reasons: vec!["more than policy lets pass".into()],
     }
 }

@@ -38,6 +38,20 @@ export function moneyIn(minor: number, { currency, currency_digits: digits }: { 
   });
 }
 
+/** Whole minor units as money of a currency that is known before the project is. */
+export function moneyOf(minor: number, { currency, currency_digits: digits }: { currency: string; currency_digits: number }, sign = false): string {
+  const amount = minor / 10 ** digits;
+  const shown = Math.abs(amount) >= 1000 ? 0 : digits;
+  return written(amount, {
+    style: 'currency',
+    currency,
+    currencyDisplay: 'narrowSymbol',
+    minimumFractionDigits: shown,
+    maximumFractionDigits: shown,
+    signDisplay: sign ? 'exceptZero' : 'auto',
+  });
+}
+
 /** Money in few digits, where room is short. */
 export function shortMoney(minor: number): string {
   const glance = project.now?.state === 'ready' ? project.now : null;

@@ -16,6 +16,8 @@ export interface Listed {
   proposer: string;
   asked: string;
   expires: string;
+  currency: string;
+  currency_digits: number;
   at_risk: number;
   own_money: number;
   money: { category: string; amount: number }[];
@@ -39,7 +41,6 @@ export interface Change {
 }
 
 export interface Details {
-  currency: string;
   value: number;
   bound: number;
   periods: string[];
