@@ -52,6 +52,11 @@ pub enum Happened {
         /// Who changed it.
         by: String,
     },
+    /// Something was stopped or resumed; `GET /stops` says what.
+    Stops {
+        /// Whether anything is stopped now, or it is not known what is.
+        stopped: bool,
+    },
 }
 
 /// Tells all who watch.

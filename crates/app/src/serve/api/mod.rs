@@ -10,6 +10,7 @@ mod drills;
 mod evidence;
 mod exercises;
 mod imports;
+mod ladder;
 mod project;
 mod provider;
 mod ready;
@@ -17,10 +18,12 @@ mod records;
 mod rollup;
 mod sandbox;
 mod session;
+mod stops;
 mod supply;
 mod tokens;
 
 pub use records::{KnownRules, record_schema};
+pub use stops::{StopState, shown as stopped};
 
 use super::App;
 use super::idempotency::once;
@@ -60,6 +63,8 @@ fn guarded() -> OpenApiRouter<App> {
         .merge(ready::routes())
         .merge(accounts::routes())
         .merge(tokens::routes())
+        .merge(stops::routes())
+        .merge(ladder::routes())
 }
 
 /// The name of a plain enum's value, as files have it.

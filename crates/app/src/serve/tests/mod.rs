@@ -9,6 +9,7 @@ mod planning;
 mod provider;
 mod rights;
 mod spans;
+mod stops;
 
 use super::{App, Settings, Site, open, shell};
 use axum::Router;
