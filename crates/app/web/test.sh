@@ -17,3 +17,4 @@ npx openapi-typescript ../../../docs/openapi.json --output e2e/api.d.ts
 npx tsc --project tsconfig.client.json
 node e2e/desk.mjs "$@"
 node e2e/sign-in.mjs "$@"
+node e2e/stop.mjs "$@"

@@ -3,6 +3,7 @@
 import type { Component } from 'svelte';
 import Accounts from './Accounts.svelte';
 import After from './After.svelte';
+import Autonomy from './Autonomy.svelte';
 import Boards from './Boards.svelte';
 import Data from './Data.svelte';
 import Evidence from './Evidence.svelte';
@@ -28,6 +29,7 @@ export const pages: Page[] = [
   { path: '/supply', title: 'Supply', component: Supply, right: 'read', icon: '⇄' },
   { path: '/evidence', title: 'Evidence', component: Evidence, right: 'read', icon: '≈' },
   { path: '/after', title: 'After', component: After, right: 'read', icon: '✓' },
+  { path: '/autonomy', title: 'Autonomy', component: Autonomy, right: 'read', icon: '⇧', always: true },
   { path: '/data', title: 'Data', component: Data, right: 'read', icon: '▤', always: true },
   { path: '/learn', title: 'Learn', component: Learn, right: 'read', icon: '✎', always: true },
   { path: '/accounts', title: 'Accounts', component: Accounts, right: 'administer', icon: '◍', always: true },
