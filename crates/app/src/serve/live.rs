@@ -59,6 +59,11 @@ pub enum Happened {
         /// Its version now.
         version: u64,
     },
+    /// Something was stopped or resumed; `GET /stops` says what.
+    Stops {
+        /// Whether anything is stopped now, or it is not known what is.
+        stopped: bool,
+    },
 }
 
 /// Tells all who watch.

@@ -21,6 +21,7 @@ mod practice;
 mod problem;
 mod shell;
 mod site;
+mod stops;
 mod telemetry;
 #[cfg(test)]
 mod tests;
@@ -31,9 +32,11 @@ use access::provider::{Provider, SignIn};
 use access::throttle::Throttle;
 use anyhow::{Context, anyhow};
 use endcap_adapters::desk::Desk;
+use endcap_adapters::ledger::stops::{StopBook, StopReader};
 use endcap_adapters::ledger::{self, Ledger};
 use endcap_adapters::records::Records;
 use endcap_govern::audit::Anchors;
+use endcap_govern::who_may::WhoMay;
 use jiff::{Timestamp, ToSpan};
 use problem::Answer;
 use std::path::PathBuf;
@@ -82,6 +85,10 @@ pub struct Served {
     pub records: Records,
     /// The audit trail.
     pub ledger: Ledger,
+    /// What is stopped.
+    pub stops: StopReader,
+    /// Who may do what over the machine; at the desk itself the table of rights holds.
+    pub who_may: WhoMay,
     /// What records are checked against.
     pub rules: api::KnownRules,
     /// What is brought in now.
@@ -112,10 +119,10 @@ pub async fn serve(settings: Settings, listener: TcpListener, stop: impl Future<
         eprintln!("There is no account yet. Make the first one at {}/first#{code}", app.settings.site);
     }
     begin(&app).await?;
-    let keeper = tokio::spawn(tidy(app.clone()));
+    let keepers = [tokio::spawn(tidy(app.clone())), tokio::spawn(stops::watch(app.clone()))];
     let router = shell::router(app.clone());
     listen::until(listener, router, stop, Duration::from_secs(10)).await;
-    keeper.abort();
+    keepers.iter().for_each(tokio::task::JoinHandle::abort);
     app.ledger.close().await;
     app.desk.close().await;
     Ok(())
@@ -163,10 +170,16 @@ async fn tidy(app: App) {
 /// Opens what is kept.
 async fn open(settings: Settings, now: fn() -> Timestamp) -> anyhow::Result<App> {
     let path = settings.folder.join("desk.db");
+    let who_may = crate::who_may::in_force(&settings.folder)?;
     let desk = Desk::open(&path).await.with_context(|| format!("{} cannot be opened", path.display()))?;
     desk.forget_unanswered().await?;
     let records = Records::open(&settings.folder).await?;
     let ledger = Ledger::open(&settings.folder.join(ledger::FILE_NAME), crate::commands::audit::random).await?;
+    // What could not be begun is not known, and shown as that.
+    if let Err(error) = StopBook::new(&settings.folder, crate::commands::audit::random).begin(now()).await {
+        tracing::error!("the stops could not be begun: {:#}", anyhow::Error::from(error));
+    }
+    let stops = StopReader::start(&settings.folder).context("the stop cannot be watched")?;
     let nobody = desk.accounts().await?.is_empty() && !settings.demo;
     let first_account =
         if nobody { Some(access::secret::make().map_err(|problem| anyhow!(problem.detail))?) } else { None };
@@ -182,6 +195,8 @@ async fn open(settings: Settings, now: fn() -> Timestamp) -> anyhow::Result<App>
         workspace,
         records,
         ledger,
+        stops,
+        who_may,
         rules: api::KnownRules::default(),
         imports: imports::Imports::default(),
         provider,

@@ -78,8 +78,9 @@ fn own_policies_hold_and_bad_ones_are_refused_with_every_fault_and_its_place() {
 
     shop.write("who_may.cedar", "permit (principal, action == Action::\"fly\", resource);\n\npermit (principal, action, resource) when { principal.age > 3 };\n");
     let (refused, _) = shop.run(["policy", "check"], &[], 1);
-    let lines: Vec<u64> =
+    let mut lines: Vec<u64> =
         refused["faults"].as_array().unwrap().iter().map(|fault| fault["line"].as_u64().unwrap()).collect();
+    lines.dedup();
     assert_eq!((&refused["accepted"], lines), (&false.into(), vec![1, 3]), "{refused}");
     for command in ["matrix", "test"] {
         let said = shop.run(["policy", command], &[], 2).1;

@@ -422,6 +422,7 @@ try {
     ['drill-taken', drilled],
     ['words', '/learn/words'],
     ['data', '/data'],
+    ['autonomy', '/autonomy'],
   ];
   for (const size of sizes) {
     await step(`every page on a ${size.name}`, async () => {

@@ -6,13 +6,16 @@ pub mod provider;
 pub mod secret;
 pub mod throttle;
 
-use super::App;
 use super::problem::{Answer, Problem};
+use super::{App, Served};
 use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderName, Method, header};
 use endcap_adapters::desk::Account;
+use endcap_govern::audit::{Entry, Ruling, Told};
+use endcap_govern::who_may::{self, Act, Actor, Circumstances, Field, Question};
 use endcap_govern::{Right, may};
+use endcap_model::Autonomy;
 use jiff::Timestamp;
 
 /// Header that shows that a request which changes something comes from our pages.
@@ -52,6 +55,41 @@ impl Who {
         let (name, right) = (&self.account.name, serde_json::to_value(right).map_err(Problem::broken)?);
         let right = right.as_str().unwrap_or_default().replace('_', " ");
         Err(Problem::forbidden(format!("{name} has no role with the right '{right}': ask an admin for one.")))
+    }
+}
+
+impl Who {
+    /// What the project's policies say of somebody who wants to do something over the machine. Whoever comes with a token
+    /// is a program, whatever account it belongs to.
+    pub fn may_by_policy(&self, app: &Served, act: Act, field: Field, autonomy: Autonomy) -> who_may::Answer {
+        app.who_may.ask(&self.question(act, field, autonomy))
+    }
+
+    /// Refuses those to whom the project's policies do not permit something, and records that somebody tried.
+    pub async fn must_by_policy(
+        &self,
+        app: &Served,
+        act: Act,
+        (field, autonomy): (Field, Autonomy),
+        (action, subject): (&str, Told),
+    ) -> Answer<()> {
+        let question = self.question(act, field, autonomy);
+        if app.who_may.ask(&question).allowed {
+            return Ok(());
+        }
+        let why = app.who_may.explain(&question);
+        let mut entry = Entry::new(Told::personal(&self.account.name), action, subject, Ruling::Refused);
+        entry.reasons = vec![Told::personal(&why)];
+        app.ledger.record((app.now)(), entry).await.map_err(Problem::broken)?;
+        Err(Problem::forbidden(format!("{why}. Ask somebody with the role for it.")))
+    }
+
+    fn question(&self, act: Act, field: Field, autonomy: Autonomy) -> Question {
+        let human = matches!(self.by, By::Session { .. });
+        let person = Actor::person(&self.account.name, &self.account.roles);
+        let actor = Actor { human, suspended: self.account.disabled, ..person };
+        let circumstances = Circumstances { autonomy, approved: false, veto_over: false, people: 1, own: false };
+        Question { actor, act, field, circumstances }
     }
 }
 

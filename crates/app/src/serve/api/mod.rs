@@ -11,6 +11,7 @@ mod drills;
 mod evidence;
 mod exercises;
 mod imports;
+mod ladder;
 mod project;
 mod provider;
 mod ready;
@@ -19,10 +20,12 @@ mod requests;
 mod rollup;
 mod sandbox;
 mod session;
+mod stops;
 mod supply;
 mod tokens;
 
 pub use records::{KnownRules, record_schema};
+pub use stops::{StopState, shown as stopped};
 
 use super::App;
 use super::idempotency::once;
@@ -63,6 +66,8 @@ fn guarded() -> OpenApiRouter<App> {
         .merge(accounts::routes())
         .merge(tokens::routes())
         .merge(audit::routes())
+        .merge(stops::routes())
+        .merge(ladder::routes())
 }
 
 /// The name of a plain enum's value, as files have it.

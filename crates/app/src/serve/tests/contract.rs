@@ -113,7 +113,7 @@ fn the_stored_description_of_the_messages_is_what_is_sent() {
         stored == text,
         "docs/asyncapi.json is old: write it anew with `endcap serve --asyncapi > docs/asyncapi.json`"
     );
-    for name in ["progress", "ready", "failed", "import", "board", "request"] {
+    for name in ["progress", "ready", "failed", "import", "board", "request", "stops"] {
         assert!(now["channels"]["live"]["messages"][name]["payload"].is_object(), "{name}");
     }
 }

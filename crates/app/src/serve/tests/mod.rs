@@ -10,6 +10,7 @@ mod provider;
 mod requests;
 mod rights;
 mod spans;
+mod stops;
 
 use super::{App, Settings, Site, open, shell};
 use axum::Router;

@@ -2,7 +2,9 @@
 
 use super::*;
 use endcap_adapters::desk::NewBoard;
+use endcap_govern::who_may::{Act, Actor, Circumstances, Field, Question, WhoMay};
 use endcap_govern::{Right, may};
+use endcap_model::Autonomy;
 use serde_json::json as value;
 
 /// What an operation asks of who calls it; nothing for those before signing in, whose rules `access` tests.
@@ -11,6 +13,8 @@ enum Needs {
     Account,
     The(Right),
     Any(&'static [Right]),
+    /// What the project's policies permit.
+    Permitted(Act),
 }
 
 /// What each operation needs; a new one has to be named here.
@@ -25,6 +29,11 @@ fn needed(method: &str, path: &str) -> Needs {
         ("post" | "put" | "delete", "imports" | "project" | "sales" | "items" | "prices" | "stock") => {
             Needs::The(Right::Ingest)
         }
+        ("post", "stops") if path.ends_with("lift") => Needs::Permitted(Act::Resume),
+        ("post", "stops") => Needs::Permitted(Act::Freeze),
+        ("post", "ladder") if path.ends_with("raise") => Needs::Permitted(Act::Raise),
+        ("post", "ladder") => Needs::Permitted(Act::Lower),
+        ("get", "stops" | "ladder") => Needs::The(Right::Read),
         ("get", "project" | "live" | "data" | "evidence" | "after" | "boards" | "imports" | "supply" | "compare") => {
             Needs::The(Right::Read)
         }
@@ -39,6 +48,14 @@ fn needed(method: &str, path: &str) -> Needs {
     }
 }
 
+/// What the shipped policies say of a person.
+fn permitted(roles: &[Role], act: Act) -> bool {
+    let actor = Actor::person("somebody", roles);
+    let (approved, veto_over, own) = (false, false, false);
+    let circumstances = Circumstances { autonomy: Autonomy::Advise, approved, veto_over, people: 1, own };
+    WhoMay::shipped().ask(&Question { actor, act, field: Field::default(), circumstances }).allowed
+}
+
 /// A body that can be read and changes little.
 fn body(path: &str) -> Value {
     match path {
@@ -48,6 +65,10 @@ fn body(path: &str) -> Value {
         "/accounts/{name}/password" => value!({ "new": "another long secret" }),
         "/learn/sandbox" => value!({ "world": 0 }),
         "/project" => value!({ "name": "shop", "currency": "none", "calendar": "day" }),
+        "/stops" | "/stops/lift" => value!({ "scope": "category", "of": "dairy", "reason": "a drill" }),
+        "/ladder/raise" | "/ladder/lower" => {
+            value!({ "category": "dairy", "channel": "till", "action": "order", "reason": "a drill" })
+        }
         "/tokens" => value!({ "name": "t", "roles": [], "days": 1 }),
         _ => value!({}),
     }
@@ -56,7 +77,11 @@ fn body(path: &str) -> Value {
 async fn status(browser: &Browser<'_>, method: &str, path: &str) -> StatusCode {
     let filled =
         path.replace("{id}", "17").replace("{kind}", "sales").replace("{sku}", "a").replace("{name}", "nobody");
-    let query = if path.starts_with("/compare") { "?boards=a,b" } else { "" };
+    let query = match path {
+        path if path.starts_with("/compare") => "?boards=a,b",
+        "/ladder/rung" => "?category=dairy&channel=till&action=order",
+        _ => "",
+    };
     let sent = if method == "get" { Value::Null } else { body(path) };
     let request = browser.request(&method.to_uppercase(), &format!("/api/v1{filled}{query}"), &sent);
     // Not read: the stream of events has no end.
@@ -84,6 +109,7 @@ fn every_operation_is_done_for_the_roles_that_allow_it_and_for_no_other() {
                         Needs::Account => true,
                         Needs::The(right) => may(&roles, right),
                         Needs::Any(rights) => rights.iter().any(|right| may(&roles, *right)),
+                        Needs::Permitted(act) => permitted(&roles, act),
                     };
                     let got = status(&browser, method, path).await;
                     assert_eq!(got != StatusCode::FORBIDDEN, allowed, "{method} {path} for {roles:?}: {got}");

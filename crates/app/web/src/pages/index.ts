@@ -4,6 +4,7 @@ import type { Component } from 'svelte';
 import Accounts from './Accounts.svelte';
 import After from './After.svelte';
 import Audit from './Audit.svelte';
+import Autonomy from './Autonomy.svelte';
 import Boards from './Boards.svelte';
 import Data from './Data.svelte';
 import Evidence from './Evidence.svelte';
@@ -31,6 +32,7 @@ export const pages: Page[] = [
   { path: '/supply', title: 'Supply', component: Supply, right: 'read', icon: '⇄' },
   { path: '/evidence', title: 'Evidence', component: Evidence, right: 'read', icon: '≈' },
   { path: '/after', title: 'After', component: After, right: 'read', icon: '✓' },
+  { path: '/autonomy', title: 'Autonomy', component: Autonomy, right: 'read', icon: '⇧', always: true },
   { path: '/data', title: 'Data', component: Data, right: 'read', icon: '▤', always: true },
   { path: '/learn', title: 'Learn', component: Learn, right: 'read', icon: '✎', always: true },
   { path: '/audit', title: 'Audit', component: Audit, right: 'audit', icon: '☰', always: true },
