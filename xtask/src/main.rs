@@ -51,7 +51,9 @@ enum Part {
 fn main() -> anyhow::Result<ExitCode> {
     match Chore::parse() {
         Chore::Test => test()?,
-        Chore::Torture(options) => return Ok(if torture::run(&options)? { ExitCode::SUCCESS } else { ExitCode::FAILURE }),
+        Chore::Torture(options) => {
+            return Ok(if torture::run(&options)? { ExitCode::SUCCESS } else { ExitCode::FAILURE });
+        }
         Chore::Bench { part: None } => bench::run()?,
         Chore::Bench { part: Some(Part::Plan(options)) } => return plan::run(options),
         Chore::Bench { part: Some(Part::Demand(options)) } => return demand::run(options),

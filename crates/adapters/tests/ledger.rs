@@ -312,7 +312,9 @@ fn thousands_of_decisions_a_second_are_kept_for_good() {
         });
         futures::future::join_all(callers.collect::<Vec<_>>()).await;
         let rate = f64::from(DECISIONS / CALLERS * CALLERS) / begun.elapsed().as_secs_f64();
-        eprintln!("measured: L1 | {CALLERS} callers, each waits until its record is on disk | {rate:.0} decisions a second");
+        eprintln!(
+            "measured: L1 | {CALLERS} callers, each waits until its record is on disk | {rate:.0} decisions a second"
+        );
         assert!(rate >= 2000.0, "{rate:.0} a second");
     });
 }

@@ -67,7 +67,11 @@ fn lived(seed: u64) -> Vec<String> {
             Sender::open(&gate, patience, outlets, ports, &now, &watch).unwrap().round().unwrap()
         }));
         match done {
-            Ok(done) if !faulty && done.waiting == 0 && memory.borrow().is_settled() && channel.borrow().late.is_empty() => break,
+            Ok(done)
+                if !faulty && done.waiting == 0 && memory.borrow().is_settled() && channel.borrow().late.is_empty() =>
+            {
+                break;
+            }
             Err(died) if !died.is::<Died>() => std::panic::resume_unwind(died),
             _ => {}
         }

@@ -71,11 +71,7 @@ impl Shop {
                 quarantined: false,
             },
             business: Business { skus: Some(100), places: Some(10), revenue_per_day: Some(10_000_000) },
-            supply: Supply {
-                cover_pieces: Some(500),
-                forecast_change_hundredths: Some(0),
-                transferable_pieces: None,
-            },
+            supply: Supply { cover_pieces: Some(500), forecast_change_hundredths: Some(0), transferable_pieces: None },
             market: Some(Market { rules, zone: TimeZone::UTC, history, goods }),
             permit: Some(Permit::Allowed),
             ..Standing::default()
@@ -263,7 +259,10 @@ pub fn nothing_is_lost_doubled_or_overtaken(seed: u64, promises: Promises, memor
     for (subject, known) in newest {
         let of_subject = channel.effects.iter().filter(|effect| effect.message.subject == subject);
         let generations: Vec<u64> = of_subject.map(|effect| effect.message.generation).collect();
-        assert!(generations.is_sorted(), "seed {seed}, {promises:?}: an old one came over a newer one: {generations:?}");
+        assert!(
+            generations.is_sorted(),
+            "seed {seed}, {promises:?}: an old one came over a newer one: {generations:?}"
+        );
         if known.stage == Stage::Confirmed {
             assert_eq!(channel.holds[subject], known.message, "seed {seed}, {promises:?}");
         }

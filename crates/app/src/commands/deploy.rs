@@ -108,11 +108,8 @@ pub fn run(args: &Args, console: &Console) -> anyhow::Result<Ending> {
     };
     if !args.dry_run {
         let promises = |channel: &Channel| outlets.get(channel).map(|outlet| outlet.promises()).unwrap_or_default();
-        let grounds = Grounds {
-            proposal: Some(proposal),
-            policy: Some(plan.decision().policy.clone()),
-            ..Grounds::default()
-        };
+        let grounds =
+            Grounds { proposal: Some(proposal), policy: Some(plan.decision().policy.clone()), ..Grounds::default() };
         outbox.decide(decide(passing, &promises, now, &office.acting.agent, &grounds), now).context("deciding")?;
     }
     console.result(&deployed, for_people)?;
@@ -174,7 +171,8 @@ fn rehearsed(intents: &[Intent], outlets: &mut BTreeMap<Channel, Box<dyn Outlet>
 
 fn for_people(deployed: &Deployed) -> String {
     let did = if deployed.dry_run { "would be decided" } else { "decided: `endcap send` sends them" };
-    let mut text = format!("Plan {}: {} messages {did}; {} known before.", deployed.plan, deployed.decided, deployed.known);
+    let mut text =
+        format!("Plan {}: {} messages {did}; {} known before.", deployed.plan, deployed.decided, deployed.known);
     for (title, rows) in [
         ("held back by limits", &deployed.held_back),
         ("left out", &deployed.left_out),

@@ -136,7 +136,11 @@ fn only_one(folder: &Path) -> anyhow::Result<File> {
 
 /// Runs `endcap outbox`.
 pub fn outbox(args: &OutboxArgs, console: &Console) -> anyhow::Result<Ending> {
-    ensure!(args.folder.join("ledger.db").is_file(), "{} has decided nothing yet: `endcap deploy`", args.folder.display());
+    ensure!(
+        args.folder.join("ledger.db").is_file(),
+        "{} has decided nothing yet: `endcap deploy`",
+        args.folder.display()
+    );
     let all = Office::outbox(&args.folder)?.all()?;
     let rows = all.into_iter().map(|(intent, known)| row(&intent, known.as_ref()));
     let rows: Vec<Row> = rows.filter(|row| !args.open || !matches!(row.stage, "confirmed" | "superseded")).collect();
@@ -147,7 +151,8 @@ pub fn outbox(args: &OutboxArgs, console: &Console) -> anyhow::Result<Ending> {
             let until = row.until.map(time).unwrap_or_default();
             let reason = row.reason.as_deref().unwrap_or_default();
             let tries = row.tries.to_string();
-            let cells = [&row.channel, &row.place, &row.sku, row.action, &time(row.from), &until, row.stage, &tries, reason];
+            let cells =
+                [&row.channel, &row.place, &row.sku, row.action, &time(row.from), &until, row.stage, &tries, reason];
             shown.add_row(cells);
         }
         if rows.is_empty() { "Nothing was decided.".into() } else { shown.to_string() }
