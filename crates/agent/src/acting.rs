@@ -1,9 +1,10 @@
 //! What people say once before anything may leave: who acts, between which prices, under which law and clock.
 
 use endcap_govern::law::{MarketRules, shipped_markets};
-use endcap_model::{Channel, Place, Share};
+use endcap_model::{Channel, Place, Share, Supplier};
 use jiff::tz::TimeZone;
 use serde::Deserialize;
+use std::collections::BTreeMap;
 
 /// Read from `acting.toml`; what is missing is an error, never a default.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
@@ -15,15 +16,15 @@ pub struct Acting {
     pub agent: String,
     /// Prices that people allow.
     pub prices: PriceBounds,
-    /// Where prices go.
+    /// Where prices go: to each of these.
     #[serde(default)]
     pub prices_to: Vec<Channel>,
-    /// Where orders go.
+    /// Where orders go, by supplier; `*` is any other.
     #[serde(default)]
-    pub orders_to: Vec<Channel>,
+    pub orders_to: BTreeMap<Supplier, Channel>,
     /// Where transfers go.
     #[serde(default)]
-    pub transfers_to: Vec<Channel>,
+    pub transfers_to: Option<Channel>,
     /// Law and clock of places; the first that names a place holds.
     #[serde(rename = "market")]
     pub markets: Vec<Territory>,
@@ -97,6 +98,11 @@ impl Acting {
         Ok(())
     }
 
+    /// Where an order to a supplier goes; nothing where none was stated.
+    pub fn orders_to(&self, supplier: &Supplier) -> Option<&Channel> {
+        self.orders_to.get(supplier).or_else(|| self.orders_to.get(&Supplier::new("*")))
+    }
+
     /// Law and clock of a place; nothing where none was stated.
     pub fn territory(&self, place: &Place) -> Option<&Territory> {
         self.markets.iter().find(|market| market.places.is_empty() || market.places.contains(place))
@@ -133,5 +139,59 @@ impl Territory {
             found: format!("'{}'", self.time_zone),
             expected: expected(),
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SHOP: &str = r#"
+        tenant = "shop"
+        agent = "endcap"
+        prices_to = ["tills"]
+        orders_to = { "dairy co" = "dairy", "*" = "erp" }
+        [prices]
+        floor = 0.6
+        ceiling = 1.2
+        [[market]]
+        places = ["paris"]
+        law = "FR"
+        time_zone = "Europe/Paris"
+        [[market]]
+        law = "DE"
+        time_zone = "Europe/Berlin"
+    "#;
+
+    fn read(text: &str) -> Acting {
+        toml::from_str(text).unwrap()
+    }
+
+    #[test]
+    fn the_first_market_that_names_a_place_holds_and_orders_go_by_supplier() {
+        let acting = read(SHOP);
+        assert_eq!(acting.check(), Ok(()));
+        let law = |place: &str| acting.territory(&Place::new(place)).unwrap().rules().unwrap().market;
+        assert_eq!((law("paris"), law("bonn")), ("FR".into(), "DE".into()));
+        let channel = |supplier: &str| acting.orders_to(&Supplier::new(supplier)).unwrap().to_string();
+        assert_eq!((channel("dairy co"), channel("brewery")), ("dairy".into(), "erp".into()));
+    }
+
+    #[test]
+    fn what_leaves_room_for_a_guess_is_refused() {
+        for (from, to, field) in [
+            ("tenant = \"shop\"", "tenant = \" \"", "tenant"),
+            ("floor = 0.6", "floor = 0", "prices"),
+            ("ceiling = 1.2", "ceiling = 0.9", "prices"),
+            ("law = \"DE\"", "law = \"XX\"", "law"),
+            ("law = \"DE\"", "", "law"),
+            ("Europe/Berlin", "Berlin", "time_zone"),
+        ] {
+            let wrong = read(&SHOP.replace(from, to)).check().unwrap_err();
+            assert_eq!(wrong.field, field, "{wrong}");
+        }
+        assert!(toml::from_str::<Acting>(&SHOP.replace("tenant", "tennant")).is_err());
+        let nowhere = Acting { markets: vec![], ..read(SHOP) };
+        assert_eq!(nowhere.check().unwrap_err().field, "market");
     }
 }

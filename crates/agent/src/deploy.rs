@@ -54,15 +54,11 @@ pub fn deploy(plan: &Approved<Plan>, terms: &Terms) -> (Vec<Intent>, Vec<LeftOut
             }
         }
     }
-    for order in &plan.orders {
-        for channel in &terms.acting.orders_to {
-            take(terms.order(plan, order, channel));
-        }
+    if !terms.acting.orders_to.is_empty() {
+        plan.orders.iter().for_each(|order| take(terms.order(plan, order)));
     }
-    for transfer in &plan.transfers {
-        for channel in &terms.acting.transfers_to {
-            take(terms.transfer(plan, transfer, channel));
-        }
+    if let Some(channel) = &terms.acting.transfers_to {
+        plan.transfers.iter().for_each(|transfer| take(terms.transfer(plan, transfer, channel)));
     }
     (intents, left_out)
 }
@@ -103,12 +99,14 @@ impl Terms<'_> {
         Ok(Intent { shown, until: Some(until), ..self.intent(plan, action, &offer.sku, place, channel, from) })
     }
 
-    fn order(&self, plan: &Plan, order: &SupplyOrder, channel: &Channel) -> Result<Intent, LeftOut> {
-        let what = || format!("order of {} for {} in {channel}", order.sku, order.place);
+    fn order(&self, plan: &Plan, order: &SupplyOrder) -> Result<Intent, LeftOut> {
+        let what = || format!("order of {} for {}", order.sku, order.place);
         let supplier = order.supplier.clone().ok_or_else(|| left(what(), "the item names no supplier: state one"))?;
+        let nowhere = || left(what(), format!("orders_to of acting.toml names no channel for supplier {supplier}"));
+        let channel = self.acting.orders_to(&supplier).ok_or_else(nowhere)?;
         let cost = self.ground.items.get(&order.sku).map(|item| item.unit_cost);
         let unit_cost = cost.ok_or_else(|| left(what(), "the item has no unit cost: state one"))?;
-        let action = Action::Order { supplier, pieces: order.quantity.0, unit_cost };
+        let action = Action::Order { supplier: supplier.clone(), pieces: order.quantity.0, unit_cost };
         self.supplied(plan, action, &order.sku, &order.place, (channel, order.order_period), &what)
     }
 

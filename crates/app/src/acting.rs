@@ -47,7 +47,7 @@ impl Office {
     pub fn open(terms: &Terms, console: &Console) -> anyhow::Result<Result<Self, String>> {
         let folder = &terms.folder;
         let acting: Acting = read_toml(&folder.join("acting.toml"))
-            .context("acting.toml says who acts, between which prices, under which law: docs/channels.md shows one")?;
+            .context("acting.toml says who acts, between which prices, under which law: docs/acting.md shows one")?;
         acting.check()?;
         let policy: Policy = read_toml(&folder.join("policy.toml"))?;
         policy.check().context("policy.toml")?;
