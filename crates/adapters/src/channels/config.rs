@@ -1,7 +1,7 @@
 //! `channels.toml`: the channels of a project, each with the fields of its kind and no others.
 
 use super::carrier::Carrier;
-use super::{folder, nats, sap, secret, webhook, x12};
+use super::{folder, mqtt, nats, sap, secret, vendure, webhook, x12};
 use crate::{AdapterError, tables};
 use endcap_agent::ports::Outlet;
 use endcap_govern::audit::SecretText;
@@ -56,12 +56,14 @@ struct Kind {
 
 const ALL: &[Cargo] = &[Cargo::Prices, Cargo::Orders, Cargo::Transfers];
 
-const KINDS: [Kind; 5] = [
+const KINDS: [Kind; 7] = [
     Kind { name: "file_drop", carries: ALL, make: folder::open },
     Kind { name: "x12", carries: &[Cargo::Orders], make: x12::open },
     Kind { name: "sap", carries: &[Cargo::Orders], make: sap::open },
     Kind { name: "webhook", carries: ALL, make: webhook::open },
     Kind { name: "nats", carries: ALL, make: nats::open },
+    Kind { name: "mqtt", carries: &[Cargo::Prices], make: mqtt::open },
+    Kind { name: "vendure", carries: &[Cargo::Prices], make: vendure::open },
 ];
 
 #[derive(Deserialize)]

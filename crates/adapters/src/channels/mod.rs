@@ -17,11 +17,13 @@ mod config;
 mod drop;
 mod folder;
 mod http;
+mod mqtt;
 mod nats;
 mod notice;
 mod runtime;
 mod sap;
 mod secret;
+mod vendure;
 mod webhook;
 mod x12;
 

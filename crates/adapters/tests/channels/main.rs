@@ -7,10 +7,12 @@
 mod approved;
 mod config;
 mod file_drop;
+mod mqtt;
 mod nats;
 mod programs;
 mod proxy;
 mod sap;
 mod suite;
+mod vendure;
 mod webhook;
 mod x12;
