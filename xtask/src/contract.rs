@@ -2,7 +2,7 @@
 //! docs/openapi.json allows and much that it does not, and fails on any breach or server error.
 
 use crate::desk::server::Desk;
-use crate::{found, install, root, run};
+use crate::{found, programs, root, run};
 use anyhow::{Context, ensure};
 use serde_json::{Value, json};
 use std::path::{Path, PathBuf};
@@ -53,19 +53,7 @@ pub fn check(endcap: &Path, work: &Path) -> anyhow::Result<()> {
 /// The program, installed where it is not there yet.
 fn ensure_schemathesis(work: &Path) -> Option<PathBuf> {
     let (home, program) = (work.join("venv"), work.join("venv/bin/schemathesis"));
-    if program.is_file() {
-        return Some(program);
-    }
-    install("python3", "python3 python3-venv");
-    let venv = || run(Command::new("python3").args(["-m", "venv"]).arg(&home));
-    let made = venv().or_else(|_| {
-        // Debian has Python without what a venv needs.
-        let apt = "apt-get update -q && DEBIAN_FRONTEND=noninteractive apt-get install -y -q python3-venv";
-        run(Command::new("sh").args(["-c", apt])).and_then(|()| venv())
-    });
-    let pip =
-        || run(Command::new(home.join("bin/pip")).args(["install", "-q", "--disable-pip-version-check", SCHEMATHESIS]));
-    if let Err(error) = made.and_then(|()| pip()) {
+    if let Err(error) = programs::ensure_venv(&home, &program, &[SCHEMATHESIS]) {
         eprintln!("xtask: no schemathesis: {error:#}");
     }
     (found("python3") && program.is_file()).then_some(program)

@@ -9,6 +9,7 @@ mod helper;
 mod measure;
 mod page;
 mod plan;
+mod programs;
 mod store;
 mod supply;
 mod torture;
@@ -22,7 +23,7 @@ use std::process::{Command, ExitCode};
 #[derive(Parser)]
 #[command(name = "cargo xtask", about = "Chores of the repository")]
 enum Chore {
-    /// Run every test; fetch the browser that the report's test needs.
+    /// Run every test; fetch the browser and the other programs that tests need.
     Test,
     /// Measure the product on this machine and write docs/BENCHMARKS.md.
     #[command(args_conflicts_with_subcommands = true)]
@@ -71,7 +72,12 @@ fn root() -> &'static Path {
 
 fn test() -> anyhow::Result<()> {
     ensure_browser();
-    run(Command::new(env!("CARGO")).args(["test", "--workspace", "--locked"]))?;
+    let mut tests = Command::new(env!("CARGO"));
+    tests.args(["test", "--workspace", "--locked"]);
+    if let Some(folder) = programs::ensure_for_channels(&built("channels")?) {
+        tests.env("ENDCAP_PROGRAMS", folder);
+    }
+    run(&mut tests)?;
     desk()?;
     operations()
 }

@@ -1,7 +1,7 @@
 //! `channels.toml`: the channels of a project, each with the fields of its kind and no others.
 
 use super::carrier::Carrier;
-use super::{folder, nats, sap, secret, webhook, x12};
+use super::{folder, mail, mqtt, nats, sap, secret, sftp, vendure, webhook, x12};
 use crate::{AdapterError, tables};
 use endcap_agent::ports::Outlet;
 use endcap_govern::audit::SecretText;
@@ -51,17 +51,23 @@ impl Cargo {
 struct Kind {
     name: &'static str,
     carries: &'static [Cargo],
-    make: fn(&Place, toml::Table) -> Result<Box<dyn Outlet>, AdapterError>,
+    make: Make,
 }
+
+type Make = fn(&Place, toml::Table) -> Result<Box<dyn Outlet>, AdapterError>;
 
 const ALL: &[Cargo] = &[Cargo::Prices, Cargo::Orders, Cargo::Transfers];
 
-const KINDS: [Kind; 5] = [
+const KINDS: [Kind; 9] = [
     Kind { name: "file_drop", carries: ALL, make: folder::open },
     Kind { name: "x12", carries: &[Cargo::Orders], make: x12::open },
     Kind { name: "sap", carries: &[Cargo::Orders], make: sap::open },
     Kind { name: "webhook", carries: ALL, make: webhook::open },
     Kind { name: "nats", carries: ALL, make: nats::open },
+    Kind { name: "mqtt", carries: &[Cargo::Prices], make: mqtt::open },
+    Kind { name: "vendure", carries: &[Cargo::Prices], make: vendure::open },
+    Kind { name: "sftp", carries: ALL, make: sftp::open },
+    Kind { name: "mail", carries: ALL, make: mail::open },
 ];
 
 #[derive(Deserialize)]

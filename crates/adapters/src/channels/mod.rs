@@ -17,11 +17,15 @@ mod config;
 mod drop;
 mod folder;
 mod http;
+mod mail;
+mod mqtt;
 mod nats;
 mod notice;
 mod runtime;
 mod sap;
 mod secret;
+mod sftp;
+mod vendure;
 mod webhook;
 mod x12;
 

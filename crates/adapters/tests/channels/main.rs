@@ -7,10 +7,14 @@
 mod approved;
 mod config;
 mod file_drop;
+mod mail;
+mod mqtt;
 mod nats;
 mod programs;
 mod proxy;
 mod sap;
+mod sftp;
 mod suite;
+mod vendure;
 mod webhook;
 mod x12;

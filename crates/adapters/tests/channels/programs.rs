@@ -24,6 +24,13 @@ pub fn installed(file: &str) -> Option<PathBuf> {
     missing_unless(path.exists(), file, required).then_some(path)
 }
 
+/// A program of the system; says loudly when it is not there.
+pub fn of_system(name: &str) -> Option<PathBuf> {
+    let folders = ["/usr/bin", "/usr/sbin", "/usr/local/bin", "/usr/local/sbin"].map(PathBuf::from);
+    let found = folders.iter().map(|folder| folder.join(name)).find(|path| path.exists());
+    missing_unless(found.is_some(), name, home().1).then_some(found?)
+}
+
 fn missing_unless(there: bool, name: &str, required: bool) -> bool {
     assert!(there || !required, "{name} is not installed: `cargo xtask test` installs it");
     if !there {

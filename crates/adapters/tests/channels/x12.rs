@@ -20,13 +20,17 @@ struct Supplier {
 }
 
 impl Supplier {
+    /// A supplier that ships in an hour: what was shipped can no longer be changed.
     fn new() -> Option<Self> {
+        Self::that_ships_after("3600000")
+    }
+
+    fn that_ships_after(milliseconds: &str) -> Option<Self> {
         let (project, address) = (tempfile::tempdir().unwrap(), free_address());
         let mut command = python("mockedi")?;
         command.args(["--host", "127.0.0.1", "--port", &address.port().to_string(), "--seed", "42"]);
         command.arg("--db").arg(project.path().join("edi.db"));
-        // What was shipped can no longer be changed: it ships in an hour.
-        command.args(["--despatch-delay", "3600000", "--invoice-delay", "3600000"]);
+        command.args(["--despatch-delay", milliseconds, "--invoice-delay", "3600000"]);
         Some(Self { program: Program::start(command, address), project, folder: "edi".into() })
     }
 
@@ -138,18 +142,25 @@ fn a_supplier_that_speaks_x12_is_accepted() {
 }
 
 #[test]
-fn an_order_number_that_is_taken_is_refused_even_when_we_have_forgotten_everything() {
-    let Some(mut supplier) = Supplier::new() else { return };
-    let intent = order("BRKT-050", 100, 1);
-    let mut outlet = supplier.outlet(None);
-    let message = sends(&mut supplier, outlet.as_mut(), &intent);
-    let before = supplier.state();
-    supplier.folder = "another".into();
-    let mut outlet = supplier.outlet(None);
-    // Control numbers follow the clock, which has to have moved on.
-    std::thread::sleep(std::time::Duration::from_millis(1500));
-    assert_eq!(outlet.send(&message, &approved(&intent)), Heard::AlreadyThere);
-    assert_eq!(supplier.state(), before);
+fn an_order_number_that_is_taken_has_no_second_effect_even_when_we_have_forgotten_everything() {
+    for (ships_after, expected) in [("0", "refused"), ("3600000", "restated")] {
+        let Some(mut supplier) = Supplier::that_ships_after(ships_after) else { return };
+        let intent = order("BRKT-050", 100, 1);
+        let mut outlet = supplier.outlet(None);
+        let message = sends(&mut supplier, outlet.as_mut(), &intent);
+        let before = supplier.state();
+        supplier.folder = "another".into();
+        let mut outlet = supplier.outlet(None);
+        // Control numbers follow the clock, which has to have moved on.
+        std::thread::sleep(std::time::Duration::from_millis(1500));
+        let heard = outlet.send(&message, &approved(&intent));
+        match expected {
+            "refused" => assert_eq!(heard, Heard::AlreadyThere),
+            // This supplier takes the same order again for a restatement until it has shipped.
+            _ => assert!(matches!(heard, Heard::Acknowledged { .. }), "{heard:?}"),
+        }
+        assert_eq!(supplier.state(), before, "{expected}");
+    }
 }
 
 #[test]

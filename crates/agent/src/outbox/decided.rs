@@ -55,7 +55,7 @@ pub fn decision_of(intent: &Intent) -> ContentHash {
 /// The way back to the base price when an offer is over.
 fn end_of(intent: &Intent) -> Option<Intent> {
     let (offer, until) = (intent.action.offer()?.to_owned(), intent.until?);
-    let Some(price) = intent.action.new_price() else { return None };
+    let price = intent.action.new_price()?;
     let action = Action::EndOffer { offer, price };
     Some(Intent { action, from: until, until: None, shown: Default::default(), ..intent.clone() })
 }
