@@ -69,6 +69,19 @@ export async function ask<T>(path: string, asked: Asked = {}): Promise<T> {
   return (await askVersioned<T>(path, asked)).body;
 }
 
+/** Asks again where the answer is not ready yet (503): what takes longer than an answer may is worked on meanwhile. */
+export async function askPatiently<T>(path: string, asked: Asked = {}): Promise<T> {
+  for (let tries = 1; ; tries += 1) {
+    try {
+      return await ask<T>(path, asked);
+    } catch (cause) {
+      const wait = cause instanceof Refused && cause.problem.status === 503 ? cause.problem.retry_after : undefined;
+      if (wait === undefined || tries === 4) throw cause;
+      await new Promise((waited) => setTimeout(waited, wait * 1000));
+    }
+  }
+}
+
 /** Sends a file as it is and tells how much of it has gone. */
 export function sendFile<T>(path: string, file: File, sent: (share: number) => void, signal: AbortSignal): Promise<T> {
   return new Promise((done, failed) => {
