@@ -1,5 +1,6 @@
 //! The `endcap` command as its users meet it: real runs on real files, a real browser, bad input.
 
+mod acting;
 mod analysis;
 mod approve;
 mod ask;
@@ -19,6 +20,7 @@ mod judgement;
 mod known_truth;
 mod operations;
 mod replan;
+mod shop;
 mod stop;
 mod supply_input;
 #[cfg(feature = "otel")]

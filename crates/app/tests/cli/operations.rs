@@ -2,6 +2,7 @@
 
 use crate::demo::demo;
 use crate::endcap;
+use crate::shop::copy;
 use std::fs;
 use std::path::Path;
 
@@ -18,18 +19,6 @@ fn words(command: &str) -> Vec<String> {
         _ => vec![part.to_owned()],
     };
     parts.flat_map(word).collect()
-}
-
-fn copy(from: &Path, to: &Path) {
-    fs::create_dir_all(to).unwrap();
-    for entry in fs::read_dir(from).unwrap().map(Result::unwrap) {
-        let target = to.join(entry.file_name());
-        if entry.file_type().unwrap().is_dir() {
-            copy(&entry.path(), &target);
-        } else {
-            fs::copy(entry.path(), target).unwrap();
-        }
-    }
 }
 
 #[test]
