@@ -141,6 +141,21 @@ try {
     assert.deepEqual([sent.plan, sent.by], [asked.plan, 'carl, fin']);
     await assert.rejects(json(['approve', 'publish', asked.request, folder]), /"refused"|failed/);
   });
+  await step('a broken glass stands on every page', async () => {
+    const keys = ['carl', 'fin'].map((name) => [name, join(kept, `${name}.key`)]);
+    for (const [name, key] of keys) await json(['approve', 'key', 'new', key, folder, '--as', name]);
+    const sign = (at) => ['--as', keys[at][0], '--key', keys[at][1]];
+    const declared = await json(['approve', 'break-glass', folder, ...sign(0), '--reason', 'till prices are wrong']);
+    await json(['approve', 'break-glass', folder, ...sign(1), '--join', declared.glass.nonce]);
+    const page = await pageOf('audrey');
+    for (const path of ['/inbox', '/learn']) {
+      await page.goto(address + path);
+      await page.getByText(/carl and fin stand in for everybody.*till prices are wrong/).waitFor();
+      await accessible(page);
+    }
+    await looked(page, 'laptop-emergency');
+    await page.context().close();
+  });
   for (const size of sizes) {
     await step(`the audit trail fits on a ${size.name}`, async () => {
       const page = await pageOf('audrey', size);

@@ -16,8 +16,9 @@ use axum::extract::rejection::{JsonRejection, PathRejection, QueryRejection};
 use axum::extract::{Path, Query, State};
 use axum::http::{HeaderMap, HeaderValue, header};
 use axum::response::{IntoResponse, Response};
-use endcap_adapters::ledger::{Answered, By, Kept, LedgerError, NotTaken, Step};
+use endcap_adapters::ledger::{Answered, By, Glass, Kept, LedgerError, NotTaken, Step};
 use endcap_govern::approval::{Answer as Says, NotCounted, Signature, Staff};
+use endcap_govern::stop::Scope;
 use endcap_govern::{Right, may};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -35,6 +36,7 @@ pub fn routes() -> OpenApiRouter<App> {
         .routes(routes!(approve_it))
         .routes(routes!(refuse_it))
         .routes(routes!(ask_back))
+        .routes(routes!(emergencies))
 }
 
 /// Which requests are wanted.
@@ -84,6 +86,37 @@ pub struct Given {
 pub struct Words {
     /// What to say.
     words: String,
+}
+
+/// An emergency in which two people stand in for everybody who would have to sign.
+#[derive(Serialize, ToSchema)]
+pub struct Emergency {
+    /// Why.
+    reason: String,
+    /// Who broke the glass.
+    by: Vec<String>,
+    /// What for: everything, or one category.
+    category: Option<String>,
+    /// When it is over.
+    until: String,
+}
+
+/// Glass that is broken now; it belongs on every page.
+#[utoipa::path(get, path = "/emergencies", tag = "requests", responses((status = OK, body = Vec<Emergency>), (status = 403, body = Problem)))]
+async fn emergencies(State(app): State<App>, who: Who) -> Answer<Json<Vec<Emergency>>> {
+    who.must(Right::Read)?;
+    let staff = staff(&app).await?;
+    let broken = app.ledger.glasses(&staff, (app.now)()).await?.into_iter().filter(|glass| glass.whole.is_none());
+    let told = |glass: Glass| Emergency {
+        reason: glass.glass.reason.clone(),
+        by: glass.glass.signatures.iter().map(|signature| signature.person.clone()).collect(),
+        category: match &glass.glass.scope {
+            Scope::Category(category) => Some(category.clone()),
+            _ => None,
+        },
+        until: glass.until.to_string(),
+    };
+    Ok(Json(broken.map(told).collect()))
 }
 
 /// Requests, those that wait for the caller first.

@@ -9,7 +9,7 @@ use crate::project::{Finished, Run};
 use endcap_adapters::ledger::{Answered, Asker, Kept, NotTaken};
 use endcap_agent::ask::Asking;
 use endcap_agent::run::Ended;
-use endcap_govern::approval::{Answer, NotCounted, Signature};
+use endcap_govern::approval::{Answer, BreakGlass, NotCounted, Signature};
 use endcap_govern::{Function, NotApproved};
 use endcap_model::{Chain, Currency, Tier, hash_bytes};
 use jiff::SignedDuration;
@@ -277,6 +277,27 @@ fn the_trail_is_for_auditors_who_are_recorded_and_says_on_whose_word_it_is() {
         let export = auditor.get("/api/v1/audit/export").await;
         assert!(export.body.lines().count() >= 5 && !export.body.contains("cat"), "names stay behind");
         assert_eq!(auditor.get("/api/v1/audit?limit=0").await.status, StatusCode::BAD_REQUEST);
+    });
+}
+
+#[test]
+fn a_broken_glass_is_told_to_everybody_for_as_long_as_it_is_broken() {
+    run(async {
+        let desk = TestDesk::office().await;
+        let scope = endcap_govern::stop::Scope::Category("dairy".into());
+        let (reason, nonce) = ("tills are wrong".into(), "g1".into());
+        let mut glass = BreakGlass { reason, scope, at: noon(), nonce, signatures: vec![] };
+        let viewer = desk.sign_in("viewer").await;
+        for name in ["cat", "fin"] {
+            assert_eq!(viewer.get("/api/v1/emergencies").await.json(), value!([]));
+            let account = desk.app.desk.account_by_name(name).await.unwrap().unwrap();
+            let (key, _) = desk.app.desk.approval_key(&account, random, noon()).await.unwrap();
+            let staff = approvals::staff(&desk.app.desk, &desk.app.ledger).await.unwrap();
+            glass.sign(name, key.signing());
+            desk.app.ledger.break_glass(&glass, &staff, noon()).await.unwrap().unwrap();
+        }
+        let told = viewer.get("/api/v1/emergencies").await.json();
+        assert_eq!((&told[0]["by"], &told[0]["category"]), (&value!(["cat", "fin"]), &"dairy".into()), "{told}");
     });
 }
 

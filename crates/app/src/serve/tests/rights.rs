@@ -37,7 +37,7 @@ fn needed(method: &str, path: &str) -> Needs {
         ("get", "project" | "live" | "data" | "evidence" | "after" | "boards" | "imports" | "supply" | "compare") => {
             Needs::The(Right::Read)
         }
-        ("get", "requests") => Needs::The(Right::Read),
+        ("get", "requests" | "emergencies") => Needs::The(Right::Read),
         ("get", "audit") => Needs::The(Right::Audit),
         ("post", "requests") if path.ends_with("/words") => {
             Needs::Any(&[Right::Plan, Right::PlanSupply, Right::Approve])
