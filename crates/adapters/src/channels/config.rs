@@ -1,7 +1,7 @@
 //! `channels.toml`: the channels of a project, each with the fields of its kind and no others.
 
 use super::carrier::Carrier;
-use super::{folder, mail, mqtt, nats, sap, secret, sftp, vendure, webhook, x12};
+use super::{folder, google, mail, mqtt, nats, sap, secret, sftp, vendure, webhook, x12};
 use crate::{AdapterError, tables};
 use endcap_agent::ports::Outlet;
 use endcap_govern::audit::SecretText;
@@ -58,7 +58,7 @@ type Make = fn(&Place, toml::Table) -> Result<Box<dyn Outlet>, AdapterError>;
 
 const ALL: &[Cargo] = &[Cargo::Prices, Cargo::Orders, Cargo::Transfers];
 
-const KINDS: [Kind; 9] = [
+const KINDS: [Kind; 10] = [
     Kind { name: "file_drop", carries: ALL, make: folder::open },
     Kind { name: "x12", carries: &[Cargo::Orders], make: x12::open },
     Kind { name: "sap", carries: &[Cargo::Orders], make: sap::open },
@@ -68,6 +68,7 @@ const KINDS: [Kind; 9] = [
     Kind { name: "vendure", carries: &[Cargo::Prices], make: vendure::open },
     Kind { name: "sftp", carries: ALL, make: sftp::open },
     Kind { name: "mail", carries: ALL, make: mail::open },
+    Kind { name: "google_promotions", carries: &[Cargo::Prices], make: google::open },
 ];
 
 #[derive(Deserialize)]
@@ -115,6 +116,16 @@ impl Place<'_> {
     /// A path as the project means it.
     pub fn path(&self, given: &Path) -> PathBuf {
         self.project.join(given)
+    }
+
+    /// Reads a secret of the form `user:password`.
+    pub fn login(&self, given: Option<&Path>) -> Result<Option<SecretText>, AdapterError> {
+        let Some(given) = given else { return Ok(None) };
+        let secret = self.secret(given)?;
+        match secret::login(&secret) {
+            Some(_) => Ok(Some(secret)),
+            None => Err(self.wrong("login", "a file of another form", "a file that holds user:password")),
+        }
     }
 
     /// Reads a secret.

@@ -62,10 +62,8 @@ pub(super) fn open(place: &Place, table: toml::Table) -> Result<Box<dyn Outlet>,
         SmtpTransport::starttls_relay(&fields.host)
     };
     let mut builder = builder.map_err(|error| place.wrong("host", error, "the name of a mail server"))?;
-    if let Some(path) = &fields.login {
-        let login = place.secret(path)?;
-        let (user, password) = secret::login(&login)
-            .ok_or_else(|| place.wrong("login", "a file of another form", "a file that holds user:password"))?;
+    let login = place.login(fields.login.as_deref())?;
+    if let Some((user, password)) = login.as_ref().and_then(secret::login) {
         builder = builder.credentials(Credentials::new(user.to_owned(), password.to_owned()));
     }
     let transport = builder.port(fields.port).timeout(Some(PATIENCE)).build();

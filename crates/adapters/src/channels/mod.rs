@@ -16,6 +16,7 @@ mod carrier;
 mod config;
 mod drop;
 mod folder;
+mod google;
 mod http;
 mod mail;
 mod mqtt;

@@ -16,7 +16,10 @@ use endcap_govern::audit::SecretText;
 use endcap_govern::gate::Intent;
 use jiff::Timestamp;
 use reqwest::Url;
-use rumqttc::{AsyncClient, ConnectReturnCode, Event, EventLoop, MqttOptions, Packet, QoS, SubscribeFilter, Transport};
+use rumqttc::{
+    AsyncClient, ConnectReturnCode, Event, EventLoop, MqttOptions, Packet, QoS, SubscribeFilter, SubscribeReasonCode,
+    Transport,
+};
 use serde::Deserialize;
 use std::path::PathBuf;
 use tokio::runtime::Runtime;
@@ -58,7 +61,7 @@ pub(super) fn open(place: &Place, table: toml::Table) -> Result<Box<dyn Outlet>,
             "the first part of a topic, without + and #",
         ));
     }
-    let login = fields.login.as_ref().map(|path| place.secret(path)).transpose()?;
+    let login = place.login(fields.login.as_deref())?;
     let runtime = runtime().map_err(|error| place.wrong("kind", error, "a runtime that the system gives"))?;
     Ok(Box::new(Mqtt { url, prefix: fields.prefix, login, runtime }))
 }
@@ -108,6 +111,8 @@ impl Mqtt {
         let mut found = None;
         loop {
             match session.next().await? {
+                // Without the right to read there is no telling what is held.
+                Packet::SubAck(answer) if answer.return_codes.contains(&SubscribeReasonCode::Failure) => return None,
                 Packet::SubAck(_) => session.client.publish(&mark, QoS::AtMostOnce, false, "ready").await.ok()?,
                 Packet::Publish(message) if message.topic == mark => return Some(found),
                 Packet::Publish(message) if message.topic == topic && !message.payload.is_empty() => {

@@ -52,7 +52,7 @@ pub(super) fn open(place: &Place, table: toml::Table) -> Result<Box<dyn Outlet>,
     if !fields.url.starts_with("tls://") && !local.iter().any(|start| fields.url.starts_with(start)) {
         return Err(place.wrong("url", format!("'{}'", fields.url), "tls://host:port, or nats:// on this machine"));
     }
-    let login = fields.login.as_ref().map(|path| place.secret(path)).transpose()?;
+    let login = place.login(fields.login.as_deref())?;
     let runtime = runtime().map_err(|error| place.wrong("kind", error, "a runtime that the system gives"))?;
     Ok(Box::new(Nats { url: fields.url, bucket: fields.bucket, login, runtime }))
 }

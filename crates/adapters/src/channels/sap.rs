@@ -82,7 +82,7 @@ pub(super) fn open(place: &Place, table: toml::Table) -> Result<Box<dyn Outlet>,
     let fields: Fields = place.fields(table)?;
     let service = http::address(&format!("{}/", fields.url.trim_end_matches('/')), |_| false)
         .map_err(|expected| place.wrong("url", format!("'{}'", fields.url), expected))?;
-    let login = fields.login.as_ref().map(|path| place.secret(path)).transpose()?;
+    let login = place.login(fields.login.as_deref())?;
     let http = Http::new(http::is_local(&service)).map_err(|problem| place.wrong("url", problem, "a working TLS"))?;
     Ok(Box::new(Sap { http, service, login, fields }))
 }

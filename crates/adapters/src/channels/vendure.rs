@@ -50,7 +50,7 @@ const END: &str = "mutation($variants: [UpdateProductVariantInput!]!, $input: Up
 struct Fields {
     /// The admin API.
     url: String,
-    login: PathBuf,
+    login: Option<PathBuf>,
     /// The place that this shop is.
     place: String,
     #[serde(default = "english")]
@@ -103,10 +103,9 @@ pub(super) fn open(place: &Place, table: toml::Table) -> Result<Box<dyn Outlet>,
     let fields: Fields = place.fields(table)?;
     let url = http::address(&fields.url, |_| false)
         .map_err(|expected| place.wrong("url", format!("'{}'", fields.url), expected))?;
-    let login = place.secret(&fields.login)?;
-    if secret::login(&login).is_none() {
-        return Err(place.wrong("login", "a file of another form", "a file that holds user:password"));
-    }
+    let login = place
+        .login(fields.login.as_deref())?
+        .ok_or_else(|| place.wrong("login", "absent", "a file that holds user:password"))?;
     let http = Http::new(http::is_local(&url)).map_err(|problem| place.wrong("url", problem, "a working TLS"))?;
     Ok(Box::new(Vendure { http, url, login, place: fields.place, language: fields.language }))
 }

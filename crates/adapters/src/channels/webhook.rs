@@ -68,6 +68,14 @@ struct Webhook {
     promises: Promises,
 }
 
+/// Why nobody is asked.
+enum NoWay {
+    /// The name has no address now.
+    NotFound,
+    /// The address may not be asked, and why.
+    Closed(String),
+}
+
 /// Makes the channel of its fields.
 pub(super) fn open(place: &Place, table: toml::Table) -> Result<Box<dyn Outlet>, AdapterError> {
     let fields: Fields = place.fields(table)?;
@@ -111,23 +119,25 @@ pub(super) fn open(place: &Place, table: toml::Table) -> Result<Box<dyn Outlet>,
 
 impl Webhook {
     /// A client for one request, to the addresses that its host has now and that may be asked.
-    fn way_to(&self, url: &Url) -> Result<Http, String> {
+    fn way_to(&self, url: &Url) -> Result<Http, NoWay> {
         let host = url.host_str().unwrap_or_default().trim_start_matches('[').trim_end_matches(']').to_owned();
         let port = url.port_or_known_default().unwrap_or(443);
-        let runtime = runtime().map_err(|error| error.to_string())?;
+        let runtime = runtime().map_err(|_| NoWay::NotFound)?;
         let found = within(&runtime, tokio::net::lookup_host((host.as_str(), port)))
             .and_then(Result::ok)
             .map(Iterator::collect::<Vec<SocketAddr>>)
             .unwrap_or_default();
         if found.is_empty() {
-            return Err(String::new());
+            return Err(NoWay::NotFound);
         }
         match found.iter().find(|address| !may_be_asked(address.ip()) && !self.allow.contains(&address.ip())) {
             Some(address) => {
                 let address = address.ip();
-                Err(format!("{host} is at {address}, which is no public address: list it in `allow` if that is meant"))
+                let reason =
+                    format!("{host} is at {address}, which is no public address: list it in `allow` if that is meant");
+                Err(NoWay::Closed(reason))
             }
-            None => Http::pinned(&host, &found),
+            None => Http::pinned(&host, &found).map_err(NoWay::Closed),
         }
     }
 
@@ -218,8 +228,8 @@ impl Outlet for Webhook {
     fn send(&mut self, message: &Message, intent: &Approved<Intent>) -> Heard {
         let http = match self.way_to(&self.url) {
             Ok(http) => http,
-            Err(nothing) if nothing.is_empty() => return Heard::Unreachable,
-            Err(reason) => return Heard::Refused { reason },
+            Err(NoWay::NotFound) => return Heard::Unreachable,
+            Err(NoWay::Closed(reason)) => return Heard::Refused { reason },
         };
         let body = self.event(message, intent.get());
         let request = http
@@ -249,8 +259,9 @@ impl Outlet for Webhook {
 
     fn rehearse(&mut self, message: &Message, intent: &Intent) -> Result<(), String> {
         let host = self.url.host_str().unwrap_or_default();
-        self.way_to(&self.url).map_err(|reason| {
-            if reason.is_empty() { format!("{host} cannot be found: check the url") } else { reason }
+        self.way_to(&self.url).map_err(|no_way| match no_way {
+            NoWay::NotFound => format!("{host} cannot be found: check the url"),
+            NoWay::Closed(reason) => reason,
         })?;
         match (self.promises.reads_back, self.read_back(message, intent)) {
             (true, Heard::Unread) => {

@@ -74,3 +74,28 @@ fn a_channel_carries_nothing_but_what_it_was_told_to() {
     assert!(matches!(&heard, Heard::Refused { reason } if reason.contains("not about this intent")), "{heard:?}");
     assert!(fs::read_dir(project.path().join("drop")).unwrap().next().is_none(), "nothing was written");
 }
+
+#[test]
+fn a_login_of_another_form_or_for_others_to_read_is_told_without_what_it_holds() {
+    use std::os::unix::fs::PermissionsExt;
+    let project = tempfile::tempdir().unwrap();
+    let login = project.path().join("bus.login");
+    let text = "[[channel]]\nname = \"bus\"\nkind = \"nats\"\ncarries = [\"prices\"]\nurl = \"tls://bus.example:4222\"\n\
+                bucket = \"b\"\nlogin = \"bus.login\"\n";
+    fs::write(project.path().join(FILE_NAME), text).unwrap();
+    for (content, mode, expected) in [
+        (None, 0o600, "bus.login"),
+        (Some("swordfish"), 0o600, "channel 'bus', login"),
+        (Some("endcap:swordfish"), 0o604, "mode 604"),
+        (Some("\n"), 0o600, "is empty"),
+    ] {
+        if let Some(content) = content {
+            fs::write(&login, content).unwrap();
+            fs::set_permissions(&login, fs::Permissions::from_mode(mode)).unwrap();
+        }
+        let error = open(project.path()).err().unwrap().to_string();
+        assert!(error.contains(expected) && !error.contains("swordfish"), "{error}");
+    }
+    fs::write(&login, "endcap:swordfish\n").unwrap();
+    assert_eq!(open(project.path()).unwrap().len(), 1);
+}

@@ -7,6 +7,7 @@
 mod approved;
 mod config;
 mod file_drop;
+mod google;
 mod mail;
 mod mqtt;
 mod nats;

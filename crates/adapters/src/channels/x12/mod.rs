@@ -79,7 +79,7 @@ pub(super) fn open(place: &Place, table: toml::Table) -> Result<Box<dyn Outlet>,
     partners.check().map_err(|(field, found)| {
         place.wrong(field, format!("'{found}'"), "a qualifier of 2 and a name of up to 15 plain characters")
     })?;
-    let login = fields.login.as_ref().map(|path| place.secret(path)).transpose()?;
+    let login = place.login(fields.login.as_deref())?;
     let local = http::is_local(&send) && http::is_local(&mailbox);
     let http = Http::new(local).map_err(|problem| place.wrong("send", problem, "a working TLS"))?;
     let archive = Archive::new(place.path(&fields.folder));
