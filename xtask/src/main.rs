@@ -72,11 +72,15 @@ fn root() -> &'static Path {
 
 fn test() -> anyhow::Result<()> {
     ensure_browser();
+    let folder = built("channels")?;
+    // What others wrote is fetched while ours is built.
+    let programs = std::thread::scope(|scope| {
+        let fetched = scope.spawn(|| programs::ensure_for_channels(&folder));
+        run(Command::new(env!("CARGO")).args(["test", "--workspace", "--locked", "--no-run"]))?;
+        anyhow::Ok(fetched.join().expect("Invariant: what is missing is told, not thrown"))
+    })?;
     let mut tests = Command::new(env!("CARGO"));
-    tests.args(["test", "--workspace", "--locked"]);
-    if let Some(folder) = programs::ensure_for_channels(&built("channels")?) {
-        tests.env("ENDCAP_PROGRAMS", folder);
-    }
+    tests.args(["test", "--workspace", "--locked"]).envs(programs.map(|folder| ("ENDCAP_PROGRAMS", folder)));
     run(&mut tests)?;
     desk()?;
     operations()
