@@ -201,7 +201,7 @@ impl Sources<'_> {
 fn confirmed(past: &[(Known, Intent)], now: Timestamp) -> Option<i64> {
     let holds = |intent: &Intent| intent.from <= now && intent.until.is_none_or(|until| now < until);
     let confirmed = past.iter().filter(|(known, intent)| known.stage == Stage::Confirmed && holds(intent));
-    confirmed.filter_map(|(_, intent)| intent.action.price()).last()
+    confirmed.filter_map(|(_, intent)| intent.action.price()).next_back()
 }
 
 fn days_of(calendar: Calendar) -> f64 {

@@ -46,7 +46,7 @@ pub struct Policy {
     /// Whether a planner's override of a forecast is used only once somebody else has approved it.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub overrides_need_approval: bool,
-    /// Limits on each single thing that leaves the house. Read and checked; publishing a plan does not consult them yet.
+    /// Limits on each single thing that leaves the house; without them nothing is sent to channels.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub gate: Option<GateLimits>,
     /// What is needed to let the machine go further by itself (`endcap ladder raise`); without a rule it does not rise.

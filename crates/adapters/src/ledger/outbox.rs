@@ -99,10 +99,12 @@ impl Ledger {
         let rows = sqlx::query(ripe).bind(now.as_millisecond()).fetch_all(&mut *transaction).await?;
         for row in rows {
             let mut intent: Intent = parsed("a decision", row.try_get(2)?)?;
-            let asked = Asked { intent: &intent, proposal: None, past: &[] };
-            let base = standings.standing(&asked, now).shelf.base_price;
-            if let (Action::EndOffer { price, .. }, Some(base)) = (&mut intent.action, base) {
-                *price = base;
+            if intent.action.only_reverts() {
+                let asked = Asked { intent: &intent, proposal: None, past: &[] };
+                let base = standings.standing(&asked, now).shelf.base_price;
+                if let (Action::EndOffer { price, .. }, Some(base)) = (&mut intent.action, base) {
+                    *price = base;
+                }
             }
             intent.generation = last_generation(&mut transaction, &intent).await? + 1;
             let subject: String = row.try_get(1)?;

@@ -14,10 +14,14 @@ use serde::Serialize;
 use std::collections::BTreeMap;
 use std::fs::{File, TryLockError};
 use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// How long the sender rests when nothing is due.
 const REST: Duration = Duration::from_millis(500);
+
+/// How long it goes on before it reads everything anew: facts, limits, policies, the ladder, channels. Stops are read at
+/// every message.
+const READ_ANEW: Duration = Duration::from_secs(60);
 
 /// Send what was decided and is due, through the gate, and read back what the channels hold.
 ///
@@ -80,21 +84,28 @@ struct Row {
 pub fn send(args: &SendArgs, console: &Console) -> anyhow::Result<Ending> {
     let folder = &args.terms.folder;
     let _only_one = only_one(folder)?;
-    let office = match Office::open(&args.terms, console)? {
-        Ok(office) => office,
-        Err(reason) => {
-            console.result(&serde_json::json!({ "refused": reason }), |_| reason.clone())?;
-            return Ok(Ending::Refused);
+    let mut outbox = Office::outbox(folder)?;
+    let (before, mut done) = (stages(&outbox.all()?), Round::default());
+    loop {
+        let office = match Office::open(&args.terms, console)? {
+            Ok(office) => office,
+            Err(reason) => {
+                console.result(&serde_json::json!({ "refused": reason }), |_| reason.clone())?;
+                return Ok(Ending::Refused);
+            }
+        };
+        let outlets = channels::open(folder)?;
+        let round = office.with_sources(|sources| {
+            let now = Timestamp::now;
+            let ports = (&mut outbox as &mut dyn Outbox, sources as _);
+            let mut sender = Sender::open(&office.gate, Patience::default(), outlets, ports, &now, &|_| {})?;
+            until_nothing_is_due(&mut sender, args.watch, console)
+        })?;
+        add(&mut done, &round);
+        if !args.watch {
+            break;
         }
-    };
-    let (mut outbox, outlets) = (Office::outbox(folder)?, channels::open(folder)?);
-    let before = stages(&outbox.all()?);
-    let done = office.with_sources(|sources| {
-        let now = Timestamp::now;
-        let ports = (&mut outbox as &mut dyn Outbox, sources as _);
-        let mut sender = Sender::open(&office.gate, Patience::default(), outlets, ports, &now, &|_| {})?;
-        until_nothing_is_due(&mut sender, args.watch)
-    })?;
+    }
     let after = stages(&outbox.all()?);
     let worse = ["held back", "refused", "unclear"].iter().any(|stage| after.get(stage) > before.get(stage));
     let sent = Sent { sent: done.sent, read_back: done.read, settled: done.settled, stages: after };
@@ -106,21 +117,33 @@ pub fn send(args: &SendArgs, console: &Console) -> anyhow::Result<Ending> {
     Ok(if worse { Ending::Refused } else { Ending::Done })
 }
 
-fn until_nothing_is_due(sender: &mut Sender, watch: bool) -> anyhow::Result<Round> {
-    let mut all = Round::default();
+/// Ends when nothing is due, or after a while when it is to go on.
+fn until_nothing_is_due(sender: &mut Sender, watch: bool, console: &Console) -> anyhow::Result<Round> {
+    let (mut all, began) = (Round::default(), Instant::now());
     loop {
         let round = sender.round()?;
-        all.sent += round.sent;
-        all.read += round.read;
-        all.settled += round.settled;
+        add(&mut all, &round);
         let busy = round.sent + round.read + round.settled > 0;
-        if !busy && !watch {
+        if busy && watch {
+            let Round { sent, read, settled, waiting } = round;
+            console.note(format!(
+                "{:.0}: {sent} sent, {read} read back, {settled} settled, {waiting} wait",
+                Timestamp::now()
+            ));
+        }
+        if !busy && (!watch || began.elapsed() > READ_ANEW) {
             return Ok(all);
         }
         if !busy {
             std::thread::sleep(REST);
         }
     }
+}
+
+fn add(all: &mut Round, round: &Round) {
+    all.sent += round.sent;
+    all.read += round.read;
+    all.settled += round.settled;
 }
 
 /// Holds the place of the one sender until it is dropped, or its process ends.
