@@ -2,7 +2,7 @@
 //!
 //! A folder of backups keeps each content once (`objects/HASH`), and a manifest per backup (`backups/TIME.json`) that names
 //! every file with its hash; it is written last and whole. A backup as one file is such a folder with one backup, as a tar
-//! ([`one_file`]). Databases are copied as they are at one moment. What is written
+//! (`one_file`). Databases are copied as they are at one moment. What is written
 //! in several steps is copied so that what is named comes after what names it: facts after the snapshots, files of
 //! imports after their manifests, databases after those, and packs of records last. What was acknowledged before the backup began is in it.
 //!
