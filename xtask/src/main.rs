@@ -31,6 +31,8 @@ enum Chore {
         #[command(subcommand)]
         part: Option<Part>,
     },
+    /// Check the API of the binary that was built last against its description; `test` does it too.
+    Contract,
     /// Prove what is promised at long sizes and write docs/RELIABILITY.md.
     Torture(torture::Options),
 }
@@ -52,6 +54,7 @@ enum Part {
 fn main() -> anyhow::Result<ExitCode> {
     match Chore::parse() {
         Chore::Test => test()?,
+        Chore::Contract => contract()?,
         Chore::Torture(options) => {
             return Ok(if torture::run(&options)? { ExitCode::SUCCESS } else { ExitCode::FAILURE });
         }
@@ -101,6 +104,10 @@ fn desk() -> anyhow::Result<()> {
 fn operations() -> anyhow::Result<()> {
     let traces = ["test", "--workspace", "--locked", "--features", "endcap/otel", "--test", "cli", "--", "traces"];
     run(Command::new(env!("CARGO")).args(traces))?;
+    contract()
+}
+
+fn contract() -> anyhow::Result<()> {
     let work = built("contract")?;
     std::fs::create_dir_all(&work)?;
     contract::check(&built("endcap")?, &work)
