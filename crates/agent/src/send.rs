@@ -115,13 +115,15 @@ impl<'a> Sender<'a> {
         for pending in self.outbox.due(now, AT_ONCE)? {
             match self.what_next(&pending, now)? {
                 Turn::Keep(known) => kept.push(known),
-                Turn::Read => kept.push(self.read_back(&pending)),
+                Turn::Read => {
+                    round.read += 1;
+                    kept.push(self.read_back(&pending));
+                }
                 Turn::Leave(admitted) => leaving.push(*admitted),
             }
         }
         (self.watch)(Step::Admitted);
-        round.read = kept.iter().filter(|known| known.looked).count();
-        self.count(&mut round, &kept);
+        count(&mut round, &kept);
         let (together, alone): (Vec<_>, Vec<_>) = leaving.into_iter().partition(|one| one.can_be_settled);
         self.send(together, kept, &mut round)?;
         for one in alone {
@@ -217,7 +219,7 @@ impl<'a> Sender<'a> {
             (self.watch)(Step::Answered);
         }
         round.sent += heard.iter().filter(|known| known.stage != Stage::Decided).count();
-        self.count(round, &heard);
+        count(round, &heard);
         self.outbox.keep(heard.into_iter().map(settled_or_waiting).collect(), (self.now)())?;
         (self.watch)(Step::Stored);
         Ok(())
@@ -234,12 +236,12 @@ impl<'a> Sender<'a> {
         };
         known.after(heard, &outlet.promises(), &self.patience, (self.now)())
     }
+}
 
-    fn count(&self, round: &mut Round, kept: &[Known]) {
-        let settled = kept.iter().filter(|known| known.stage.is_final()).count();
-        round.settled += settled;
-        round.waiting += kept.len() - settled;
-    }
+fn count(round: &mut Round, kept: &[Known]) {
+    let settled = kept.iter().filter(|known| known.stage.is_final()).count();
+    round.settled += settled;
+    round.waiting += kept.len() - settled;
 }
 
 /// What is done about a message now.

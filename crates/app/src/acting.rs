@@ -1,5 +1,6 @@
 //! Everything that acting needs, read from a project once: what people said, limits, policies, facts, stops.
 
+use crate::approvals::{self, Office};
 use crate::commands::audit;
 use crate::commands::ground::{Terms, last_published};
 use crate::commands::serve::runtime;
@@ -8,8 +9,8 @@ use crate::who_may;
 use anyhow::{Context, bail};
 use endcap_adapters::goods;
 use endcap_adapters::journal::SqliteJournal;
+use endcap_adapters::ledger::LedgerOutbox;
 use endcap_adapters::ledger::stops::{StopBook, StopReader};
-use endcap_adapters::ledger::{FILE_NAME, Ledger, LedgerOutbox};
 use endcap_adapters::tables::{read_json, read_toml};
 use endcap_agent::acting::Acting;
 use endcap_agent::ground::Ground;
@@ -21,12 +22,12 @@ use endcap_govern::law::Goods;
 use endcap_govern::stop::Stops;
 use endcap_govern::who_may::WhoMay;
 use endcap_govern::{Approved, approve};
-use endcap_model::{ContentHash, Decision, Event, Plan, Policy, Sku};
+use endcap_model::{ContentHash, Decision, Event, Plan, Policy, SignOff, Sku};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
-/// What a project acts with.
-pub struct Office {
+/// What a project acts on.
+pub struct Footing {
     /// What people said once.
     pub acting: Acting,
     /// Facts and forecast.
@@ -42,7 +43,7 @@ pub struct Office {
     decisions: BTreeMap<String, Decision>,
 }
 
-impl Office {
+impl Footing {
     /// Reads it; the inner error says why nothing can be acted on.
     pub fn open(terms: &Terms, console: &Console) -> anyhow::Result<Result<Self, String>> {
         let folder = &terms.folder;
@@ -63,15 +64,16 @@ impl Office {
             Ok(ground) => ground,
             Err(reason) => return Ok(Err(reason)),
         };
-        let ladder = runtime()?.block_on(async {
-            StopBook::new(folder, audit::random).begin(jiff::Timestamp::now()).await.ok();
-            let ledger = Ledger::open(&folder.join(FILE_NAME), audit::random).await?;
-            let ladder = ledger.ladder().await;
-            ledger.close().await;
-            ladder
+        let (ladder, signed) = runtime()?.block_on(async {
+            // Stops that cannot be begun cannot be read either, and then nothing leaves.
+            let _ = StopBook::new(folder, audit::random).begin(jiff::Timestamp::now()).await;
+            let office = Office::open(folder).await?;
+            let (ladder, signed) = (office.ledger.ladder().await, approvals::signed(&office).await);
+            office.close().await;
+            anyhow::Ok((ladder?, signed?))
         })?;
         let stops = StopReader::start(folder).context("the stop cannot be read")?;
-        let decisions = decisions(folder)?;
+        let decisions = decisions(folder, signed)?;
         let who_may = who_may::in_force(folder)?;
         Ok(Ok(Self { acting, ground, goods, gate, policy, who_may, ladder, stops, decisions }))
     }
@@ -116,12 +118,16 @@ impl Office {
     }
 }
 
-/// The decisions behind plans, by plan.
-fn decisions(folder: &Path) -> anyhow::Result<BTreeMap<String, Decision>> {
+/// The decisions behind plans, by plan, with those who signed where people were asked.
+fn decisions(folder: &Path, mut signed: BTreeMap<String, SignOff>) -> anyhow::Result<BTreeMap<String, Decision>> {
     let events = SqliteJournal::open(&folder.join("journal.db"), jiff::Timestamp::now)?.read()?;
     let judged = events.into_iter().filter_map(|event| match event {
         Event::Judged { plan, decision } => Some((plan.to_string(), decision)),
         _ => None,
     });
-    Ok(judged.collect())
+    let mut decisions: BTreeMap<String, Decision> = judged.collect();
+    for (plan, decision) in &mut decisions {
+        decision.signed = decision.signed.take().or_else(|| signed.remove(plan));
+    }
+    Ok(decisions)
 }

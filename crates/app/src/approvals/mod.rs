@@ -10,8 +10,10 @@ use anyhow::{Context, bail};
 use endcap_adapters::desk::{Account, Desk};
 use endcap_adapters::ledger::{Asker, FILE_NAME, Kept, Ledger, NotTaken};
 use endcap_agent::ask::Asking;
-use endcap_govern::approval::{Chain, Staff};
+use endcap_govern::approval::{Chain, Staff, Stage};
+use endcap_model::SignOff;
 use jiff::Timestamp;
+use std::collections::BTreeMap;
 use std::path::Path;
 
 pub use details::{Details, details};
@@ -57,6 +59,18 @@ impl Office {
 /// People with the roles and keys that they have now, and who stands in for whom.
 pub async fn staff(desk: &Desk, ledger: &Ledger) -> anyhow::Result<Staff> {
     Ok(Staff { people: desk.people().await?, stand_ins: ledger.stand_ins().await? })
+}
+
+/// Who signed for each plan that went out on their word, checked anew with the roles and keys of today.
+pub async fn signed(office: &Office) -> anyhow::Result<BTreeMap<String, SignOff>> {
+    let staff = office.staff().await?;
+    let signed = |kept: Kept| {
+        let used = kept.used.as_ref().filter(|used| used.effect == kept.plan.as_str())?;
+        let Ok(Stage::Granted { by }) = kept.stage(&staff, used.at) else { return None };
+        let (content, policy) = (kept.request.subject.proposal.clone(), kept.request.subject.policy.clone());
+        Some((kept.plan.to_string(), SignOff { person: by.join(", "), content, policy }))
+    };
+    Ok(office.ledger.requests().await?.into_iter().filter_map(signed).collect())
 }
 
 /// Asks the people of the chain about a plan that needs them; `by` is the person who had it made.

@@ -1,6 +1,6 @@
 //! `endcap deploy`: what an approved plan asks of each channel is decided, and waits to be sent.
 
-use crate::acting::Office;
+use crate::acting::Footing;
 use crate::commands::ground::Terms;
 use crate::console::{Console, Ending, table};
 use anyhow::Context;
@@ -62,39 +62,39 @@ pub fn run(args: &Args, console: &Console) -> anyhow::Result<Ending> {
         console.result(&serde_json::json!({ "refused": reason }), |_| reason.clone())?;
         Ok(Ending::Refused)
     };
-    let office = match Office::open(&args.terms, console)? {
-        Ok(office) => office,
+    let footing = match Footing::open(&args.terms, console)? {
+        Ok(footing) => footing,
         Err(reason) => return refused(reason),
     };
-    let plan = match office.plan_in_force(folder)? {
+    let plan = match footing.plan_in_force(folder)? {
         Ok(plan) => plan,
         Err(reason) => return refused(reason),
     };
-    let Some(stops) = office.stops() else {
+    let Some(stops) = footing.stops() else {
         return refused("it is not known what is stopped, so nothing is decided: `endcap stop --show` says why".into());
     };
     let now = Timestamp::now();
     let terms = deploy::Terms {
-        acting: &office.acting,
-        ground: &office.ground,
-        goods: &office.goods,
-        limits: office.gate.hash(),
+        acting: &footing.acting,
+        ground: &footing.ground,
+        goods: &footing.goods,
+        limits: footing.gate.hash(),
         epoch: stops.epoch(),
         now,
     };
     let (intents, left_out) = deploy(&plan, &terms);
     let mut outlets = channels::open(folder)?;
-    let mut outbox = Office::outbox(folder)?;
+    let mut outbox = Footing::outbox(folder)?;
     let proposal = plan.decision().content.clone();
     let (fresh, known) = not_decided_yet(intents, &outbox)?;
-    let (passing, held_back) = office.with_sources(|sources| {
+    let (passing, held_back) = footing.with_sources(|sources| {
         let mut standings = |intent: &Intent| {
             let past = outbox.shelf(&intent.channel, &intent.place, &intent.sku)?;
             let standing = sources.standing(&Asked { intent, proposal: Some(&proposal), past: &past }, now);
             let (stops, lease) = (Some(stops.clone()), Some(stops.lease(now, LEASE_MAX)));
             Ok::<_, anyhow::Error>(Standing { now, stops, lease, ..standing })
         };
-        sorted(&office, fresh, &mut standings, outbox.traffic(now)?)
+        sorted(&footing, fresh, &mut standings, outbox.traffic(now)?)
     })?;
     let rehearsed = if args.dry_run { rehearsed(&passing, &mut outlets) } else { vec![] };
     let deployed = Deployed {
@@ -110,7 +110,7 @@ pub fn run(args: &Args, console: &Console) -> anyhow::Result<Ending> {
         let promises = |channel: &Channel| outlets.get(channel).map(|outlet| outlet.promises()).unwrap_or_default();
         let grounds =
             Grounds { proposal: Some(proposal), policy: Some(plan.decision().policy.clone()), ..Grounds::default() };
-        outbox.decide(decide(passing, &promises, now, &office.acting.agent, &grounds), now).context("deciding")?;
+        outbox.decide(decide(passing, &promises, now, &footing.acting.agent, &grounds), now).context("deciding")?;
     }
     console.result(&deployed, for_people)?;
     Ok(Ending::Done)
@@ -136,7 +136,7 @@ fn not_decided_yet(intents: Vec<Intent>, outbox: &dyn Outbox) -> anyhow::Result<
 
 /// Passes every intent through the gate, one after another, so that they count against each other.
 fn sorted(
-    office: &Office,
+    footing: &Footing,
     intents: Vec<Intent>,
     standing: &mut dyn FnMut(&Intent) -> anyhow::Result<Standing>,
     mut traffic: Traffic,
@@ -145,7 +145,7 @@ fn sorted(
     // Above every generation that was sent, and rising, as they will be when their time comes.
     for (intent, generation) in intents.into_iter().zip(u64::MAX / 2..) {
         let asked = Intent { generation, ..intent.clone() };
-        match office.gate.admit(&asked, &standing(&asked)?, &mut traffic) {
+        match footing.gate.admit(&asked, &standing(&asked)?, &mut traffic) {
             Ok(_) => passing.push(intent),
             Err(breaches) if breaches.iter().all(endcap_govern::gate::passes_with_time) => passing.push(intent),
             Err(breaches) => {

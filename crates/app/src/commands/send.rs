@@ -1,6 +1,6 @@
 //! `endcap send` and `endcap outbox`: what was decided leaves, and what became of it.
 
-use crate::acting::Office;
+use crate::acting::Footing;
 use crate::commands::ground::Terms;
 use crate::console::{Console, Ending, table};
 use anyhow::{Context, ensure};
@@ -84,21 +84,21 @@ struct Row {
 pub fn send(args: &SendArgs, console: &Console) -> anyhow::Result<Ending> {
     let folder = &args.terms.folder;
     let _only_one = only_one(folder)?;
-    let mut outbox = Office::outbox(folder)?;
+    let mut outbox = Footing::outbox(folder)?;
     let (before, mut done) = (stages(&outbox.all()?), Round::default());
     loop {
-        let office = match Office::open(&args.terms, console)? {
-            Ok(office) => office,
+        let footing = match Footing::open(&args.terms, console)? {
+            Ok(footing) => footing,
             Err(reason) => {
                 console.result(&serde_json::json!({ "refused": reason }), |_| reason.clone())?;
                 return Ok(Ending::Refused);
             }
         };
         let outlets = channels::open(folder)?;
-        let round = office.with_sources(|sources| {
+        let round = footing.with_sources(|sources| {
             let now = Timestamp::now;
             let ports = (&mut outbox as &mut dyn Outbox, sources as _);
-            let mut sender = Sender::open(&office.gate, Patience::default(), outlets, ports, &now, &|_| {})?;
+            let mut sender = Sender::open(&footing.gate, Patience::default(), outlets, ports, &now, &|_| {})?;
             until_nothing_is_due(&mut sender, args.watch, console)
         })?;
         add(&mut done, &round);
@@ -164,7 +164,7 @@ pub fn outbox(args: &OutboxArgs, console: &Console) -> anyhow::Result<Ending> {
         "{} has decided nothing yet: `endcap deploy`",
         args.folder.display()
     );
-    let all = Office::outbox(&args.folder)?.all()?;
+    let all = Footing::outbox(&args.folder)?.all()?;
     let rows = all.into_iter().map(|(intent, known)| row(&intent, known.as_ref()));
     let rows: Vec<Row> = rows.filter(|row| !args.open || !matches!(row.stage, "confirmed" | "superseded")).collect();
     console.result(&rows, |rows| {

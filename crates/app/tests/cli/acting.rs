@@ -1,7 +1,7 @@
 //! From an approved plan to prices that a channel holds: decided, sent, read back, stopped.
 
-use crate::run;
 use crate::shop::plannable;
+use crate::{endcap, run};
 use endcap_model::{Currency, GateLimits, Share};
 use serde_json::Value;
 use std::fs;
@@ -40,6 +40,12 @@ format = "csv"
 
 /// A shop whose last week of sales is the one before this, with a plan and everything that acting needs.
 fn shop(folder: &Path) {
+    write(folder);
+    assert_eq!(told(folder, "plan", &[], 0)["status"], "published");
+}
+
+/// The same, not planned yet; its policies let agents send.
+fn write(folder: &Path) {
     let all = Share::of_basis_points(10_000);
     let limits = GateLimits {
         skus_per_hour_max: all,
@@ -63,7 +69,6 @@ fn shop(folder: &Path) {
     for picked_up_from in ["tills", "orders"] {
         fs::create_dir(folder.join(picked_up_from)).unwrap();
     }
-    assert_eq!(told(folder, "plan", &[], 0)["status"], "published");
 }
 
 fn told(folder: &Path, command: &str, options: &[&str], expected: i32) -> Value {
@@ -161,4 +166,50 @@ fn what_acting_needs_is_named_where_it_is_missing() {
     let held = told(folder, "deploy", &["--dry-run"], 0);
     let reason = held["held_back"][0]["reason"].as_str().unwrap();
     assert!(held["decided"] == 0 && reason.contains("what a piece holds is not known"), "{held:#}");
+}
+
+#[test]
+fn a_plan_that_people_signed_is_acted_on_and_no_other() {
+    let kept = tempfile::tempdir().unwrap();
+    let folder = kept.path();
+    write(folder);
+    fs::remove_file(folder.join("who_may.cedar")).unwrap();
+    let policy = fs::read_to_string(folder.join("policy.toml")).unwrap();
+    fs::write(folder.join("policy.toml"), policy.replace("autonomy = \"act\"", "autonomy = \"propose\"")).unwrap();
+    let (shop, key) = (folder.display().to_string(), folder.join("carl.key").display().to_string());
+    let account = ["account", "add", "carl", "--role", "approver_category", &shop];
+    endcap().args(account).write_stdin("correct horse battery\n").assert().success();
+    let approve = |arguments: &[&str]| {
+        let (out, messages, status) = run(&[&["approve"], arguments, &["--json"]].concat());
+        assert_eq!(status, 0, "{arguments:?}: {out}{messages}");
+    };
+    approve(&["key", "new", &key, &shop, "--as", "carl"]);
+    let planned = told(folder, "plan", &[], 0);
+    assert_eq!(planned["status"], "needs a person", "{planned:#}");
+    let (_, messages, status) = run(&["deploy", &shop]);
+    assert!(status == 2 && messages.contains("was published"), "{messages}");
+    let (out, _, _) = run(&["approve", "list", &shop, "--json"]);
+    let listed: Value = serde_json::from_str(&out).unwrap();
+    let request = listed[0]["id"].as_str().unwrap();
+    approve(&["sign", request, &shop, "--as", "carl", "--key", &key]);
+    approve(&["publish", request, &shop]);
+
+    // The machine stands at advise, where what people signed is sent by people; a rung more lets it send.
+    let advised = told(folder, "deploy", &["--dry-run"], 0);
+    assert_eq!(advised["decided"], 0);
+    assert!(advised["held_back"][0]["reason"].as_str().unwrap().contains("no policy permits it"), "{advised:#}");
+    let permit =
+        "permit (principal in Role::\"agent\", action in Action::\"send\", resource) when { context.approved };\n";
+    let shipped = include_str!("../../../govern/src/who_may/default.cedar");
+    fs::write(folder.join("who_may.cedar"), format!("{shipped}\n{permit}")).unwrap();
+    let wanted = told(folder, "deploy", &[], 0)["decided"].as_u64().unwrap();
+    assert!(wanted > 0);
+    let sent = told(folder, "send", &[], 0);
+    assert_eq!(sent["stages"]["confirmed"], wanted, "{sent:#}");
+
+    // A key that is taken back takes its signature along.
+    let other = folder.join("new.key").display().to_string();
+    approve(&["key", "new", &other, &shop, "--as", "carl", "--only"]);
+    let refused = told(folder, "deploy", &[], 1);
+    assert!(refused["refused"].as_str().unwrap().contains("a named person must sign it first"), "{refused}");
 }
