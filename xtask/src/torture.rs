@@ -33,7 +33,7 @@ struct Proof {
     ignored: bool,
 }
 
-const PROOFS: [Proof; 7] = [
+const PROOFS: [Proof; 10] = [
     Proof {
         promise: "R1",
         says: "kill -9 of the sender at any step: nothing lost, nothing doubled, the trail whole",
@@ -49,10 +49,31 @@ const PROOFS: [Proof; 7] = [
         ignored: false,
     },
     Proof {
+        promise: "R2",
+        says: "power cuts that forget or tear what was not synced: nothing acknowledged is lost, nothing leaves unnoted",
+        test: ("--test=disk", "power_cuts_lose_nothing_that_was_acknowledged"),
+        size: Some(("ENDCAP_CUTS", "10000")),
+        ignored: false,
+    },
+    Proof {
+        promise: "R3",
+        says: "requests and answers lost, repeated and forgotten at a supplier: one order",
+        test: ("--test=channels", "whatever_is_lost_and_repeated_there_is_one_order"),
+        size: Some(("ENDCAP_SCHEDULES", "10000")),
+        ignored: false,
+    },
+    Proof {
         promise: "R4",
         says: "seeded simulation from decision to confirmation, the same seed the same bytes",
         test: ("--test=simulated", "many_lives_and_each_the_same_again"),
         size: Some(("ENDCAP_SEEDS", "200000")),
+        ignored: false,
+    },
+    Proof {
+        promise: "R6",
+        says: "a disk that is full, or fails, at any write: nothing lost, goes on by itself",
+        test: ("--test=disk", "a_disk_that_is_full_or_breaks_for_a_while_loses_nothing_and_needs_no_hands"),
+        size: Some(("ENDCAP_DISK_EVERY", "1")),
         ignored: false,
     },
     Proof {

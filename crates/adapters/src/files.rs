@@ -54,9 +54,17 @@ pub(crate) fn folder_of(path: &Path) -> &Path {
     }
 }
 
-/// Makes a folder and those above it.
+/// Makes a folder and those above it, for good: a file that is synced is lost with the folder that is not.
 pub(crate) fn create_folder(folder: &Path) -> Result<(), AdapterError> {
-    fs::create_dir_all(folder).map_err(|e| AdapterError::system("create", folder, e))
+    if folder.is_dir() {
+        return Ok(());
+    }
+    let above = folder_of(folder);
+    create_folder(above)?;
+    match fs::create_dir(folder) {
+        Err(error) if !folder.is_dir() => Err(AdapterError::system("create", folder, error)),
+        _ => sync_folder(above),
+    }
 }
 
 /// Reads a text file.

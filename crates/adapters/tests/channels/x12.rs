@@ -2,12 +2,16 @@
 
 use super::approved::{approved, intent};
 use super::programs::{Program, ask, free_address, python};
+use super::proxy::{Lost, Proxy};
 use super::suite::{CHANNEL, World, accepts, sends};
 use endcap_adapters::channels::{FILE_NAME, open};
 use endcap_agent::outbox::{Heard, Message};
 use endcap_agent::ports::Outlet;
 use endcap_govern::gate::{Action, Intent};
+use rand::{RngExt, SeedableRng};
+use rand_chacha::ChaCha8Rng;
 use serde_json::Value;
+use std::collections::BTreeSet;
 use std::fs;
 use std::net::SocketAddr;
 use tempfile::TempDir;
@@ -35,7 +39,7 @@ impl Supplier {
     }
 
     fn orders(&self) -> Vec<Value> {
-        let (status, body) = ask(self.program.address, "GET", "/_mock/orders", "", "");
+        let (status, body) = ask(self.program.address, "GET", "/_mock/orders?limit=1000", "", "");
         assert_eq!(status, 200, "{body}");
         let body: Value = serde_json::from_str(&body).unwrap();
         let list = body.as_array().or(body["orders"].as_array()).unwrap_or_else(|| panic!("{body}"));
@@ -199,4 +203,87 @@ fn what_a_supplier_makes_of_an_order_is_read_as_it_is() {
     assert_eq!(rejected, Heard::Holds(None));
     let (silent, _) = read("no-ack", "GEAR-100");
     assert_eq!(silent, Heard::Unread, "it was taken and nobody has answered yet");
+}
+
+/// What befalls one attempt.
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Fate {
+    Arrives,
+    RequestLost,
+    AnswerLost,
+    NobodyThere,
+}
+
+/// Schedules at one supplier: it tells of no more than a thousand orders.
+const SCHEDULES: u64 = 500;
+
+#[test]
+fn whatever_is_lost_and_repeated_there_is_one_order() {
+    let wanted: u64 = std::env::var("ENDCAP_SCHEDULES").ok().map_or(120, |text| text.parse().unwrap());
+    let (mut attempts, mut orders) = (0, 0);
+    for first in (0..wanted).step_by(usize::try_from(SCHEDULES).unwrap()) {
+        let Some(mut supplier) = Supplier::that_ships_after("0") else { return };
+        let (address, mark) = (supplier.program.address, supplier.mark());
+        let lines = [Lost::Request, Lost::Answer].map(|lost| Proxy::start(address, mark, lost));
+        let (mut taken, mut perhaps) = (BTreeSet::new(), BTreeSet::new());
+        for seed in first..wanted.min(first + SCHEDULES) {
+            attempts += schedule(&mut supplier, &lines, seed, (&mut taken, &mut perhaps));
+        }
+        let mut there = BTreeSet::new();
+        for order in supplier.orders() {
+            let order = supplier.order(order["po_number"].as_str().unwrap());
+            assert_eq!(order["lines"].as_array().unwrap().len(), 1, "{order:?}");
+            assert_eq!(order["lines"][0]["quantity"], "100", "{order:?}");
+            let place = order["ship_to_id"].as_str().unwrap().to_owned();
+            assert!(there.insert(place), "a second order: {order:?}");
+        }
+        assert_eq!(taken.difference(&there).collect::<Vec<_>>(), [""; 0], "was acknowledged and is lost");
+        assert!(there.iter().all(|place| taken.contains(place) || perhaps.contains(place)), "{there:?}, {taken:?}");
+        orders += there.len();
+    }
+    eprintln!(
+        "measured: R3 | {wanted} schedules, {attempts} attempts at mock-edi | {orders} orders, none twice, none lost"
+    );
+}
+
+/// One order for a place of its own, tried again and again; returns how often.
+fn schedule(
+    supplier: &mut Supplier,
+    lines: &[Proxy; 2],
+    seed: u64,
+    (taken, perhaps): (&mut BTreeSet<String>, &mut BTreeSet<String>),
+) -> usize {
+    let mut chance = ChaCha8Rng::seed_from_u64(seed);
+    let (place, sku) = (format!("s{seed}"), ["BRKT-050", "CABLE-2M", "GEAR-100"][chance.random_range(0..3)]);
+    let order = Action::Order { supplier: "dairy co".into(), pieces: 100, unit_cost: cost_of(sku) };
+    let intent = intent(CHANNEL, &place, sku, order, 1);
+    // Most are tried a few times, some very often.
+    let tries = if chance.random_range(0..20) == 0 { chance.random_range(1..=50) } else { chance.random_range(1..=4) };
+    for attempt in 0..tries {
+        let fate = [Fate::Arrives, Fate::RequestLost, Fate::AnswerLost, Fate::NobodyThere][chance.random_range(0..4)];
+        // A sender that forgot what it sent.
+        if chance.random_range(0..10) == 0 {
+            supplier.folder = format!("edi{seed}-{attempt}");
+            let control = supplier.project.path().join(&supplier.folder).join("control");
+            fs::create_dir(control.parent().unwrap()).unwrap();
+            // Its clock gives it numbers that were not used before; here a hundred attempts take a second.
+            fs::write(control, (900_000_000 + 5_000 * seed + 100 * attempt).to_string()).unwrap();
+        }
+        let mut outlet = supplier.outlet(match fate {
+            Fate::Arrives => None,
+            Fate::RequestLost => Some(lines[0].address),
+            Fate::AnswerLost => Some(lines[1].address),
+            Fate::NobodyThere => Some(free_address()),
+        });
+        let message = Message::of(&intent, &outlet.promises());
+        let heard = outlet.send(&message, &approved(&intent));
+        if fate == Fate::AnswerLost {
+            perhaps.insert(place.clone());
+        }
+        if matches!(heard, Heard::Acknowledged { .. } | Heard::AlreadyThere) {
+            assert!(fate == Fate::Arrives || taken.contains(&place), "seed {seed}: {fate:?} is {heard:?}");
+            taken.insert(place.clone());
+        }
+    }
+    usize::try_from(tries).unwrap()
 }

@@ -1,5 +1,7 @@
-//! Documents that left and came, as files: `out` holds each with the number and key that it was for, `in` what came in order.
+//! Documents that left and came, as files, so that an order is found without reading those of others: `out/NUMBER` holds what left
+//! for an order, `in` everything that came, `answers/NUMBER` what of it is about an order, in its order.
 
+use super::read::{interchanges, numbers};
 use crate::{AdapterError, files};
 use endcap_model::hash_bytes;
 use jiff::Timestamp;
@@ -34,50 +36,63 @@ impl Archive {
 
     /// Keeps a document that is about to leave.
     pub fn keep_sent(&self, control: u32, number: &str, key: &str, text: &str) -> Result<(), AdapterError> {
-        files::write_atomic(&self.out(control, number, key, "edi"), text.as_bytes())
+        files::write_atomic(&self.out(number).join(format!("{control:09}-{key}.edi")), text.as_bytes())
     }
 
     /// Notes that the partner's server took it, and what kind of document it was.
     pub fn keep_answer(&self, control: u32, number: &str, key: &str, kind: &str) -> Result<(), AdapterError> {
-        files::write_atomic(&self.out(control, number, key, "taken"), kind.as_bytes())
+        files::write_atomic(&self.out(number).join(format!("{control:09}-{key}.taken")), kind.as_bytes())
     }
 
-    /// The kind of document that was taken under a key.
-    pub fn taken(&self, key: &str) -> Option<String> {
-        let (ending, folder) = (format!("-{key}.taken"), self.folder.join("out"));
+    /// The kind of document that was taken for an order under a key.
+    pub fn taken(&self, number: &str, key: &str) -> Option<String> {
+        let (ending, folder) = (format!("-{key}.taken"), self.out(number));
         let name = names(&folder).into_iter().find(|name| name.ends_with(&ending))?;
         fs::read_to_string(folder.join(name)).ok()
     }
 
     /// Whether a document of this order was taken.
     pub fn was_accepted(&self, number: &str) -> bool {
-        let middle = format!("-{number}-");
-        names(&self.folder.join("out")).iter().any(|name| name.ends_with(".taken") && name.contains(&middle))
+        names(&self.out(number)).iter().any(|name| name.ends_with(".taken"))
     }
 
     /// Keeps what came; what is there already is not kept twice.
     pub fn keep_received(&self, body: &[u8]) -> Result<(), AdapterError> {
         let text = String::from_utf8_lossy(body);
-        let folder = self.folder.join("in");
-        for interchange in super::read::interchanges(&text) {
-            let there = names(&folder);
-            let ending = format!("-{}.edi", hash_bytes(interchange.as_bytes()).short());
-            if !there.iter().any(|name| name.ends_with(&ending)) {
-                let path = folder.join(format!("{:08}{ending}", there.len()));
-                files::write_atomic(&path, interchange.as_bytes())?;
+        for interchange in interchanges(&text) {
+            let name = format!("{}.edi", hash_bytes(interchange.as_bytes()).short());
+            let kept = self.folder.join("in").join(&name);
+            if kept.is_file() {
+                continue;
             }
+            for number in numbers(interchange) {
+                let folder = self.answers(&number);
+                let there = names(&folder);
+                if !there.iter().any(|kept| kept.ends_with(&name)) {
+                    files::write_atomic(&folder.join(format!("{:04}-{name}", there.len())), interchange.as_bytes())?;
+                }
+            }
+            // Last: whoever is killed before finds it in the mailbox once more.
+            files::write_atomic(&kept, interchange.as_bytes())?;
         }
         Ok(())
     }
 
-    /// All that came, in its order.
-    pub fn received(&self) -> std::io::Result<Vec<String>> {
-        let folder = self.folder.join("in");
+    /// All that came about an order, in its order.
+    pub fn received(&self, number: &str) -> std::io::Result<Vec<String>> {
+        let folder = self.answers(number);
         names(&folder).iter().map(|name| fs::read_to_string(folder.join(name))).collect()
     }
 
-    fn out(&self, control: u32, number: &str, key: &str, ending: &str) -> PathBuf {
-        self.folder.join("out").join(format!("{control:09}-{number}-{key}.{ending}"))
+    fn out(&self, number: &str) -> PathBuf {
+        self.folder.join("out").join(number)
+    }
+
+    /// Numbers come from others here: what is no plain name is kept under its hash.
+    fn answers(&self, number: &str) -> PathBuf {
+        let plain = !number.is_empty() && number.chars().all(|sign| sign.is_ascii_alphanumeric());
+        let name = if plain { number.to_owned() } else { hash_bytes(number.as_bytes()).to_string() };
+        self.folder.join("answers").join(name)
     }
 }
 

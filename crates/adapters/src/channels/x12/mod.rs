@@ -110,7 +110,7 @@ impl X12 {
     }
 
     fn standing(&self, number: &str) -> Result<Standing, Heard> {
-        let received = self.archive.received().map_err(|_| Heard::Unread)?;
+        let received = self.archive.received(number).map_err(|_| Heard::Unread)?;
         Ok(standing(&received, number))
     }
 
@@ -181,8 +181,8 @@ impl Outlet for X12 {
     }
 
     fn send(&mut self, message: &Message, intent: &Approved<Intent>) -> Heard {
-        let key = message.key();
-        if self.archive.taken(key.short()).is_some() {
+        let number = short_name(message, NUMBER_DIGITS);
+        if self.archive.taken(&number, message.key().short()).is_some() {
             return Heard::AlreadyThere;
         }
         let unwritten = |_| Heard::Unreachable;
@@ -194,7 +194,7 @@ impl Outlet for X12 {
             Ok(document) => document,
             Err(reason) => return Heard::Refused { reason },
         };
-        let Document { number, text, .. } = &document;
+        let Document { number, key, text, .. } = &document;
         if let Err(heard) = self.archive.keep_sent(control, number, key.short(), text).map_err(unwritten) {
             return heard;
         }
@@ -213,7 +213,7 @@ impl Outlet for X12 {
             Ok(standing) => standing,
             Err(heard) => return heard,
         };
-        let taken = self.archive.taken(message.key().short());
+        let taken = self.archive.taken(&number, message.key().short());
         match standing {
             Standing::Unanswered if taken.is_some() => Heard::Unread,
             Standing::Unanswered | Standing::Rejected => Heard::Holds(None),

@@ -1,6 +1,7 @@
 //! Reading what a supplier sent back: 855 and 865, and what an order comes to by them.
 
 use super::super::notice::pieces;
+use std::collections::BTreeSet;
 
 /// How an order stands at the supplier, by all that it wrote.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -45,31 +46,53 @@ fn marks(text: &str) -> Option<(char, char)> {
     Some((text.chars().nth(3)?, text.chars().nth(105)?))
 }
 
+/// A document in its segments.
+type Set<'a> = Vec<Vec<&'a str>>;
+
+/// The documents of an interchange.
+fn sets(interchange: &str) -> Vec<Set<'_>> {
+    let Some((element, end)) = marks(interchange) else { return vec![] };
+    let (mut sets, mut set) = (vec![], vec![]);
+    for segment in interchange.split(end).map(|segment| segment.trim().split(element).collect::<Vec<_>>()) {
+        match segment[0] {
+            "ST" => set = vec![segment],
+            "SE" => sets.push(std::mem::take(&mut set)),
+            _ => set.push(segment),
+        }
+    }
+    sets
+}
+
+/// The segment that names the order, and its number.
+fn head<'a>(set: &'a Set<'a>) -> Option<(&'a [&'a str], String)> {
+    let head = set.iter().find(|segment| ["BAK", "BCA"].contains(&segment[0]))?;
+    Some((head, part(head, 3)))
+}
+
+fn part(segment: &[&str], index: usize) -> String {
+    segment.get(index).copied().unwrap_or_default().to_owned()
+}
+
+/// Numbers of the orders that an interchange is about.
+pub(super) fn numbers(interchange: &str) -> BTreeSet<String> {
+    sets(interchange).iter().filter_map(|set| Some(head(set)?.1)).collect()
+}
+
 /// What an order comes to by all interchanges in their order.
 pub(super) fn standing(received: &[String], number: &str) -> Standing {
     let mut standing = Standing::Unanswered;
-    for interchange in received {
-        let Some((element, end)) = marks(interchange) else { continue };
-        let segments = interchange.split(end).map(|segment| segment.trim().split(element).collect::<Vec<_>>());
-        let mut set: Vec<Vec<&str>> = vec![];
-        for segment in segments {
-            match segment[0] {
-                "ST" => set = vec![segment],
-                "SE" => standing = after(standing, &std::mem::take(&mut set), number),
-                _ => set.push(segment),
-            }
+    for set in received.iter().flat_map(|interchange| sets(interchange)) {
+        if let Some((head, about)) = head(&set)
+            && about == number
+        {
+            standing = after(standing, head, &set);
         }
     }
     standing
 }
 
 /// What one document makes of it. A refusal of a second order or of a change leaves what was accepted as it is.
-fn after(standing: Standing, set: &[Vec<&str>], number: &str) -> Standing {
-    let part = |segment: &Vec<&str>, index: usize| segment.get(index).copied().unwrap_or_default().to_owned();
-    let Some(head) = set.iter().find(|segment| ["BAK", "BCA"].contains(&segment[0])) else { return standing };
-    if part(head, 3) != number {
-        return standing;
-    }
+fn after(standing: Standing, head: &[&str], set: &Set) -> Standing {
     let was_accepted = matches!(standing, Standing::Accepted { .. });
     let confirmed: i64 = set.iter().filter(|segment| segment[0] == "ACK").filter_map(confirmed).sum();
     if part(head, 2).starts_with('R') || confirmed == 0 {
