@@ -73,20 +73,23 @@ fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("Invariant: xtask lies in the workspace")
 }
 
+/// Every test, with the traces that are not built by default: one build serves all.
+const TESTS: [&str; 5] = ["test", "--workspace", "--locked", "--features", "endcap/otel"];
+
 fn test() -> anyhow::Result<()> {
     ensure_browser();
     let folder = built("channels")?;
     // What others wrote is fetched while ours is built.
     let programs = std::thread::scope(|scope| {
         let fetched = scope.spawn(|| programs::ensure_for_channels(&folder));
-        run(Command::new(env!("CARGO")).args(["test", "--workspace", "--locked", "--no-run"]))?;
+        run(Command::new(env!("CARGO")).args(TESTS).arg("--no-run"))?;
         anyhow::Ok(fetched.join().expect("Invariant: what is missing is told, not thrown"))
     })?;
     let mut tests = Command::new(env!("CARGO"));
-    tests.args(["test", "--workspace", "--locked"]).envs(programs.map(|folder| ("ENDCAP_PROGRAMS", folder)));
+    tests.args(TESTS).envs(programs.map(|folder| ("ENDCAP_PROGRAMS", folder)));
     run(&mut tests)?;
     desk()?;
-    operations()
+    contract()
 }
 
 /// Builds the desk's pages anew, compares them with those that are stored, and drives the desk with a browser.
@@ -100,13 +103,7 @@ fn desk() -> anyhow::Result<()> {
     run(Command::new("sh").arg(root().join("crates/app/web/test.sh")).arg(built("endcap")?).arg(shots))
 }
 
-/// Tests the traces, which need a feature that is not built by default, and checks the API against its description.
-fn operations() -> anyhow::Result<()> {
-    let traces = ["test", "--workspace", "--locked", "--features", "endcap/otel", "--test", "cli", "--", "traces"];
-    run(Command::new(env!("CARGO")).args(traces))?;
-    contract()
-}
-
+/// Checks the API against its description.
 fn contract() -> anyhow::Result<()> {
     let work = built("contract")?;
     std::fs::create_dir_all(&work)?;

@@ -33,7 +33,7 @@ struct Proof {
     ignored: bool,
 }
 
-const PROOFS: [Proof; 10] = [
+const PROOFS: &[Proof] = &[
     Proof {
         promise: "R1",
         says: "kill -9 of the sender at any step: nothing lost, nothing doubled, the trail whole",
@@ -81,6 +81,34 @@ const PROOFS: [Proof; 10] = [
         says: "nothing leaves without authority; every attempt is refused",
         test: ("--test=authority", ""),
         size: None,
+        ignored: false,
+    },
+    Proof {
+        promise: "A2",
+        says: "a cent, a hundred times too much, another currency, below cost, an empty floor: refused",
+        test: ("--lib", "every_fat_finger_is_refused"),
+        size: Some(("PROPTEST_CASES", "1000000")),
+        ignored: false,
+    },
+    Proof {
+        promise: "A3",
+        says: "an agent that proposes 100,000 changes within a minute, however it splits them, is stopped",
+        test: ("--lib", "a_runaway_agent_is_stopped_within_the_window_whatever_it_splits"),
+        size: None,
+        ignored: false,
+    },
+    Proof {
+        promise: "A4",
+        says: "a stop holds whatever becomes of the database or the file, and is seen within a second",
+        test: ("--test=ledger", "stops::"),
+        size: None,
+        ignored: false,
+    },
+    Proof {
+        promise: "I4",
+        says: "two repricers that face one another stay between floor and ceiling and stop within three rounds",
+        test: ("--lib", "two_repricers_facing_each_other_stay_inside_and_stop_within_three_rounds"),
+        size: Some(("PROPTEST_CASES", "100000")),
         ignored: false,
     },
     Proof {
