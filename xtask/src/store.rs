@@ -1,4 +1,4 @@
-//! Results by commit: `bench/results/COMMIT.json`, one row a line. A row measured again at the same commit replaces the
+//! Results of benchmarks and proofs by commit: `bench/results/COMMIT.json`, one row a line. A row measured again at the same commit replaces the
 //! old one, so that a part can be repeated; the page shows the newest row of each name.
 //!
 //! It never holds a path or the name of a machine.
@@ -8,6 +8,7 @@ use crate::desk::Case as DeskCase;
 use crate::helper::answer;
 use crate::plan::{PromotionRow, PublicRow, ReplanRow, ThreadsRow};
 use crate::supply::Row as SupplyRow;
+use crate::torture::Outcome;
 use crate::twin::Case as TwinCase;
 use anyhow::Context;
 use serde::de::DeserializeOwned;
@@ -120,6 +121,8 @@ pub struct Results {
     pub twin: Vec<Stored<TwinCase>>,
     #[serde(default)]
     pub desk: Vec<Stored<DeskCase>>,
+    #[serde(default)]
+    pub proofs: Vec<Stored<Outcome>>,
     #[serde(skip)]
     shelf: Shelf,
 }
@@ -148,6 +151,7 @@ impl Results {
             ("supply", lines(&self.supply)?),
             ("twin", lines(&self.twin)?),
             ("desk", lines(&self.desk)?),
+            ("proofs", lines(&self.proofs)?),
         ];
         let parts = parts.map(|(name, lines)| format!("\"{name}\": [\n{lines}\n]"));
         fs::write(&path, format!("{{\n{head},\n{}\n}}\n", parts.join(",\n")))
@@ -188,6 +192,7 @@ impl Results {
         sort(&mut newest.supply, &crate::supply::names());
         sort(&mut newest.twin, &crate::twin::names());
         sort(&mut newest.desk, &crate::desk::names());
+        sort(&mut newest.proofs, &crate::torture::names());
         Ok(newest)
     }
 
@@ -200,6 +205,7 @@ impl Results {
         take(&mut self.supply, &other.supply, &other.commit);
         take(&mut self.twin, &other.twin, &other.commit);
         take(&mut self.desk, &other.desk, &other.commit);
+        take(&mut self.proofs, &other.proofs, &other.commit);
     }
 }
 

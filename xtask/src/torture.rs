@@ -1,11 +1,14 @@
 //! `cargo xtask torture`: the proofs of what is promised, at their long sizes; writes docs/RELIABILITY.md.
 //!
 //! Each proof is a test of the workspace, run here with a larger size. It prints a line `measured: PROMISE | HOW | RESULT`,
-//! which becomes a row of the page; a test that fails becomes a row that says so.
+//! which becomes a row of the page; a test that fails becomes a row that says so. Rows are kept by commit, so that a proof of
+//! hours can be run alone.
 
 use crate::root;
+use crate::store::{self, Results, Shelf, Stored};
 use anyhow::Context;
 use clap::Args;
+use serde::{Deserialize, Serialize};
 use std::fmt::Write;
 use std::fs;
 use std::process::Command;
@@ -13,10 +16,10 @@ use std::process::Command;
 /// How long to go on.
 #[derive(Args)]
 pub struct Options {
-    /// Run at the sizes of the usual tests; the page says the sizes of what was measured.
+    /// Run at the sizes of the usual tests, and leave the page as it is.
     #[arg(long)]
     quick: bool,
-    /// Only the proofs of these promises.
+    /// Only the proofs of these promises; the others stay on the page as they were measured.
     #[arg(long, value_name = "PROMISE", value_delimiter = ',')]
     only: Vec<String>,
 }
@@ -135,31 +138,45 @@ const PROOFS: &[Proof] = &[
 ];
 
 /// A proof as it came out.
-struct Row {
-    proof: &'static Proof,
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Outcome {
     passed: bool,
+    /// What it says of itself.
     measured: Vec<String>,
+}
+
+/// Names of all proofs, in the order of the page.
+pub fn names() -> Vec<String> {
+    PROOFS.iter().map(Proof::name).collect()
+}
+
+impl Proof {
+    fn name(&self) -> String {
+        let test = if self.test.1.is_empty() { self.test.0.trim_start_matches("--test=") } else { self.test.1 };
+        format!("{} {test}", self.promise)
+    }
 }
 
 /// Runs the proofs; false when one failed.
 pub fn run(options: &Options) -> anyhow::Result<bool> {
+    let mut results = Results::open(Shelf::of(false, if options.quick { "quick" } else { "" })?)?;
+    let mut failures = vec![];
     let wanted = |proof: &&Proof| options.only.is_empty() || options.only.iter().any(|only| only == proof.promise);
-    let mut rows = vec![];
     for proof in PROOFS.iter().filter(wanted) {
         eprintln!("torture: {}: {}", proof.promise, proof.says);
-        rows.push(proved(proof, options.quick)?);
+        let outcome = proved(proof, options.quick)?;
+        let failed = if outcome.passed { vec![] } else { vec!["it does not hold".to_owned()] };
+        let row = Stored::new(&proof.name(), outcome, failed);
+        store::keep(&mut results, Some(row), &mut failures, |results| &mut results.proofs)?;
     }
-    if options.only.is_empty() {
+    if !options.quick {
         let path = root().join("docs/RELIABILITY.md");
-        fs::write(&path, page(&rows)).with_context(|| format!("{} cannot be written", path.display()))?;
+        fs::write(&path, page(&results.newest()?)).with_context(|| format!("{} cannot be written", path.display()))?;
     }
-    for row in rows.iter().filter(|row| !row.passed) {
-        eprintln!("torture: FAILED: {}: {}", row.proof.promise, row.proof.says);
-    }
-    Ok(rows.iter().all(|row| row.passed))
+    Ok(failures.is_empty())
 }
 
-fn proved(proof: &'static Proof, quick: bool) -> anyhow::Result<Row> {
+fn proved(proof: &Proof, quick: bool) -> anyhow::Result<Outcome> {
     let mut command = Command::new(env!("CARGO"));
     command.args(["test", "--workspace", "--locked", proof.test.0, "--", proof.test.1, "--nocapture"]);
     if proof.ignored {
@@ -173,13 +190,14 @@ fn proved(proof: &'static Proof, quick: bool) -> anyhow::Result<Row> {
     let measured: Vec<String> =
         said.iter().flat_map(|text| text.lines()).filter_map(|line| line.split_once("measured: ")).map(told).collect();
     measured.iter().for_each(|line| eprintln!("torture: {line}"));
-    // A test that is not found passes too: one at least must have run.
+    // A test that is not found passes too: one at least must have run, and none may have been skipped.
     let ran = |line: &str| line.starts_with("test result: ok. ") && !line.starts_with("test result: ok. 0 passed");
-    let passed = output.status.success() && said.iter().flat_map(|text| text.lines()).any(ran);
+    let any = |says: &dyn Fn(&str) -> bool| said.iter().flat_map(|text| text.lines()).any(says);
+    let passed = output.status.success() && any(&ran) && !any(&|line| line.contains("SKIPPED"));
     if !passed {
         eprintln!("{}{}", said[0], said[1]);
     }
-    Ok(Row { proof, passed, measured })
+    Ok(Outcome { passed, measured })
 }
 
 /// What was measured, without the name of the promise.
@@ -187,20 +205,33 @@ fn told((_, line): (&str, &str)) -> String {
     line.split_once(" | ").map_or(line, |(_, rest)| rest).to_owned()
 }
 
-fn page(rows: &[Row]) -> String {
-    let mut page = String::from(
+fn page(results: &Results) -> String {
+    let mut page = format!(
         "# Reliability\n\nWhat is promised, how it was proven, and what came out. `cargo xtask torture` runs the proofs and writes \
-         this page; the usual tests run most of them with every change.\n\n\
-         | promise | | proof | measured |\n| --- | --- | --- | --- |\n",
+         this page, with `--only R1,R4` some of them; the usual tests run most of them, smaller, with every change. Measured in the \
+         build of the tests on {}, {} cores.\n\n\
+         | promise | | proof | measured | commit |\n| --- | --- | --- | --- | --- |\n",
+        results.machine.cpu, results.machine.cores
     );
-    for Row { proof, passed, measured } in rows {
-        let came_out = match (passed, measured.is_empty()) {
-            (false, _) => "**FAILED**".to_owned(),
-            (true, true) => "passed".to_owned(),
-            (true, false) => measured.join("; ").replace(" | ", ": "),
+    for proof in PROOFS {
+        let row = results.proofs.iter().find(|row| row.name == proof.name());
+        let (came_out, commit) = match row {
+            None => ("not run at this size yet".to_owned(), ""),
+            Some(row) if !row.row.passed => ("**FAILED**".to_owned(), row.commit.as_str()),
+            Some(row) if row.row.measured.is_empty() => (passed(proof), row.commit.as_str()),
+            Some(row) => (row.row.measured.join("; ").replace(" | ", ": "), row.commit.as_str()),
         };
-        let test = if proof.test.1.is_empty() { proof.test.0.trim_start_matches("--test=") } else { proof.test.1 };
-        let _ = writeln!(page, "| {} | {} | `{test}` | {came_out} |", proof.promise, proof.says);
+        let name = proof.name();
+        let test = name.trim_start_matches(proof.promise).trim();
+        let _ = writeln!(page, "| {} | {} | `{test}` | {came_out} | {commit} |", proof.promise, proof.says);
     }
     page
+}
+
+/// What is to be said of a test that says nothing of itself.
+fn passed(proof: &Proof) -> String {
+    proof.size.map_or("passed".to_owned(), |(name, size)| match name {
+        "PROPTEST_CASES" => format!("passed in {size} cases"),
+        _ => format!("passed, {name}={size}"),
+    })
 }
