@@ -1,4 +1,5 @@
-//! Programs that others wrote, which the tests of the channels send to: installed beside the build, once.
+//! Programs that others wrote, which the tests of the channels send to and those of the ledger keep rows in: installed beside
+//! the build, once.
 
 use crate::{found, install, root, run};
 use anyhow::{Context, ensure};
@@ -17,11 +18,13 @@ pub fn ensure_for_channels(folder: &Path) -> Option<PathBuf> {
         .and_then(|()| fs::write(&complete, PYTHON.join("\n")).context("the note that all is installed"));
     install_quietly("mosquitto", "mosquitto mosquitto-clients");
     install_quietly("sshd", "openssh-server");
+    install_quietly("initdb", "postgresql");
     let missing: Vec<String> = [
         venv.err().map(|error| format!("Python programs ({error:#})")),
         (!python.is_file()).then(|| "Python 3".to_owned()),
         (!is_there("mosquitto")).then(|| "mosquitto".to_owned()),
         (!is_there("sshd")).then(|| "sshd".to_owned()),
+        (!is_there("initdb")).then(|| "PostgreSQL".to_owned()),
         ensure_shop(&folder.join("vendure")).err().map(|error| format!("the shop Vendure ({error:#})")),
     ]
     .into_iter()
@@ -30,7 +33,7 @@ pub fn ensure_for_channels(folder: &Path) -> Option<PathBuf> {
     if missing.is_empty() {
         return Some(folder.to_owned());
     }
-    eprintln!("SKIPPED: channels whose counterpart is missing are not tried: {}", missing.join("; "));
+    eprintln!("SKIPPED: channels and databases whose program is missing are not tried: {}", missing.join("; "));
     None
 }
 
@@ -83,5 +86,10 @@ fn install_quietly(program: &str, packages: &str) {
 }
 
 fn is_there(program: &str) -> bool {
-    found(program) || ["/usr/sbin", "/usr/local/sbin"].iter().any(|folder| Path::new(folder).join(program).is_file())
+    // Debian keeps each version of PostgreSQL in a folder of its own.
+    let of_postgres = fs::read_dir("/usr/lib/postgresql").into_iter().flatten().flatten();
+    let mut folders = of_postgres
+        .map(|version| version.path().join("bin"))
+        .chain(["/usr/sbin", "/usr/local/sbin"].map(PathBuf::from));
+    found(program) || folders.any(|folder| folder.join(program).is_file())
 }

@@ -40,8 +40,15 @@ const PROOFS: &[Proof] = &[
     Proof {
         promise: "R1",
         says: "kill -9 of the sender at any step: nothing lost, nothing doubled, the trail whole",
-        test: ("--test=acting", "a_thousand_kills_lose_and_double_nothing"),
+        test: ("--test=acting", "a_thousand_kills_lose_and_double_nothing::in_files"),
         size: Some(("ENDCAP_KILLS", "10000")),
+        ignored: false,
+    },
+    Proof {
+        promise: "R1",
+        says: "the same with its rows in PostgreSQL",
+        test: ("--test=acting", "a_thousand_kills_lose_and_double_nothing::in_postgres"),
+        size: Some(("ENDCAP_KILLS", "3600")),
         ignored: false,
     },
     Proof {
@@ -63,6 +70,13 @@ const PROOFS: &[Proof] = &[
         says: "requests and answers lost, repeated and forgotten at a supplier: one order",
         test: ("--test=channels", "whatever_is_lost_and_repeated_there_is_one_order"),
         size: Some(("ENDCAP_SCHEDULES", "10000")),
+        ignored: false,
+    },
+    Proof {
+        promise: "R2",
+        says: "PostgreSQL crashes, or is killed, under decisions: what was acknowledged is there, what was refused is not",
+        test: ("--test=ledger", "a_server_that_crashes_keeps_what_was_acknowledged_and_nothing_that_was_refused"),
+        size: Some(("ENDCAP_CRASHES", "200")),
         ignored: false,
     },
     Proof {

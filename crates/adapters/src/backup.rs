@@ -10,6 +10,8 @@
 
 mod one_file;
 
+use crate::database::copy::{self, Export};
+use crate::database::{self, DatabaseSettings};
 use crate::ledger::stops;
 use crate::{AdapterError, files, imports, tables};
 use endcap_model::ContentHash;
@@ -88,6 +90,23 @@ pub struct Found {
     /// What it is of.
     pub backup: Backup,
     contents: Contents,
+}
+
+/// Where journal and ledger of a project that is brought back are to lie.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum Rows {
+    /// Where the project had them: in files, or in the schema that its `endcap.toml` names.
+    #[default]
+    AsBefore,
+    /// In files.
+    InFiles,
+    /// In PostgreSQL: a schema, at another address than before where one is given.
+    InPostgres {
+        /// The address.
+        address: Option<String>,
+        /// The schema.
+        schema: String,
+    },
 }
 
 /// Where the contents of a backup lie.
@@ -181,6 +200,10 @@ fn copied(
 ) -> Result<Backup, AdapterError> {
     let mut paths = vec![];
     list(project, "", &mut paths)?;
+    let mut export = Export::of(project)?;
+    if export.is_some() {
+        paths.extend(Export::files().map(str::to_owned));
+    }
     let names_others =
         |path: &String| !(path.starts_with("snapshots/") || path.starts_with("imports/") && path.ends_with(".json"));
     paths.sort_by_key(|path| (path.starts_with("records/"), path.ends_with(".db"), names_others(path)));
@@ -188,7 +211,9 @@ fn copied(
     let mut one = |path: String| {
         let _ = fs::remove_file(&part);
         let source = project.join(&path);
-        if path.ends_with(".db") {
+        if let Some(export) = export.as_mut().filter(|_| Export::files().any(|file| file == path)) {
+            export.write(&path, &part)?;
+        } else if path.ends_with(".db") {
             copy_database(&source, &part)?;
         } else {
             fs::copy(&source, &part).map_err(|e| AdapterError::system("copy", &source, e))?;
@@ -288,6 +313,14 @@ impl Found {
     /// # Errors
     /// [`RestoreError`]; then the folder is as it was.
     pub fn restore(&self, to: &Path, replace: bool) -> Result<(), RestoreError> {
+        self.restore_with(to, replace, &Rows::AsBefore)
+    }
+
+    /// The same, and says where journal and ledger are to lie. A schema of PostgreSQL must be new.
+    ///
+    /// # Errors
+    /// [`RestoreError`]; then the folder and the server are as they were.
+    pub fn restore_with(&self, to: &Path, replace: bool, rows: &Rows) -> Result<(), RestoreError> {
         self.check()?;
         let there = !imports::names(to)?.is_empty();
         if there && !replace {
@@ -297,7 +330,8 @@ impl Found {
         let beside = |what: &str| files::folder_of(to).join(format!(".{name}.{what}.{}", std::process::id()));
         let (new, old) = (beside("restoring"), beside("replaced"));
         private_folder(&new)?;
-        if let Err(error) = self.write(&new) {
+        let written = self.write(&new).and_then(|()| settled(&new, rows)).and_then(|()| copy::bring_in(&new));
+        if let Err(error) = written {
             let _ = fs::remove_dir_all(&new);
             return Err(error.into());
         }
@@ -325,6 +359,25 @@ impl Found {
         }
         Ok(())
     }
+}
+
+/// Has `endcap.toml` say where journal and ledger lie.
+fn settled(folder: &Path, rows: &Rows) -> Result<(), AdapterError> {
+    let before = database::settings(folder)?;
+    let settings = match rows {
+        Rows::AsBefore => return Ok(()),
+        Rows::InFiles if before.is_none() => return Ok(()),
+        Rows::InFiles => None,
+        Rows::InPostgres { address, schema } => {
+            let postgres = address.clone().or_else(|| Some(before.as_ref()?.postgres.clone())).ok_or_else(|| {
+                let expected = "the address of a server: --postgres postgres://user@host:5432/database";
+                AdapterError::form(folder, "was in no database before", expected)
+            })?;
+            let password_file = before.and_then(|before| before.password_file);
+            Some(DatabaseSettings { postgres, schema: schema.clone(), password_file })
+        }
+    };
+    database::settle(folder, settings.as_ref())
 }
 
 /// Whether a path is one that a backup has: below the project's folder, and never hidden.

@@ -1,16 +1,20 @@
-//! The journal in SQLite: one writer, full sync, each record chained to the one before by its hash.
+//! The journal in SQLite or PostgreSQL: one writer, full sync, each record chained to the one before by its hash.
 //!
 //! When [`Journal::append`] returns, the event survives a crash of the process or the machine. A record that was
 //! changed, dropped or moved afterwards is found when the journal is read. (Against somebody who can rewrite the whole
 //! chain it proves nothing; that needs an outside witness.)
 
+use crate::database::{Database, DatabaseError, Row, Tables, query};
 use endcap_agent::ports::{Journal, PortError};
 use endcap_model::{Event, Hasher};
-use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection, SqliteJournalMode, SqliteSynchronous};
-use sqlx::{ConnectOptions, Connection, Row};
-use std::cell::RefCell;
 use std::path::Path;
 use tokio::runtime::Runtime;
+
+/// Name of the file in a project's folder.
+pub const FILE_NAME: &str = "journal.db";
+
+/// The table, written once for both databases.
+pub(crate) const TABLES: Tables = Tables { name: "journal", versions: &[TABLE], secure_delete: false, readers: 1 };
 
 const TABLE: &str = "create table if not exists journal (
     sequence integer primary key,
@@ -20,10 +24,10 @@ const TABLE: &str = "create table if not exists journal (
     hash     text not null unique
 ) strict";
 
-/// A journal in one SQLite file.
-pub struct SqliteJournal {
+/// A journal in a database.
+pub struct StoredJournal {
     runtime: Runtime,
-    connection: RefCell<SqliteConnection>,
+    database: Database,
     now: fn() -> jiff::Timestamp,
 }
 
@@ -36,36 +40,30 @@ struct Record {
     hash: String,
 }
 
-impl SqliteJournal {
-    /// Opens or creates the journal; `now` stamps each record.
+impl StoredJournal {
+    /// Opens or creates the journal; `now` stamps each record. The path is where `journal.db` lies, or would lie where the
+    /// folder's `endcap.toml` names PostgreSQL.
     ///
     /// # Errors
-    /// [`PortError`] when the file cannot be opened or is no journal.
+    /// [`PortError`] when it cannot be opened or is no journal.
     pub fn open(path: &Path, now: fn() -> jiff::Timestamp) -> Result<Self, PortError> {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(broken)?;
-        let options = SqliteConnectOptions::new()
-            .filename(path)
-            .create_if_missing(true)
-            .journal_mode(SqliteJournalMode::Wal)
-            .synchronous(SqliteSynchronous::Full);
-        let connection = runtime.block_on(async {
-            let mut connection = options.connect().await?;
-            sqlx::query(TABLE).execute(&mut connection).await?;
-            Ok::<_, sqlx::Error>(connection)
-        });
-        let connection = connection.map_err(|error| PortError {
-            port: "journal",
-            reason: format!("{} cannot be opened ({error}): check that the folder can be written to", path.display()),
+        let opened = runtime.block_on(Database::open(path, TABLES)).map_err(|error| match error {
+            DatabaseError::Sqlite(error) => broken(format!(
+                "{} cannot be opened ({error}): check that the folder can be written to",
+                path.display()
+            )),
+            error => broken(error),
         })?;
-        Ok(Self { runtime, connection: RefCell::new(connection), now })
+        let database = opened.map_err(|newer| broken(format!("it was made by a newer program ({newer})")))?;
+        Ok(Self { runtime, database, now })
     }
 
-    fn records(&self) -> Result<Vec<Record>, PortError> {
-        let rows = self.runtime.block_on(
-            sqlx::query("select sequence, at, event, previous, hash from journal order by sequence")
-                .fetch_all(&mut *self.connection.borrow_mut()),
-        );
-        let record = |row: sqlx::sqlite::SqliteRow| {
+    async fn records(&self) -> Result<Vec<Record>, DatabaseError> {
+        let rows = query("select sequence, at, event, previous, hash from journal order by sequence")
+            .fetch_all(&mut self.database.reader().await?)
+            .await?;
+        let record = |row: &Row| {
             Ok(Record {
                 sequence: row.try_get(0)?,
                 at: row.try_get(1)?,
@@ -74,42 +72,41 @@ impl SqliteJournal {
                 hash: row.try_get(4)?,
             })
         };
-        rows.and_then(|rows| rows.into_iter().map(record).collect()).map_err(broken)
+        rows.iter().map(record).collect()
+    }
+
+    async fn keep(&self, at: &str, event: &str) -> Result<(), DatabaseError> {
+        let mut transaction = self.database.begin().await?;
+        let last = query("select sequence, hash from journal order by sequence desc limit 1")
+            .fetch_optional(&mut transaction)
+            .await?;
+        let (sequence, previous) = match last {
+            Some(row) => (row.try_get::<i64, _>(0)? + 1, row.try_get::<String, _>(1)?),
+            None => (1, String::new()),
+        };
+        query("insert into journal (sequence, at, event, previous, hash) values ($1, $2, $3, $4, $5)")
+            .bind(sequence)
+            .bind(at)
+            .bind(event)
+            .bind(&previous)
+            .bind(chain(sequence, at, event, &previous))
+            .execute(&mut transaction)
+            .await?;
+        transaction.commit().await
     }
 }
 
-impl Journal for SqliteJournal {
+impl Journal for StoredJournal {
     fn append(&mut self, event: &Event) -> Result<(), PortError> {
         let text = endcap_model::canonical_json(event);
         let at = (self.now)().to_string();
-        let connection = self.connection.get_mut();
-        let written = self.runtime.block_on(async {
-            let mut transaction = connection.begin_with("begin immediate").await?;
-            let last = sqlx::query("select sequence, hash from journal order by sequence desc limit 1")
-                .fetch_optional(&mut *transaction)
-                .await?;
-            let (sequence, previous) = match last {
-                Some(row) => (row.try_get::<i64, _>(0)? + 1, row.try_get::<String, _>(1)?),
-                None => (1, String::new()),
-            };
-            let hash = chain(sequence, &at, &text, &previous);
-            sqlx::query("insert into journal (sequence, at, event, previous, hash) values (?, ?, ?, ?, ?)")
-                .bind(sequence)
-                .bind(&at)
-                .bind(&text)
-                .bind(&previous)
-                .bind(&hash)
-                .execute(&mut *transaction)
-                .await?;
-            transaction.commit().await
-        });
-        written.map_err(broken)
+        self.runtime.block_on(self.keep(&at, &text)).map_err(broken)
     }
 
     fn read(&self) -> Result<Vec<Event>, PortError> {
         let mut before = String::new();
         let mut events = Vec::new();
-        for (expected, record) in (1..).zip(self.records()?) {
+        for (expected, record) in (1..).zip(self.runtime.block_on(self.records()).map_err(broken)?) {
             let hash = chain(record.sequence, &record.at, &record.event, &record.previous);
             if record.sequence != expected || record.previous != before || record.hash != hash {
                 return Err(PortError {
@@ -151,9 +148,9 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("journal.db");
         for name in ["a", "b", "c"] {
-            SqliteJournal::open(&path, noon).unwrap().append(&ingested(name)).unwrap();
+            StoredJournal::open(&path, noon).unwrap().append(&ingested(name)).unwrap();
         }
-        let read = SqliteJournal::open(&path, noon).unwrap().read().unwrap();
+        let read = StoredJournal::open(&path, noon).unwrap().read().unwrap();
         assert_eq!(read, ["a", "b", "c"].map(ingested));
     }
 
@@ -166,19 +163,22 @@ mod tests {
         ] {
             let folder = tempfile::tempdir().unwrap();
             let path = folder.path().join("journal.db");
-            let mut journal = SqliteJournal::open(&path, noon).unwrap();
+            let mut journal = StoredJournal::open(&path, noon).unwrap();
             for name in ["a", "b", "c"] {
                 journal.append(&ingested(name)).unwrap();
             }
-            let connection = journal.connection.get_mut();
-            journal.runtime.block_on(sqlx::query(tampering).execute(connection)).unwrap();
+            journal.runtime.block_on(async {
+                let mut transaction = journal.database.begin().await.unwrap();
+                query(tampering).execute(&mut transaction).await.unwrap();
+                transaction.commit().await.unwrap();
+            });
             assert!(journal.read().is_err(), "{tampering}");
         }
     }
 
     #[test]
     fn a_folder_that_is_not_there_is_named() {
-        let error = SqliteJournal::open(Path::new("/nowhere/at/all/journal.db"), noon).err().unwrap();
+        let error = StoredJournal::open(Path::new("/nowhere/at/all/journal.db"), noon).err().unwrap();
         assert!(error.to_string().contains("/nowhere/at/all/journal.db"), "{error}");
     }
 }

@@ -7,6 +7,7 @@ pub mod artifacts;
 pub mod backup;
 pub mod channels;
 mod csv_rows;
+pub mod database;
 mod delivery;
 pub mod desk;
 mod error;
@@ -34,6 +35,5 @@ mod snapshot;
 mod source;
 mod sql;
 pub mod tables;
-mod versions;
 
 pub use error::AdapterError;

@@ -1,6 +1,7 @@
 //! `endcap.toml`: what a project is called, how its time and money are counted, and which columns of which files hold
 //! its facts. Read once, checked whole, before anything else is done.
 
+use crate::database::DatabaseSettings;
 use crate::imports::{self, Import};
 use crate::{AdapterError, presets, records, tables};
 use endcap_model::{Calendar, Currency, FactKind, FieldKind, Period};
@@ -58,6 +59,10 @@ pub struct Project {
     /// Where events and controls come from.
     #[serde(default)]
     pub events: Vec<SourceTable>,
+    /// The database that holds journal and ledger; they are files in the project's folder without it. No part of what facts
+    /// depend on.
+    #[serde(default, skip_serializing)]
+    pub database: Option<DatabaseSettings>,
     /// What was brought in at the desk, the first import first; no part of the file.
     #[serde(skip_deserializing, skip_serializing_if = "Vec::is_empty")]
     pub imports: Vec<Import>,
@@ -218,6 +223,12 @@ impl Project {
     fn check(&self, path: &Path) -> Result<(), AdapterError> {
         if self.calendar == Calendar::Index {
             return Err(configuration(path, "calendar", "index", "day or week"));
+        }
+        if let Some(database) = &self.database {
+            let failed = |(field, found, expected): (&str, String, &str)| {
+                configuration(path, &format!("database.{field}"), found, expected)
+            };
+            database.check().map_err(failed)?;
         }
         for kind in FactKind::ALL {
             for source in self.sources(kind) {

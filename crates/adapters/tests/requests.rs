@@ -13,9 +13,29 @@ use endcap_govern::stop::Scope;
 use endcap_govern::{Function, NotApproved, Role};
 use endcap_model::{Chain, Currency, Tier, hash_bytes};
 use jiff::{SignedDuration, Timestamp};
-use sqlx::{AssertSqlSafe, ConnectOptions, Connection};
 use std::hash::{BuildHasher, Hasher, RandomState};
-use std::path::{Path, PathBuf};
+use support::project::Project;
+
+#[path = "support/mod.rs"]
+mod support;
+
+on_both! {
+    what_was_asked_and_signed_comes_back_after_reopening_and_is_used_once,
+    the_same_question_is_asked_once_and_a_no_stands_until_a_person_asks_again,
+    answers_that_do_not_count_are_refused_and_in_the_trail,
+    of_two_who_answer_at_once_the_second_finds_it_decided_and_a_second_click_changes_nothing,
+    two_ledgers_over_one_file_use_an_approval_for_one_effect,
+    split_into_many_it_counts_as_one,
+    a_login_that_is_too_old_for_so_much_money_does_not_sign,
+    who_lost_the_role_since_takes_the_approval_along,
+    the_tables_refuse_changes_and_removals,
+    rows_that_were_changed_by_hand_make_no_approval,
+    a_request_and_signatures_made_by_hand_are_no_approval_even_with_real_keys,
+    a_request_that_was_taken_away_stops_new_ones_until_it_is_restored,
+    a_stand_in_signs_when_the_one_who_is_away_said_so_and_a_row_by_hand_names_nobody,
+    glass_is_broken_by_two_who_may_approve_and_by_nobody_else,
+    what_people_write_is_erased_with_their_names,
+}
 
 fn random() -> [u8; 32] {
     let mut bytes = [0; 32];
@@ -75,18 +95,15 @@ fn asking(plan: &str, money: i64) -> Asking {
     }
 }
 
-/// A ledger in a folder of its own.
+/// The ledger of a project.
 struct Office {
     ledger: Ledger,
-    path: PathBuf,
-    _kept: tempfile::TempDir,
+    project: Project,
 }
 
 impl Office {
-    async fn new() -> Self {
-        let kept = tempfile::tempdir().unwrap();
-        let path = kept.path().join(FILE_NAME);
-        Self { ledger: Ledger::open(&path, random).await.unwrap(), path, _kept: kept }
+    async fn new(project: Project) -> Self {
+        Self { ledger: Ledger::open(&project.file(FILE_NAME), random).await.unwrap(), project }
     }
 
     async fn ask(&self, plan: &str, money: i64) -> Kept {
@@ -117,15 +134,12 @@ impl Office {
     }
 
     async fn by_hand(&self, statements: &str) -> Result<(), sqlx::Error> {
-        let mut connection = sqlx::sqlite::SqliteConnectOptions::new().filename(&self.path).connect().await?;
-        let done = sqlx::raw_sql(AssertSqlSafe(statements.to_owned())).execute(&mut connection).await.map(|_| ());
-        connection.close().await?;
-        done
+        self.project.by_hand(FILE_NAME, statements).await
     }
 
     /// The trail verifies, whatever was tried.
     async fn whole(&self) -> u64 {
-        verify(&self.path, &Anchors::default()).await.unwrap().unwrap().records
+        verify(&self.project.file(FILE_NAME), &Anchors::default()).await.unwrap().unwrap().records
     }
 }
 
@@ -143,16 +157,15 @@ fn signature(kept: &Kept, name: &str, hours: f64) -> Signature {
     Signature::sign(&kept.request.subject, name, CATEGORY, approve, at(hours), at(hours), &key(name))
 }
 
-#[test]
-fn what_was_asked_and_signed_comes_back_after_reopening_and_is_used_once() {
+fn what_was_asked_and_signed_comes_back_after_reopening_and_is_used_once(project: Project) {
     waited(async {
-        let office = Office::new().await;
+        let office = Office::new(project).await;
         let asked = office.ask("p1", 100).await;
         assert_eq!((asked.version(), asked.request.at_risk), (1, 100));
         let signed = office.sign(&asked, "cat").await.unwrap();
         assert_eq!(signed.stage(&staff(), at(1.0)), Ok(Stage::Granted { by: vec!["cat".into()] }));
         office.ledger.close().await;
-        let again = Ledger::open(&office.path, random).await.unwrap();
+        let again = Ledger::open(&office.project.file(FILE_NAME), random).await.unwrap();
         let office = Office { ledger: again, ..office };
         assert_eq!(office.ledger.request(&asked.id).await.unwrap().unwrap().version(), 2);
         assert_eq!(office.send(&asked, 5, &[], &staff()).await, Ok(()));
@@ -171,10 +184,9 @@ fn what_was_asked_and_signed_comes_back_after_reopening_and_is_used_once() {
     });
 }
 
-#[test]
-fn the_same_question_is_asked_once_and_a_no_stands_until_a_person_asks_again() {
+fn the_same_question_is_asked_once_and_a_no_stands_until_a_person_asks_again(project: Project) {
     waited(async {
-        let office = Office::new().await;
+        let office = Office::new(project).await;
         let by_agent = |plan: &'static str, hours| {
             let ledger = office.ledger.clone();
             async move { ledger.ask(&asking(plan, 100), Asker::Agent, &staff(), at(hours)).await.unwrap() }
@@ -197,10 +209,9 @@ fn the_same_question_is_asked_once_and_a_no_stands_until_a_person_asks_again() {
     });
 }
 
-#[test]
-fn answers_that_do_not_count_are_refused_and_in_the_trail() {
+fn answers_that_do_not_count_are_refused_and_in_the_trail(project: Project) {
     waited(async {
-        let office = Office::new().await;
+        let office = Office::new(project).await;
         let (asked, other) = (office.ask("p1", 100).await, office.ask("p2", 100).await);
         let good = |name: &str| signature(&asked, name, 1.0);
         let mut flipped = good("cat");
@@ -242,10 +253,9 @@ fn answers_that_do_not_count_are_refused_and_in_the_trail() {
     });
 }
 
-#[test]
-fn of_two_who_answer_at_once_the_second_finds_it_decided_and_a_second_click_changes_nothing() {
+fn of_two_who_answer_at_once_the_second_finds_it_decided_and_a_second_click_changes_nothing(project: Project) {
     waited(async {
-        let office = Office::new().await;
+        let office = Office::new(project).await;
         let asked = office.ask("p1", 100).await;
         let (cat, carl) = tokio::join!(office.sign(&asked, "cat"), office.sign(&asked, "carl"));
         let refused = [cat, carl].into_iter().filter_map(Result::err).collect::<Vec<_>>();
@@ -258,13 +268,12 @@ fn of_two_who_answer_at_once_the_second_finds_it_decided_and_a_second_click_chan
     });
 }
 
-#[test]
-fn two_ledgers_over_one_file_use_an_approval_for_one_effect() {
+fn two_ledgers_over_one_file_use_an_approval_for_one_effect(project: Project) {
     waited(async {
-        let office = Office::new().await;
+        let office = Office::new(project).await;
         let asked = office.ask("p1", 100).await;
         office.sign(&asked, "cat").await.unwrap();
-        let second = Ledger::open(&office.path, random).await.unwrap();
+        let second = Ledger::open(&office.project.file(FILE_NAME), random).await.unwrap();
         let tried = |ledger: Ledger, effect: &'static str| {
             let id = asked.id.clone();
             async move {
@@ -279,10 +288,9 @@ fn two_ledgers_over_one_file_use_an_approval_for_one_effect() {
     });
 }
 
-#[test]
-fn split_into_many_it_counts_as_one() {
+fn split_into_many_it_counts_as_one(project: Project) {
     waited(async {
-        let office = Office::new().await;
+        let office = Office::new(project).await;
         for part in 0..9 {
             let small = office.ask(&format!("small {part}"), 100).await;
             assert_eq!(small.request.at_risk, 100 * (part + 1));
@@ -298,10 +306,9 @@ fn split_into_many_it_counts_as_one() {
     });
 }
 
-#[test]
-fn a_login_that_is_too_old_for_so_much_money_does_not_sign() {
+fn a_login_that_is_too_old_for_so_much_money_does_not_sign(project: Project) {
     waited(async {
-        let office = Office::new().await;
+        let office = Office::new(project).await;
         let asked = office.ask("p1", 600).await;
         let signed_in = at(1.0) - SignedDuration::from_mins(10);
         let subject = &asked.request.subject;
@@ -312,10 +319,9 @@ fn a_login_that_is_too_old_for_so_much_money_does_not_sign() {
     });
 }
 
-#[test]
-fn who_lost_the_role_since_takes_the_approval_along() {
+fn who_lost_the_role_since_takes_the_approval_along(project: Project) {
     waited(async {
-        let office = Office::new().await;
+        let office = Office::new(project).await;
         let asked = office.ask("p1", 100).await;
         let signed = office.sign(&asked, "cat").await.unwrap();
         let mut today = staff();
@@ -330,10 +336,9 @@ fn who_lost_the_role_since_takes_the_approval_along() {
     });
 }
 
-#[test]
-fn the_tables_refuse_changes_and_removals() {
+fn the_tables_refuse_changes_and_removals(project: Project) {
     waited(async {
-        let office = Office::new().await;
+        let office = Office::new(project).await;
         let asked = office.ask("p1", 100).await;
         office.sign(&asked, "cat").await.unwrap();
         office.send(&asked, 0, &[], &staff()).await.unwrap();
@@ -351,14 +356,13 @@ fn the_tables_refuse_changes_and_removals() {
 }
 
 /// Changes by somebody who can write the file, with what is then said of the request.
-async fn tampered(statements: &str) -> Result<Stage, NotTaken> {
-    let office = Office::new().await;
+async fn tampered(project: Project, statements: &str) -> Result<Stage, NotTaken> {
+    let office = Office::new(project).await;
     let (asked, other) = (office.ask("p1", 2_000).await, office.ask("p2", 100).await);
     office.sign(&asked, "cat").await.unwrap();
-    let triggers = "drop trigger request_stays; drop trigger request_is_kept; drop trigger answer_stays; \
-                    drop trigger answer_is_kept; drop trigger used_stays; drop trigger used_is_kept;";
+    office.project.unguard(FILE_NAME, &["request", "answer", "used"]).await;
     let statements = statements.replace("OTHER", &other.id).replace("ID", &asked.id);
-    office.by_hand(&format!("{triggers} {statements}")).await.unwrap();
+    office.by_hand(&statements).await.unwrap();
     let kept = office.ledger.request(&asked.id).await.unwrap().unwrap();
     let stage = kept.stage(&staff(), at(1.0));
     if stage.is_err() {
@@ -372,8 +376,7 @@ async fn tampered(statements: &str) -> Result<Stage, NotTaken> {
     stage
 }
 
-#[test]
-fn rows_that_were_changed_by_hand_make_no_approval() {
+fn rows_that_were_changed_by_hand_make_no_approval(project: Project) {
     waited(async {
         let edited = Err(NotTaken::NotGenuine(NotGenuine::Edited));
         let answers = Err(NotTaken::NotGenuine(NotGenuine::Answers));
@@ -403,19 +406,22 @@ fn rows_that_were_changed_by_hand_make_no_approval() {
             ("a signature edited", "update answer set content = replace(content, '\"cat\"', '\"cleo\"')", &answers),
             ("used, never recorded", "insert into used select 'n', 'ID', 'p1', 0, '2025-06-15T00:00:00Z', 1", &answers),
         ] {
-            assert_eq!(&tampered(statements).await, expected, "{what}");
+            assert_eq!(&tampered(project.another(), statements).await, expected, "{what}");
         }
-        assert!(matches!(tampered("select 1").await, Ok(Stage::Waiting { people: 1, .. })), "untouched, it waits");
+        assert!(
+            matches!(tampered(project.another(), "select 1").await, Ok(Stage::Waiting { people: 1, .. })),
+            "untouched, it waits"
+        );
     });
 }
 
-#[test]
-fn a_request_and_signatures_made_by_hand_are_no_approval_even_with_real_keys() {
+fn a_request_and_signatures_made_by_hand_are_no_approval_even_with_real_keys(project: Project) {
     waited(async {
-        let office = Office::new().await;
+        let office = Office::new(project).await;
         let real = office.ask("p1", 100).await;
         office.sign(&real, "cat").await.unwrap();
-        let mut forged: serde_json::Value = serde_json::from_str(&stored(&office.path).await).unwrap();
+        let mut forged: serde_json::Value =
+            serde_json::from_str(&office.project.text(FILE_NAME, "select content from request").await).unwrap();
         forged["subject"]["nonce"] = "f".repeat(64).into();
         forged["plan"] = "p9".into();
         let subject = serde_json::from_value(forged["subject"].clone()).unwrap();
@@ -437,28 +443,20 @@ fn a_request_and_signatures_made_by_hand_are_no_approval_even_with_real_keys() {
     });
 }
 
-async fn stored(path: &Path) -> String {
-    let mut connection = sqlx::sqlite::SqliteConnectOptions::new().filename(path).connect().await.unwrap();
-    let content = sqlx::query_scalar("select content from request").fetch_one(&mut connection).await.unwrap();
-    connection.close().await.unwrap();
-    content
-}
-
-#[test]
-fn a_request_that_was_taken_away_stops_new_ones_until_it_is_restored() {
+fn a_request_that_was_taken_away_stops_new_ones_until_it_is_restored(project: Project) {
     waited(async {
-        let office = Office::new().await;
+        let office = Office::new(project).await;
         office.ask("p1", 900).await;
-        office.by_hand("drop trigger request_is_kept; delete from request").await.unwrap();
+        office.project.unguard(FILE_NAME, &["request"]).await;
+        office.by_hand("delete from request").await.unwrap();
         let asked = office.ledger.ask(&asking("p2", 200), Asker::Agent, &staff(), at(1.0)).await;
         assert!(matches!(asked, Err(LedgerError::Unreadable { .. })), "its money would be forgotten: {asked:?}");
     });
 }
 
-#[test]
-fn a_stand_in_signs_when_the_one_who_is_away_said_so_and_a_row_by_hand_names_nobody() {
+fn a_stand_in_signs_when_the_one_who_is_away_said_so_and_a_row_by_hand_names_nobody(project: Project) {
     waited(async {
-        let office = Office::new().await;
+        let office = Office::new(project).await;
         let asked = office.ledger.ask(&asking("p1", 100), Asker::Agent, &staff(), at(0.0)).await.unwrap().unwrap();
         let with = async || Staff { stand_ins: office.ledger.stand_ins().await.unwrap(), ..staff() };
         let by_fin = async |staff: &Staff| {
@@ -480,10 +478,9 @@ fn a_stand_in_signs_when_the_one_who_is_away_said_so_and_a_row_by_hand_names_nob
     });
 }
 
-#[test]
-fn glass_is_broken_by_two_who_may_approve_and_by_nobody_else() {
+fn glass_is_broken_by_two_who_may_approve_and_by_nobody_else(project: Project) {
     waited(async {
-        let office = Office::new().await;
+        let office = Office::new(project).await;
         let scope = Scope::Global;
         let nonce = "g1".to_owned();
         let mut glass = BreakGlass { reason: "tills are wrong".into(), scope, at: at(1.0), nonce, signatures: vec![] };
@@ -510,10 +507,9 @@ fn glass_is_broken_by_two_who_may_approve_and_by_nobody_else() {
     });
 }
 
-#[test]
-fn what_people_write_is_erased_with_their_names() {
+fn what_people_write_is_erased_with_their_names(project: Project) {
     waited(async {
-        let office = Office::new().await;
+        let office = Office::new(project).await;
         let asked = office.ask("p1", 100).await;
         office.ledger.ask_back(&asked.id, "cat", "why milk?", at(0.5)).await.unwrap().unwrap();
         let last = office.last(&asked.id).await;

@@ -8,7 +8,7 @@ use crate::console::Console;
 use crate::who_may;
 use anyhow::{Context, bail};
 use endcap_adapters::goods;
-use endcap_adapters::journal::SqliteJournal;
+use endcap_adapters::journal::StoredJournal;
 use endcap_adapters::ledger::LedgerOutbox;
 use endcap_adapters::ledger::stops::{StopBook, StopReader};
 use endcap_adapters::tables::{read_json, read_toml};
@@ -120,7 +120,7 @@ impl Footing {
 
 /// The decisions behind plans, by plan, with those who signed where people were asked.
 fn decisions(folder: &Path, mut signed: BTreeMap<String, SignOff>) -> anyhow::Result<BTreeMap<String, Decision>> {
-    let events = SqliteJournal::open(&folder.join("journal.db"), jiff::Timestamp::now)?.read()?;
+    let events = StoredJournal::open(&folder.join("journal.db"), jiff::Timestamp::now)?.read()?;
     let judged = events.into_iter().filter_map(|event| match event {
         Event::Judged { plan, decision } => Some((plan.to_string(), decision)),
         _ => None,

@@ -24,7 +24,7 @@ mod nats;
 mod notice;
 mod runtime;
 mod sap;
-mod secret;
+pub(crate) mod secret;
 mod sftp;
 mod vendure;
 mod webhook;

@@ -9,7 +9,7 @@ use std::path::Path;
 ///
 /// # Errors
 /// [`AdapterError`] when it cannot be read, others may read it too, or it is empty.
-pub(super) fn read(path: &Path) -> Result<SecretText, AdapterError> {
+pub(crate) fn read(path: &Path) -> Result<SecretText, AdapterError> {
     let failed = |error| AdapterError::system("read", path, error);
     #[cfg(unix)]
     {

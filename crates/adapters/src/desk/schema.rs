@@ -96,5 +96,5 @@ create index approval_key_account on approval_key (account);
 /// Brings the store to the newest version, all or nothing.
 pub async fn bring_up(writer: &SqlitePool) -> Result<(), DeskError> {
     let newer = |reason| DeskError::Unreadable { what: "a newer desk", reason };
-    crate::versions::bring_up(writer, VERSIONS).await?.map_err(newer)
+    crate::database::bring_up(writer, VERSIONS).await?.map_err(newer)
 }

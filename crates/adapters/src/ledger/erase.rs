@@ -1,9 +1,9 @@
 //! Erasing personal values: what their commitments were made of goes, the records stay as they are.
 
 use super::{Ledger, LedgerError};
+use crate::database::query;
 use endcap_govern::audit::{Entry, Ruling, Told};
 use jiff::Timestamp;
-use sqlx::Row;
 
 /// What to erase, and on whose word.
 #[derive(Clone, Copy, Debug)]
@@ -28,7 +28,7 @@ pub struct Erased {
     /// Longer values that still hold it.
     pub left: u64,
     /// Whether the file holds no trace of them now; otherwise another program reads it, and the trace goes when that
-    /// ends.
+    /// ends, or PostgreSQL has it in its log of changes, and the trace goes as that does.
     pub gone: bool,
 }
 
@@ -45,27 +45,26 @@ impl Ledger {
             }
         }
         let mut transaction = self.begin().await?;
-        let values = sqlx::query("delete from opening where value = ?1 or (?2 and instr(value, ?1) > 0)")
+        let values = query("delete from opening where value = $1 or ($2 and instr(value, $1) > 0)")
             .bind(value)
             .bind(within)
             .execute(&mut *transaction)
-            .await?
-            .rows_affected();
-        let left: i64 = sqlx::query_scalar("select count(*) from opening where instr(value, ?) > 0")
+            .await?;
+        let left = query("select count(*) from opening where instr(value, $1) > 0")
             .bind(value)
             .fetch_one(&mut *transaction)
             .await?;
+        let left: i64 = left.try_get(0)?;
         let subject = Told::open(format!("{values} personal values"));
         let mut entry = Entry::new(Told::personal(by), "personal values erased", subject, Ruling::Allowed);
         entry.reasons = vec![Told::personal(reason)];
         let record = self.append(&mut transaction, vec![(at, entry)]).await?[0];
         transaction.commit().await?;
-        Ok(Erased { values, record, left: left.unsigned_abs(), gone: self.settle().await? })
-    }
-
-    /// Brings everything from the write-ahead log into the file and empties it; says whether nobody stood in the way.
-    async fn settle(&self) -> Result<bool, LedgerError> {
-        let row = sqlx::query("pragma wal_checkpoint(truncate)").fetch_one(&self.writer).await?;
-        Ok(row.try_get::<i64, _>(0)? == 0)
+        Ok(Erased {
+            values,
+            record,
+            left: left.unsigned_abs(),
+            gone: self.database.settle("vacuum (full, analyze) opening").await?,
+        })
     }
 }

@@ -3,7 +3,7 @@
 //! recorded.
 
 use super::{FILE_NAME, Ledger, LedgerError, Random};
-use crate::journal::SqliteJournal;
+use crate::journal::{self, StoredJournal};
 use endcap_agent::ports::{Journal, PortError};
 use endcap_agent::scribe::Scribe;
 use endcap_govern::audit::{Entry, Told};
@@ -13,7 +13,7 @@ use tokio::runtime::Runtime;
 
 /// A journal whose decisions are audited.
 pub struct AuditedJournal {
-    journal: SqliteJournal,
+    journal: StoredJournal,
     scribe: Scribe,
     /// What is wrong with it is told by the first decision.
     ledger: Result<Ledger, LedgerError>,
@@ -27,7 +27,7 @@ impl AuditedJournal {
     /// # Errors
     /// [`PortError`] when the journal cannot be opened or was tampered with.
     pub fn open(project: &Path, now: fn() -> jiff::Timestamp, random: Random) -> Result<Self, PortError> {
-        let journal = SqliteJournal::open(&project.join("journal.db"), now)?;
+        let journal = StoredJournal::open(&project.join(journal::FILE_NAME), now)?;
         let mut scribe = Scribe::default();
         journal.read()?.iter().for_each(|event| {
             scribe.write(event);

@@ -2,11 +2,11 @@
 
 use super::stops::said;
 use super::{Ledger, LedgerError};
+use crate::database::{Connection, query};
 use endcap_govern::audit::{Entry, Record, Ruling, Told};
 use endcap_govern::ladder::{Field, Ladder, Rung};
 use endcap_model::Autonomy;
 use jiff::Timestamp;
-use sqlx::{Row, SqliteConnection};
 
 /// Who moves the machine to another rung, and why.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -27,7 +27,7 @@ impl Ledger {
     /// # Errors
     /// [`LedgerError`] when it cannot be read.
     pub async fn ladder(&self) -> Result<Ladder, LedgerError> {
-        ladder(&mut *self.readers.acquire().await?).await
+        ladder(&mut self.database.reader().await?).await
     }
 
     /// Moves the machine in one field, together with its record; `change` says where to, or why not. Where it says the same
@@ -56,7 +56,7 @@ impl Ledger {
         entry.reasons.push(Told::open(format!("from {} to {}", word(from), word(to))));
         let record = self.append(&mut transaction, vec![(wanted.at, entry)]).await?[0];
         let Field { category, channel, action } = &wanted.field;
-        sqlx::query("insert into rung (category, channel, action, autonomy, at, record) values (?, ?, ?, ?, ?, ?)")
+        query("insert into rung (category, channel, action, autonomy, at, record) values ($1, $2, $3, $4, $5, $6)")
             .bind(category)
             .bind(channel.as_str())
             .bind(action)
@@ -71,8 +71,8 @@ impl Ledger {
     }
 }
 
-async fn ladder(connection: &mut SqliteConnection) -> Result<Ladder, LedgerError> {
-    let rows = sqlx::query(
+async fn ladder(connection: &mut Connection) -> Result<Ladder, LedgerError> {
+    let rows = query(
         "select category, channel, rung.action, autonomy, rung.at, content from rung join record on sequence = record
          where id in (select max(id) from rung group by category, channel, action)",
     )
@@ -92,7 +92,7 @@ async fn ladder(connection: &mut SqliteConnection) -> Result<Ladder, LedgerError
 }
 
 /// Who moved it and why, as far as that was not erased.
-async fn because(connection: &mut SqliteConnection, record: &Record) -> Result<String, LedgerError> {
+async fn because(connection: &mut Connection, record: &Record) -> Result<String, LedgerError> {
     let by = said(connection, &record.entry.actor).await?;
     let moved = record.entry.action.trim_start_matches("autonomy ");
     let mut text = format!("{moved} by {by}");

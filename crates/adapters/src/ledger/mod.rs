@@ -1,4 +1,5 @@
-//! The audit trail on disk: `ledger.db` in the project's folder, SQLite, one writer, full sync.
+//! The audit trail on disk: `ledger.db` in the project's folder, SQLite, one writer, full sync; or the same tables in
+//! PostgreSQL (`database`).
 //!
 //! Records lie there as the bytes that are hashed. Beside them, each in a table of its own: the tip of the tree (what the
 //! next record needs), checkpoints, and what commitments to personal values were made of, which alone can be erased.
@@ -12,15 +13,14 @@ mod ladder;
 mod outbox;
 mod read;
 mod requests;
-mod schema;
+pub(crate) mod schema;
 pub mod stops;
 mod verify;
 
+use crate::database::{Database, DatabaseError, Transaction};
 use append::{Order, clerk};
 use endcap_govern::audit::NotCanonical;
 use futures::channel::mpsc;
-use sqlx::SqliteTransaction;
-use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -41,12 +41,12 @@ pub type Random = fn() -> [u8; 32];
 /// Why the ledger could not be written or read.
 #[derive(Clone, Debug, thiserror::Error)]
 pub enum LedgerError {
-    /// The file could not be read or written.
-    #[error("ledger.db: {0}: check that the folder can be written to and the disk is not full")]
-    Broken(Arc<sqlx::Error>),
+    /// It could not be read or written.
+    #[error("{}", broken(.0))]
+    Broken(Arc<DatabaseError>),
     /// What is stored cannot be understood.
     #[error(
-        "ledger.db holds {what} that cannot be read ({reason}): `endcap audit verify` says where; restore it from a backup"
+        "the ledger holds {what} that cannot be read ({reason}): `endcap audit verify` says where; restore it from a backup"
     )]
     Unreadable {
         /// What it should be.
@@ -62,53 +62,59 @@ pub enum LedgerError {
     KeptAnew(&'static str),
 }
 
+impl From<DatabaseError> for LedgerError {
+    fn from(error: DatabaseError) -> Self {
+        Self::Broken(Arc::new(error))
+    }
+}
+
 impl From<sqlx::Error> for LedgerError {
     fn from(error: sqlx::Error) -> Self {
-        Self::Broken(Arc::new(error))
+        DatabaseError::from(error).into()
+    }
+}
+
+fn broken(error: &DatabaseError) -> String {
+    match error {
+        DatabaseError::Sqlite(_) => {
+            format!("ledger.db: {error}: check that the folder can be written to and the disk is not full")
+        }
+        error => format!("the ledger: {error}"),
     }
 }
 
 /// The ledger; clones share it.
 #[derive(Clone)]
 pub struct Ledger {
-    writer: SqlitePool,
-    readers: SqlitePool,
+    database: Database,
     orders: mpsc::Sender<Order>,
     random: Random,
 }
 
 impl Ledger {
-    /// Opens or creates the ledger; needs a running tokio runtime.
+    /// Opens or creates the ledger; needs a running tokio runtime. The path is where `ledger.db` lies, or would lie where the
+    /// folder's `endcap.toml` names PostgreSQL.
     ///
     /// # Errors
-    /// [`LedgerError`] when the file cannot be opened or is no ledger.
+    /// [`LedgerError`] when it cannot be opened or is no ledger.
     pub async fn open(path: &Path, random: Random) -> Result<Self, LedgerError> {
-        let options = SqliteConnectOptions::new()
-            .filename(path)
-            .create_if_missing(true)
-            .journal_mode(SqliteJournalMode::Wal)
-            .synchronous(SqliteSynchronous::Full)
-            // What is deleted is overwritten: erased values do not linger in free pages.
-            .pragma("secure_delete", "on");
-        let writer = SqlitePoolOptions::new().max_connections(1).connect_with(options.clone()).await?;
-        schema::bring_up(&writer).await?;
-        let readers = SqlitePoolOptions::new().max_connections(2).connect_with(options.read_only(true)).await?;
+        let newer = |reason| LedgerError::Unreadable { what: "the tables of a newer program", reason };
+        let database = Database::open(path, schema::TABLES).await?.map_err(newer)?;
         let (orders, waiting) = mpsc::channel(append::AT_ONCE);
-        tokio::spawn(clerk(writer.clone(), random, waiting));
-        Ok(Self { writer, readers, orders, random })
+        tokio::spawn(clerk(database.clone(), random, waiting));
+        Ok(Self { database, orders, random })
     }
 
     /// Begins a transaction that writes, for a record together with what follows from it.
     ///
     /// # Errors
     /// [`LedgerError`] when the ledger is held by another program for too long.
-    pub async fn begin(&self) -> Result<SqliteTransaction<'static>, LedgerError> {
-        Ok(self.writer.begin_with("begin immediate").await?)
+    pub async fn begin(&self) -> Result<Transaction, LedgerError> {
+        Ok(self.database.begin().await?)
     }
 
-    /// Writes everything out and lets go of the file.
+    /// Writes everything out and lets go of it.
     pub async fn close(&self) {
-        self.readers.close().await;
-        self.writer.close().await;
+        self.database.close().await;
     }
 }

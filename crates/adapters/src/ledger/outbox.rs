@@ -2,6 +2,7 @@
 //! decision, record and message are kept together or not at all.
 
 use super::{FILE_NAME, Ledger, LedgerError, Random, read};
+use crate::database::{Connection, Row, query};
 use endcap_agent::outbox::{Decided, Known, Message};
 use endcap_agent::ports::{Asked, Outbox, PortError, Standings};
 use endcap_agent::send::{Kept, Pending};
@@ -10,8 +11,6 @@ use endcap_model::{Channel, Place, Sku};
 use jiff::Timestamp;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use sqlx::sqlite::SqliteRow;
-use sqlx::{Row, SqliteConnection};
 use std::path::Path;
 use tokio::runtime::Runtime;
 
@@ -74,8 +73,8 @@ impl Ledger {
             withdraw_pending(&mut transaction, intent, *number).await?;
         }
         for ((intent, subject, due), number) in plans.iter().zip(&numbers) {
-            sqlx::query(
-                "insert into scheduled (due, channel, subject, offer, intent, record) values (?, ?, ?, ?, ?, ?)",
+            query(
+                "insert into scheduled (due, channel, subject, offer, intent, record) values ($1, $2, $3, $4, $5, $6)",
             )
             .bind(due.as_millisecond())
             .bind(intent.channel.as_str())
@@ -90,13 +89,13 @@ impl Ledger {
     }
 
     async fn ripen(&self, now: Timestamp, standings: &dyn Standings) -> Result<(), LedgerError> {
-        let ripe = "select id, subject, intent, record from scheduled where due <= ? order by due, id";
-        let waits = sqlx::query("select 1 from scheduled where due <= ? limit 1");
-        if waits.bind(now.as_millisecond()).fetch_optional(&self.readers).await?.is_none() {
+        let ripe = "select id, subject, intent, record from scheduled where due <= $1 order by due, id";
+        let waits = query("select 1 from scheduled where due <= $1 limit 1");
+        if waits.bind(now.as_millisecond()).fetch_optional(&mut self.database.reader().await?).await?.is_none() {
             return Ok(());
         }
         let mut transaction = self.begin().await?;
-        let rows = sqlx::query(ripe).bind(now.as_millisecond()).fetch_all(&mut *transaction).await?;
+        let rows = query(ripe).bind(now.as_millisecond()).fetch_all(&mut *transaction).await?;
         for row in rows {
             let mut intent: Intent = parsed("a decision", row.try_get(2)?)?;
             if intent.action.only_reverts() {
@@ -111,20 +110,20 @@ impl Ledger {
             let known = Known::decided(Message::about(&intent, subject), now);
             insert(&mut transaction, &known, &intent, row.try_get(3)?).await?;
             let id: i64 = row.try_get(0)?;
-            sqlx::query("delete from scheduled where id = ?").bind(id).execute(&mut *transaction).await?;
+            query("delete from scheduled where id = $1").bind(id).execute(&mut *transaction).await?;
         }
         Ok(transaction.commit().await?)
     }
 
     async fn due(&self, now: Timestamp, limit: u32) -> Result<Vec<Pending>, LedgerError> {
-        let rows = sqlx::query(
+        let rows = query(
             "select message.known, message.intent, record.content ->> 'effect', record.content ->> 'proposal' from message \
              left join record on record.sequence = message.record \
-             where open and rest_until <= ? order by message.id limit ?",
+             where open and rest_until <= $1 order by message.id limit $2",
         )
         .bind(now.as_millisecond())
         .bind(limit)
-        .fetch_all(&self.readers)
+        .fetch_all(&mut self.database.reader().await?)
         .await?;
         let mut pending = vec![];
         for row in &rows {
@@ -141,14 +140,14 @@ impl Ledger {
 
     /// The newest message about the same subject, and older ones that may still be under way.
     async fn others(&self, message: &Message) -> Result<Vec<Known>, LedgerError> {
-        let rows = sqlx::query(
-            "select known from message where channel = ?1 and subject = ?2 and generation <> ?3 \
-             and (in_doubt > 0 or generation = (select max(generation) from message where channel = ?1 and subject = ?2))",
+        let rows = query(
+            "select known from message where channel = $1 and subject = $2 and generation <> $3 \
+             and (in_doubt > 0 or generation = (select max(generation) from message where channel = $1 and subject = $2))",
         )
         .bind(message.channel.as_str())
         .bind(&message.subject)
         .bind(whole(message.generation))
-        .fetch_all(&self.readers)
+        .fetch_all(&mut self.database.reader().await?)
         .await?;
         rows.iter().map(|row| parsed("a message", row.try_get(0)?)).collect()
     }
@@ -159,7 +158,7 @@ impl Ledger {
         for Kept { known, sent, record } in kept {
             update(&mut transaction, &known).await?;
             if let Some(sent) = sent {
-                sqlx::query("insert into sent (at, content) values (?, ?)")
+                query("insert into sent (at, content) values ($1, $2)")
                     .bind(sent.at().as_millisecond())
                     .bind(text(&sent))
                     .execute(&mut *transaction)
@@ -175,29 +174,33 @@ impl Ledger {
 
     async fn traffic(&self, now: Timestamp) -> Result<Traffic, LedgerError> {
         let since = now.checked_sub(KEPT).unwrap_or(Timestamp::MIN);
-        let rows = sqlx::query("select content from sent where at >= ? order by id")
+        let rows = query("select content from sent where at >= $1 order by id")
             .bind(since.as_millisecond())
-            .fetch_all(&self.readers)
+            .fetch_all(&mut self.database.reader().await?)
             .await?;
         let sent = rows.iter().map(|row| parsed("what was sent", row.try_get(0)?));
         Ok(Traffic::from(sent.collect::<Result<Vec<Sent>, LedgerError>>()?))
     }
 
     async fn shelf(&self, channel: &Channel, place: &Place, sku: &Sku) -> Result<Vec<(Known, Intent)>, LedgerError> {
-        let rows = sqlx::query(
-            "select known, intent from message where channel = ? and place = ? and sku = ? order by generation",
+        let rows = query(
+            "select known, intent from message where channel = $1 and place = $2 and sku = $3 order by generation",
         )
         .bind(channel.as_str())
         .bind(place.as_str())
         .bind(sku.as_str())
-        .fetch_all(&self.readers)
+        .fetch_all(&mut self.database.reader().await?)
         .await?;
         rows.iter().map(both).collect()
     }
 
     async fn everything(&self) -> Result<Vec<(Intent, Option<Known>)>, LedgerError> {
-        let sent = sqlx::query("select known, intent from message order by id").fetch_all(&self.readers).await?;
-        let waiting = sqlx::query("select intent from scheduled order by due, id").fetch_all(&self.readers).await?;
+        let sent = query("select known, intent from message order by id")
+            .fetch_all(&mut self.database.reader().await?)
+            .await?;
+        let waiting = query("select intent from scheduled order by due, id")
+            .fetch_all(&mut self.database.reader().await?)
+            .await?;
         let sent = sent.iter().map(|row| both(row).map(|(known, intent)| (intent, Some(known))));
         let waiting = waiting.iter().map(|row| Ok((parsed("a decision", row.try_get(0)?)?, None)));
         sent.chain(waiting).collect()
@@ -205,11 +208,11 @@ impl Ledger {
 }
 
 /// What was planned for an offer and has not begun gives way to what is decided of it now.
-async fn withdraw_pending(connection: &mut SqliteConnection, intent: &Intent, record: u64) -> Result<(), LedgerError> {
+async fn withdraw_pending(connection: &mut Connection, intent: &Intent, record: u64) -> Result<(), LedgerError> {
     let Some(offer) = intent.action.offer() else { return Ok(()) };
-    sqlx::query(
-        "delete from scheduled where channel = ? and offer = ? and intent ->> 'sku' = ? and intent ->> 'place' = ? \
-         and record < ?",
+    query(
+        "delete from scheduled where channel = $1 and offer = $2 and intent ->> 'sku' = $3 and intent ->> 'place' = $4 \
+         and record < $5",
     )
     .bind(intent.channel.as_str())
     .bind(offer)
@@ -221,27 +224,21 @@ async fn withdraw_pending(connection: &mut SqliteConnection, intent: &Intent, re
     Ok(())
 }
 
-async fn last_generation(connection: &mut SqliteConnection, intent: &Intent) -> Result<u64, LedgerError> {
-    let last: i64 = sqlx::query_scalar(
-        "select coalesce(max(generation), 0) from message where channel = ? and place = ? and sku = ?",
-    )
-    .bind(intent.channel.as_str())
-    .bind(intent.place.as_str())
-    .bind(intent.sku.as_str())
-    .fetch_one(connection)
-    .await?;
+async fn last_generation(connection: &mut Connection, intent: &Intent) -> Result<u64, LedgerError> {
+    let last = query("select coalesce(max(generation), 0) from message where channel = $1 and place = $2 and sku = $3")
+        .bind(intent.channel.as_str())
+        .bind(intent.place.as_str())
+        .bind(intent.sku.as_str())
+        .fetch_one(connection)
+        .await?;
+    let last: i64 = last.try_get(0)?;
     Ok(u64::try_from(last).unwrap_or(0))
 }
 
-async fn insert(
-    connection: &mut SqliteConnection,
-    known: &Known,
-    intent: &Intent,
-    record: i64,
-) -> Result<(), LedgerError> {
-    sqlx::query(
+async fn insert(connection: &mut Connection, known: &Known, intent: &Intent, record: i64) -> Result<(), LedgerError> {
+    query(
         "insert into message (channel, subject, generation, place, sku, intent, known, open, in_doubt, rest_until, record) \
-         values (?, ?, ?, ?, ?, ?, ?, 1, 0, ?, ?)",
+         values ($1, $2, $3, $4, $5, $6, $7, true, 0, $8, $9)",
     )
     .bind(known.message.channel.as_str())
     .bind(&known.message.subject)
@@ -257,10 +254,10 @@ async fn insert(
     Ok(())
 }
 
-async fn update(connection: &mut SqliteConnection, known: &Known) -> Result<(), LedgerError> {
-    sqlx::query(
-        "update message set known = ?, open = ?, in_doubt = ?, rest_until = ? \
-         where channel = ? and subject = ? and generation = ?",
+async fn update(connection: &mut Connection, known: &Known) -> Result<(), LedgerError> {
+    query(
+        "update message set known = $1, open = $2, in_doubt = $3, rest_until = $4 \
+         where channel = $5 and subject = $6 and generation = $7",
     )
     .bind(text(known))
     .bind(!known.stage.is_final())
@@ -274,7 +271,7 @@ async fn update(connection: &mut SqliteConnection, known: &Known) -> Result<(), 
     Ok(())
 }
 
-fn both(row: &SqliteRow) -> Result<(Known, Intent), LedgerError> {
+fn both(row: &Row) -> Result<(Known, Intent), LedgerError> {
     Ok((parsed("a message", row.try_get(0)?)?, parsed("an intent", row.try_get(1)?)?))
 }
 

@@ -1,9 +1,9 @@
 //! Reading the trail, its tip, checkpoints and what commitments were made of.
 
 use super::{Ledger, LedgerError};
+use crate::database::{Connection, Row, query};
 use endcap_govern::audit::{Digest32, Entry, Held, Note, Opening, Record, Trail, Tree, leaf};
 use jiff::Timestamp;
-use sqlx::{Row, SqliteConnection};
 use std::collections::BTreeMap;
 
 /// Records that are read at once.
@@ -15,7 +15,7 @@ impl Ledger {
     /// # Errors
     /// [`LedgerError`] when it cannot be read.
     pub async fn trail(&self) -> Result<Trail, LedgerError> {
-        trail(&mut *self.readers.acquire().await?).await
+        trail(&mut self.database.reader().await?).await
     }
 
     /// Hands over the bytes of all records in order.
@@ -23,7 +23,7 @@ impl Ledger {
     /// # Errors
     /// [`LedgerError`] when they cannot be read; or what `take` says.
     pub async fn each<E: From<LedgerError>>(&self, take: impl FnMut(&[u8]) -> Result<(), E>) -> Result<(), E> {
-        each(&mut *self.readers.acquire().await.map_err(LedgerError::from)?, take).await
+        each(&mut self.database.reader().await.map_err(LedgerError::from)?, take).await
     }
 
     /// Leaf hashes of the first records, for proofs.
@@ -47,9 +47,9 @@ impl Ledger {
     /// # Errors
     /// [`LedgerError`] when they cannot be read.
     pub async fn last(&self, count: u32) -> Result<Vec<Record>, LedgerError> {
-        let rows = sqlx::query("select content from record order by sequence desc limit ?")
+        let rows = query("select content from record order by sequence desc limit $1")
             .bind(count)
-            .fetch_all(&self.readers)
+            .fetch_all(&mut self.database.reader().await?)
             .await?;
         rows.iter().rev().map(|row| parsed("a record", row.try_get(0)?)).collect()
     }
@@ -65,13 +65,13 @@ impl Ledger {
     ) -> Result<(Vec<Record>, BTreeMap<Digest32, String>), LedgerError> {
         let sequence = sequence.map(|sequence| i64::try_from(sequence).unwrap_or(i64::MAX));
         let rows =
-            sqlx::query("select content from record where ?1 is null or sequence < ?1 order by sequence desc limit ?2")
+            query("select content from record where $1 is null or sequence < $1 order by sequence desc limit $2")
                 .bind(sequence)
                 .bind(count)
-                .fetch_all(&self.readers)
+                .fetch_all(&mut self.database.reader().await?)
                 .await?;
         let records = rows.iter().map(|row| parsed("a record", row.try_get(0)?)).collect::<Result<Vec<_>, _>>()?;
-        let values = values(&mut *self.readers.acquire().await?, &records).await?;
+        let values = values(&mut self.database.reader().await?, &records).await?;
         Ok((records, values))
     }
 
@@ -80,8 +80,8 @@ impl Ledger {
     /// # Errors
     /// [`LedgerError`] when it cannot be read.
     pub async fn last_checkpoint(&self) -> Result<Option<(u64, Note, Timestamp)>, LedgerError> {
-        let row = sqlx::query("select size, note, at from checkpoint order by id desc limit 1")
-            .fetch_optional(&self.readers)
+        let row = query("select size, note, at from checkpoint order by id desc limit 1")
+            .fetch_optional(&mut self.database.reader().await?)
             .await?;
         let Some(row) = row else { return Ok(None) };
         let unreadable = |reason: String| LedgerError::Unreadable { what: "a checkpoint", reason };
@@ -99,7 +99,7 @@ impl Ledger {
     /// # Errors
     /// [`LedgerError`] when they cannot be read.
     pub async fn openings(&self) -> Result<BTreeMap<Digest32, String>, LedgerError> {
-        let openings = openings(&mut *self.readers.acquire().await?).await?;
+        let openings = openings(&mut self.database.reader().await?).await?;
         Ok(openings.into_iter().map(|opening| (opening.commitment, opening.value)).collect())
     }
 
@@ -108,18 +108,19 @@ impl Ledger {
     /// # Errors
     /// [`LedgerError`] when it cannot be written.
     pub async fn keep_checkpoint(&self, size: u64, note: &Note, at: Timestamp) -> Result<(), LedgerError> {
-        sqlx::query("insert into checkpoint (size, note, at) values (?, ?, ?)")
+        let mut transaction = self.begin().await?;
+        query("insert into checkpoint (size, note, at) values ($1, $2, $3)")
             .bind(i64::try_from(size).unwrap_or(i64::MAX))
             .bind(note.to_string())
             .bind(at.to_string())
-            .execute(&self.writer)
+            .execute(&mut transaction)
             .await?;
-        Ok(())
+        Ok(transaction.commit().await?)
     }
 }
 
-pub(super) async fn trail(connection: &mut SqliteConnection) -> Result<Trail, LedgerError> {
-    let tip = sqlx::query("select size, last, peaks from tip").fetch_optional(connection).await?;
+pub(super) async fn trail(connection: &mut Connection) -> Result<Trail, LedgerError> {
+    let tip = query("select size, last, peaks from tip").fetch_optional(connection).await?;
     let Some(tip) = tip else { return Ok(Trail::default()) };
     let unreadable = |reason: String| LedgerError::Unreadable { what: "a tip", reason };
     let (size, last, peaks): (i64, String, &str) = (tip.try_get(0)?, tip.try_get(1)?, tip.try_get(2)?);
@@ -132,19 +133,19 @@ pub(super) async fn trail(connection: &mut SqliteConnection) -> Result<Trail, Le
 }
 
 pub(super) async fn each<E: From<LedgerError>>(
-    connection: &mut SqliteConnection,
+    connection: &mut Connection,
     mut take: impl FnMut(&[u8]) -> Result<(), E>,
 ) -> Result<(), E> {
     let mut after = 0_i64;
     loop {
-        let rows = sqlx::query("select sequence, content from record where sequence > ? order by sequence limit ?")
+        let rows = query("select sequence, content from record where sequence > $1 order by sequence limit $2")
             .bind(after)
             .bind(READ_AT_ONCE)
             .fetch_all(&mut *connection)
             .await
             .map_err(LedgerError::from)?;
         for row in &rows {
-            take(row.try_get(1).map_err(LedgerError::from)?)?;
+            take(row.bytes(1).map_err(LedgerError::from)?)?;
             after = row.try_get(0).map_err(LedgerError::from)?;
         }
         if rows.is_empty() {
@@ -153,9 +154,9 @@ pub(super) async fn each<E: From<LedgerError>>(
     }
 }
 
-pub(super) async fn openings(connection: &mut SqliteConnection) -> Result<Vec<Opening>, LedgerError> {
-    let rows = sqlx::query("select commitment, salt, value from opening").fetch_all(connection).await?;
-    let opening = |row: &sqlx::sqlite::SqliteRow| {
+pub(super) async fn openings(connection: &mut Connection) -> Result<Vec<Opening>, LedgerError> {
+    let rows = query("select commitment, salt, value from opening").fetch_all(connection).await?;
+    let opening = |row: &Row| {
         let digest = |column: usize| {
             let unreadable = |reason| LedgerError::Unreadable { what: "an opening", reason };
             let text: String = row.try_get(column)?;
@@ -168,7 +169,7 @@ pub(super) async fn openings(connection: &mut SqliteConnection) -> Result<Vec<Op
 
 /// What the commitments in some records were made of, where that was not erased.
 pub(super) async fn values(
-    connection: &mut SqliteConnection,
+    connection: &mut Connection,
     records: &[Record],
 ) -> Result<BTreeMap<Digest32, String>, LedgerError> {
     let held = |record: &Record| -> Vec<Held> {
@@ -181,12 +182,11 @@ pub(super) async fn values(
         Held::Open(_) => None,
     };
     let wanted: Vec<String> = records.iter().flat_map(held).filter_map(commitment).collect();
-    let rows =
-        sqlx::query("select commitment, value from opening where commitment in (select value from json_each(?))")
-            .bind(serde_json::json!(wanted).to_string())
-            .fetch_all(connection)
-            .await?;
-    let value = |row: &sqlx::sqlite::SqliteRow| {
+    let rows = query("select commitment, value from opening where commitment in (select value from json_each($1))")
+        .bind(serde_json::json!(wanted).to_string())
+        .fetch_all(connection)
+        .await?;
+    let value = |row: &Row| {
         let text: String = row.try_get(0)?;
         let unreadable = |reason| LedgerError::Unreadable { what: "an opening", reason };
         Ok((text.parse().map_err(|error| unreadable(format!("{error}, found '{text}'")))?, row.try_get(1)?))
@@ -194,9 +194,9 @@ pub(super) async fn values(
     rows.iter().map(value).collect()
 }
 
-pub(super) async fn checkpoints(connection: &mut SqliteConnection) -> Result<Vec<Note>, LedgerError> {
-    let rows = sqlx::query("select note from checkpoint order by id").fetch_all(connection).await?;
-    let note = |row: &sqlx::sqlite::SqliteRow| {
+pub(super) async fn checkpoints(connection: &mut Connection) -> Result<Vec<Note>, LedgerError> {
+    let rows = query("select note from checkpoint order by id").fetch_all(connection).await?;
+    let note = |row: &Row| {
         let unreadable = |error: endcap_govern::audit::NotANote| LedgerError::Unreadable {
             what: "a checkpoint",
             reason: error.to_string(),

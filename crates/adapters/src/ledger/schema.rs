@@ -1,8 +1,10 @@
 //! Tables of the ledger. Records and checkpoints are only ever added: the database refuses anything else, so that a slip
 //! in a program or at a prompt is no rewriting. (Whoever can drop a trigger is found by the chain and by witnesses.)
 
-use super::LedgerError;
-use sqlx::sqlite::SqlitePool;
+use crate::database::Tables;
+
+/// The tables. They are written once, for SQLite and PostgreSQL alike (`database/dialect.rs`).
+pub const TABLES: Tables = Tables { name: "ledger", versions: VERSIONS, secure_delete: true, readers: 2 };
 
 /// What each version adds. A version that was released is never changed, only followed by another.
 const VERSIONS: &[&str] = &[
@@ -57,7 +59,7 @@ const STOPS: &str = "
 create table stop_order (
     id     integer primary key autoincrement,
     scope  text,
-    frozen integer not null,
+    frozen integer /*boolean*/ not null,
     epoch  integer not null,
     at     text not null,
     record integer references record (sequence)
@@ -109,7 +111,7 @@ create table message (
     sku        text not null,
     intent     text not null,
     known      text not null,
-    open       integer not null,
+    open       integer /*boolean*/ not null,
     in_doubt   integer not null,
     rest_until integer not null,
     record     integer not null,
@@ -180,9 +182,3 @@ begin select raise(abort, 'what was used stays used'); end;
 create index record_approval on record (case when json_valid(content) then content ->> 'subject' end)
 where instr(content, '\"action\":\"approval: ') > 0;
 ";
-
-/// Brings the ledger to the newest version, all or nothing.
-pub async fn bring_up(writer: &SqlitePool) -> Result<(), LedgerError> {
-    let newer = |reason| LedgerError::Unreadable { what: "the tables of a newer program", reason };
-    crate::versions::bring_up(writer, VERSIONS).await?.map_err(newer)
-}

@@ -2,13 +2,15 @@
 
 use super::{FILE_NAME, LedgerError, read};
 use crate::AdapterError;
+use crate::database::{Connection, Home};
 use endcap_govern::audit::{Anchors, Digest32, Fault, Note, Signed, Verified, Verifier};
-use sqlx::sqlite::SqliteConnectOptions;
-use sqlx::{ConnectOptions, Connection, SqliteConnection};
 use std::fs::File;
 use std::io::{BufRead, BufReader};
 use std::path::Path;
+use std::time::Duration;
 
+/// Longest wait for another program, or for PostgreSQL.
+const WITHIN: Duration = Duration::from_secs(5);
 /// What every SQLite file begins with.
 const SQLITE: &[u8] = b"SQLite format 3\0";
 
@@ -63,9 +65,14 @@ pub enum Unverifiable {
 pub async fn verify(path: &Path, anchors: &Anchors) -> Result<Result<Verified, LedgerFault>, Unverifiable> {
     let path = if path.is_dir() { path.join(FILE_NAME) } else { path.to_owned() };
     let failed = |error| AdapterError::system("read", &path, error);
+    if !path.exists()
+        && let home @ Home::Postgres(_) = Home::of(&path)?
+    {
+        return Ok(verify_ledger(&home, anchors).await?);
+    }
     let mut export = BufReader::new(File::open(&path).map_err(failed)?);
     if export.fill_buf().map_err(failed)?.starts_with(SQLITE) {
-        return Ok(verify_ledger(&path, anchors).await?);
+        return Ok(verify_ledger(&Home::File(path), anchors).await?);
     }
     Ok(verify_export(export, anchors).map_err(failed)?.map_err(LedgerFault::from))
 }
@@ -85,10 +92,9 @@ fn verify_export(mut export: impl BufRead, anchors: &Anchors) -> std::io::Result
     Ok(verifier.finish())
 }
 
-async fn verify_ledger(path: &Path, anchors: &Anchors) -> Result<Result<Verified, LedgerFault>, LedgerError> {
-    let mut connection = SqliteConnectOptions::new().filename(path).read_only(true).connect().await?;
-    // One moment of it, whoever writes meanwhile.
-    sqlx::query("begin").execute(&mut connection).await?;
+async fn verify_ledger(home: &Home, anchors: &Anchors) -> Result<Result<Verified, LedgerFault>, LedgerError> {
+    let mut connection = Connection::to_read(home, WITHIN).await?;
+    connection.hold_still().await?;
     let mut anchors = anchors.clone();
     if !anchors.log.is_empty() {
         let known = |note: &Note| anchors.log.iter().any(|key| note.signed_by(key) != Signed::No);
@@ -108,7 +114,7 @@ async fn verify_ledger(path: &Path, anchors: &Anchors) -> Result<Result<Verified
 }
 
 async fn verify_records(
-    connection: &mut SqliteConnection,
+    connection: &mut Connection,
     mut verifier: Verifier,
 ) -> Result<Result<Verified, Fault>, LedgerError> {
     /// Breaks off a reading.
@@ -130,7 +136,7 @@ async fn verify_records(
 
 /// Checks what lies beside the records: the tip, and what commitments were made of.
 async fn verify_beside(
-    connection: &mut SqliteConnection,
+    connection: &mut Connection,
     verified: Verified,
 ) -> Result<Result<Verified, LedgerFault>, LedgerError> {
     let tip = read::trail(connection).await?.tree;

@@ -6,8 +6,9 @@ use crate::commands::audit::random;
 use crate::console::Console;
 use crate::project::{connector, read_policy, read_scenario};
 use anyhow::{Context, bail};
+use endcap_adapters::database::is_kept;
 use endcap_adapters::facts::Store;
-use endcap_adapters::journal::SqliteJournal;
+use endcap_adapters::journal::StoredJournal;
 use endcap_adapters::ledger::{AuditedJournal, Kept, NotTaken, Use};
 use endcap_adapters::tables::read_json;
 use endcap_agent::act;
@@ -63,7 +64,7 @@ impl Standing {
         let policy = read_policy(&folder.join("policy.toml"))?;
         let latest = Store::open(folder)?.latest(None)?;
         let data = latest.with_context(|| format!("{} has no facts", folder.display()))?.id.clone();
-        let events = SqliteJournal::open(&folder.join("journal.db"), Timestamp::now)?.read()?;
+        let events = StoredJournal::open(&folder.join("journal.db"), Timestamp::now)?.read()?;
         Ok(Self { limits: limits_hash(&scenario, &policy), policy, data, events, held })
     }
 
@@ -98,7 +99,7 @@ impl Standing {
 /// Sends a plan that was approved, or says why it may not go out; that is in the audit trail then.
 pub fn publish(wanted: Wanted<'_>) -> anyhow::Result<Result<Sent, NotTaken>> {
     let folder = wanted.folder;
-    if !folder.join("journal.db").is_file() {
+    if !is_kept(&folder.join("journal.db")) {
         bail!("{} has no journal yet: run `endcap plan {0}` first", folder.display());
     }
     // Of two who publish at once, the second waits and then finds it done.

@@ -6,8 +6,9 @@ use crate::judgement::{EditArgs, in_words};
 use crate::project::read_scenario;
 use crate::report::{self, AnalysisPage};
 use anyhow::{Context, bail};
+use endcap_adapters::database::is_kept;
 use endcap_adapters::facts::Store;
-use endcap_adapters::journal::SqliteJournal;
+use endcap_adapters::journal::StoredJournal;
 use endcap_adapters::project::Project;
 use endcap_adapters::tables::{self, Column};
 use endcap_agent::ports::{FactStore, Journal};
@@ -210,10 +211,10 @@ fn books_of_project(args: &Args, folder: &Path, history: &History) -> anyhow::Re
 pub fn of_published_plans(folder: &Path) -> anyhow::Result<PlannedUnits> {
     let path = folder.join("journal.db");
     let mut cells = PlannedUnits::new();
-    if !path.is_file() {
+    if !is_kept(&path) {
         return Ok(cells);
     }
-    for event in SqliteJournal::open(&path, jiff::Timestamp::now)?.read()? {
+    for event in StoredJournal::open(&path, jiff::Timestamp::now)?.read()? {
         let Event::Published { plan, .. } = event else { continue };
         let file = folder.join("plans").join(plan.as_str()).join("forecast.json");
         if file.is_file() {

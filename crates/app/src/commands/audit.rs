@@ -69,7 +69,7 @@ pub fn random() -> [u8; 32] {
 async fn opened(folder: &Path) -> anyhow::Result<Ledger> {
     let path = folder.join(FILE_NAME);
     ensure!(
-        path.is_file(),
+        endcap_adapters::database::is_kept(&path),
         "{} has no audit trail yet: `endcap plan`, `halt` and `resume` begin one",
         folder.display()
     );

@@ -2,7 +2,7 @@
 
 use crate::console::{Console, Ending};
 use anyhow::{bail, ensure};
-use endcap_adapters::backup::{self, Backup};
+use endcap_adapters::backup::{self, Backup, Rows};
 use serde::Serialize;
 use std::path::PathBuf;
 
@@ -33,7 +33,7 @@ pub struct BackupArgs {
 /// replaced.
 #[derive(clap::Args)]
 #[command(
-    after_help = "Examples:\n  endcap restore /mnt/backups/shop --to shop\n  endcap restore /mnt/backups/shop-monday.tar --to shop\n  endcap restore /mnt/backups/shop --check\n  endcap restore /mnt/backups/shop --name 20260301T120000.000000Z --to shop --force"
+    after_help = "Examples:\n  endcap restore /mnt/backups/shop --to shop\n  endcap restore /mnt/backups/shop-monday.tar --to shop\n  endcap restore /mnt/backups/shop --check\n  endcap restore /mnt/backups/shop --name 20260301T120000.000000Z --to shop --force\n  endcap restore /mnt/backups/shop-monday.tar --to shop2 --postgres postgres://endcap@db.example/endcap --schema shop2"
 )]
 pub struct RestoreArgs {
     /// Folder of backups, as `endcap backup --to` wrote it, or file, as `endcap backup --file` did.
@@ -47,9 +47,28 @@ pub struct RestoreArgs {
     /// Put the backup in the place of what the folder holds.
     #[arg(long)]
     force: bool,
+    /// Put journal and ledger into this new schema of PostgreSQL, at the address that endcap.toml names or --postgres.
+    #[arg(long, value_name = "NAME")]
+    schema: Option<String>,
+    /// Address of the PostgreSQL server for --schema: postgres://user@host:5432/database, without a password.
+    #[arg(long, value_name = "ADDRESS", requires = "schema")]
+    postgres: Option<String>,
+    /// Put journal and ledger into files, also where the project had them in PostgreSQL.
+    #[arg(long, conflicts_with_all = ["schema", "postgres"])]
+    files: bool,
     /// Only check that the backup is whole.
-    #[arg(long, conflicts_with_all = ["to", "force"])]
+    #[arg(long, conflicts_with_all = ["to", "force", "schema", "files"])]
     check: bool,
+}
+
+impl RestoreArgs {
+    fn rows(&self) -> Rows {
+        match &self.schema {
+            Some(schema) => Rows::InPostgres { address: self.postgres.clone(), schema: schema.clone() },
+            None if self.files => Rows::InFiles,
+            None => Rows::AsBefore,
+        }
+    }
 }
 
 #[derive(Serialize)]
@@ -87,7 +106,7 @@ pub fn restore(args: &RestoreArgs, console: &Console) -> anyhow::Result<Ending> 
     let found = backup::find(&args.backups, args.name.as_deref())?;
     let done = match &args.to {
         Some(to) => {
-            found.restore(to, args.force)?;
+            found.restore_with(to, args.force, &args.rows())?;
             format!("is back in {}", to.display())
         }
         None => {

@@ -5,8 +5,9 @@ use crate::judgement;
 use crate::project::{CODE_VERSION, read_scenario};
 use anyhow::{Context, ensure};
 use endcap_adapters::artifacts::Folder;
+use endcap_adapters::database::is_kept;
 use endcap_adapters::facts::Store;
-use endcap_adapters::journal::SqliteJournal;
+use endcap_adapters::journal::StoredJournal;
 use endcap_adapters::project::Project;
 use endcap_adapters::tables::read_toml;
 use endcap_agent::ground::Ground;
@@ -116,10 +117,10 @@ pub fn last_published(folder: &Path) -> anyhow::Result<PathBuf> {
 /// The file of the plan that was published last; nothing where none was.
 pub fn in_force(folder: &Path) -> anyhow::Result<Option<PathBuf>> {
     let path = folder.join("journal.db");
-    if !path.is_file() {
+    if !is_kept(&path) {
         return Ok(None);
     }
-    let events = SqliteJournal::open(&path, jiff::Timestamp::now)?.read()?;
+    let events = StoredJournal::open(&path, jiff::Timestamp::now)?.read()?;
     let published = events.into_iter().rev().find_map(|event| match event {
         Event::Published { plan, .. } => Some(plan),
         _ => None,

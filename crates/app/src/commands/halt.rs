@@ -90,7 +90,11 @@ pub fn resume(args: &ResumeArgs, console: &Console) -> anyhow::Result<Ending> {
 
 fn opened(folder: &Path) -> anyhow::Result<(AuditedJournal, Vec<Event>)> {
     let path = folder.join("journal.db");
-    ensure!(path.is_file(), "{} has no journal yet: run `endcap plan {0}` first", folder.display());
+    ensure!(
+        endcap_adapters::database::is_kept(&path),
+        "{} has no journal yet: run `endcap plan {0}` first",
+        folder.display()
+    );
     let journal = AuditedJournal::open(folder, jiff::Timestamp::now, super::audit::random)?;
     let events = journal.read().with_context(|| format!("{} cannot be read", path.display()))?;
     Ok((journal, events))

@@ -5,6 +5,7 @@ use crate::commands::ground::Terms;
 use crate::console::{Console, Ending, table};
 use anyhow::{Context, ensure};
 use endcap_adapters::channels;
+use endcap_adapters::database::{Alone, Taken, alone, is_kept};
 use endcap_agent::outbox::{Known, Patience, Stage};
 use endcap_agent::ports::Outbox;
 use endcap_agent::send::{Round, Sender};
@@ -147,20 +148,24 @@ fn add(all: &mut Round, round: &Round) {
 }
 
 /// Holds the place of the one sender until it is dropped, or its process ends.
-fn only_one(folder: &Path) -> anyhow::Result<File> {
+fn only_one(folder: &Path) -> anyhow::Result<(File, Option<Alone>)> {
     let path = folder.join("sender.lock");
     let file = File::create(&path).with_context(|| format!("{} cannot be written", path.display()))?;
     match file.try_lock() {
         Err(TryLockError::WouldBlock) => anyhow::bail!("{} has a sender already: stop it first", folder.display()),
         locked => locked.with_context(|| format!("{} cannot be locked", path.display()))?,
     }
-    Ok(file)
+    // Another machine has another folder, and may name the same schema.
+    match alone(&folder.join("ledger.db"), "sender")? {
+        Ok(alone) => Ok((file, alone)),
+        Err(Taken) => anyhow::bail!("{} has a sender already, in another folder: stop it first", folder.display()),
+    }
 }
 
 /// Runs `endcap outbox`.
 pub fn outbox(args: &OutboxArgs, console: &Console) -> anyhow::Result<Ending> {
     ensure!(
-        args.folder.join("ledger.db").is_file(),
+        is_kept(&args.folder.join("ledger.db")),
         "{} has decided nothing yet: `endcap deploy`",
         args.folder.display()
     );

@@ -1,7 +1,7 @@
 //! From an approved plan to prices that a channel holds: decided, sent, read back, stopped.
 
 use crate::shop::plannable;
-use crate::{endcap, run};
+use crate::{endcap, run, server};
 use endcap_model::{Currency, GateLimits, Share};
 use serde_json::Value;
 use std::fs;
@@ -40,7 +40,14 @@ format = "csv"
 
 /// A shop whose last week of sales is the one before this, with a plan and everything that acting needs.
 fn shop(folder: &Path) {
+    shop_at(folder, "");
+}
+
+/// The same, with its rows at a home of their own.
+fn shop_at(folder: &Path, home: &str) {
     write(folder);
+    let project = fs::read_to_string(folder.join("endcap.toml")).unwrap();
+    fs::write(folder.join("endcap.toml"), format!("{project}\n{home}")).unwrap();
     assert_eq!(told(folder, "plan", &[], 0)["status"], "published");
 }
 
@@ -80,8 +87,46 @@ fn told(folder: &Path, command: &str, options: &[&str], expected: i32) -> Value 
 #[test]
 fn an_approved_plan_is_decided_sent_and_confirmed_and_a_stop_holds_it_back() {
     let kept = tempfile::tempdir().unwrap();
-    let folder = kept.path();
-    shop(folder);
+    shop(kept.path());
+    from_plan_to_confirmed(kept.path());
+}
+
+#[test]
+fn a_project_in_postgresql_is_planned_sent_verified_backed_up_and_brought_back() {
+    let Some(server) = server::shared() else { return };
+    let kept = tempfile::tempdir().unwrap();
+    let (folder, schema) = (kept.path().join("shop"), server::new_schema());
+    fs::create_dir(&folder).unwrap();
+    shop_at(&folder, &server::home(&server.url(), &schema));
+    from_plan_to_confirmed(&folder);
+    for file in ["journal.db", "ledger.db"] {
+        assert!(!folder.join(file).exists(), "{file} lies in PostgreSQL");
+    }
+    let text = |path: &Path| path.display().to_string();
+    let (file, files, other) = (kept.path().join("shop.tar"), kept.path().join("files"), kept.path().join("other"));
+    assert_eq!(run(&["backup", &text(&folder), "--file", &text(&file)]).2, 0);
+    let (_, refused, status) = run(&["restore", &text(&file), "--to", &text(&other)]);
+    assert!(status == 2 && refused.contains("which is taken") && !other.exists(), "{refused}");
+    assert_eq!(run(&["restore", &text(&file), "--to", &text(&files), "--files"]).2, 0);
+    let schema = format!("{schema}_again");
+    assert_eq!(run(&["restore", &text(&file), "--to", &text(&other), "--schema", &schema]).2, 0);
+    let trail = |folder: &Path| {
+        assert_eq!(run(&["audit", "verify", &text(folder)]).2, 0, "{}", folder.display());
+        run(&["audit", "export", &text(folder)]).0
+    };
+    let before = trail(&folder);
+    assert!(before.lines().count() > 5, "{before}");
+    assert_eq!((trail(&files) == before, trail(&other) == before), (true, true), "the trail came back byte by byte");
+    assert!(files.join("ledger.db").is_file() && !other.join("ledger.db").exists());
+    for folder in [&files, &other] {
+        // Nothing leaves a project that was brought back until a named person says so.
+        assert_eq!(told(folder, "send", &[], 0)["sent"], 0);
+        told(folder, "stop", &["--lift", "--as", "Grace", "--reason", "it was checked"], 0);
+        assert_eq!(told(folder, "outbox", &[], 0), told(&kept.path().join("shop"), "outbox", &[], 0));
+    }
+}
+
+fn from_plan_to_confirmed(folder: &Path) {
     let tried = told(folder, "deploy", &["--dry-run"], 0);
     let wanted = tried["decided"].as_u64().unwrap();
     assert!(wanted > 0 && tried["rehearsed"].as_array().unwrap().is_empty(), "{}", tried["rehearsed"]);

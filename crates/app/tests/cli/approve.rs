@@ -1,6 +1,6 @@
 //! `endcap approve` as those who sign on the command line meet it.
 
-use crate::{endcap, run};
+use crate::{endcap, run, server};
 use endcap_adapters::ledger::{Asker, FILE_NAME, Ledger};
 use endcap_agent::ask::Asking;
 use endcap_govern::approval::Staff;
@@ -23,9 +23,17 @@ struct Shop {
 
 impl Shop {
     fn new() -> Self {
+        Self::at("")
+    }
+
+    /// A shop whose rows have a home of their own.
+    fn at(home: &str) -> Self {
         let kept = tempfile::tempdir().unwrap();
         let folder = kept.path().join("shop");
         fs::create_dir(&folder).unwrap();
+        if !home.is_empty() {
+            fs::write(folder.join("endcap.toml"), home).unwrap();
+        }
         for (name, role) in [
             ("ada", "approver_category"),
             ("carl", "approver_category"),
@@ -86,7 +94,18 @@ impl Shop {
 
 #[test]
 fn people_sign_with_keys_of_their_own_and_others_are_refused() {
-    let shop = Shop::new();
+    people_sign(&Shop::new());
+}
+
+#[test]
+fn people_sign_in_the_same_way_where_rows_lie_in_postgresql() {
+    let Some(server) = server::shared() else { return };
+    let shop = Shop::at(&server::home(&server.url(), &server::new_schema()));
+    people_sign(&shop);
+    assert!(!shop.path("shop").join(FILE_NAME).exists());
+}
+
+fn people_sign(shop: &Shop) {
     let (listed, _) = shop.approve(&["list", "shop"], 0);
     assert_eq!((&listed[0]["id"], &listed[0]["state"]), (&Value::from(shop.request.as_str()), &"waiting".into()));
     let own = shop.sign("ada", "ada.key", 1);

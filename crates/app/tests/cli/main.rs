@@ -20,6 +20,9 @@ mod judgement;
 mod known_truth;
 mod operations;
 mod replan;
+#[allow(dead_code, reason = "tests of adapters use more of it")]
+#[path = "../../../adapters/tests/support/server.rs"]
+mod server;
 mod shop;
 mod stop;
 mod supply_input;

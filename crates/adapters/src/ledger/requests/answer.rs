@@ -2,6 +2,7 @@
 
 use super::super::{Ledger, LedgerError};
 use super::{Kept, NotTaken, Step, rows, told};
+use crate::database::query;
 use endcap_govern::approval::{Signature, Staff};
 use endcap_govern::audit::Told;
 use jiff::Timestamp;
@@ -72,7 +73,7 @@ impl Ledger {
         };
         let (place, entry) = place;
         let record = self.append(&mut transaction, vec![(now, entry)]).await?[0];
-        sqlx::query("insert into answer (request, place, record, content) values (?, ?, ?, ?)")
+        query("insert into answer (request, place, record, content) values ($1, $2, $3, $4)")
             .bind(id)
             .bind(i64::try_from(place).unwrap_or(i64::MAX))
             .bind(i64::try_from(record).unwrap_or(i64::MAX))

@@ -2,11 +2,11 @@
 
 use super::super::{Ledger, LedgerError};
 use super::{Kept, NotTaken, Step, Stored, rows, told};
+use crate::database::{Connection, query};
 use endcap_agent::ask::Asking;
 use endcap_govern::approval::{Register, Request, Staff, Stage, Wish};
 use endcap_govern::audit::{Digest32, Told};
 use jiff::Timestamp;
-use sqlx::SqliteConnection;
 
 /// Who asks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -72,7 +72,7 @@ impl Ledger {
         entry.on_behalf_of = None;
         entry.reasons = stored.reasons.iter().map(Told::open).collect();
         let record = self.append(&mut transaction, vec![(now, entry)]).await?[0];
-        sqlx::query("insert into request (id, record, content) values (?, ?, ?)")
+        query("insert into request (id, record, content) values ($1, $2, $3)")
             .bind(&id)
             .bind(i64::try_from(record).unwrap_or(i64::MAX))
             .bind(&content)
@@ -109,7 +109,7 @@ impl Ledger {
 }
 
 /// All requests, none of those that the audit trail knows missing: a sum over what is left would be too small.
-async fn whole(connection: &mut SqliteConnection) -> Result<Vec<Kept>, LedgerError> {
+async fn whole(connection: &mut Connection) -> Result<Vec<Kept>, LedgerError> {
     let all = rows::load(connection, None).await?;
     let known = all.iter().filter(|kept| kept.happened.iter().any(|one| one.step == Step::Asked && one.done)).count();
     if known < rows::recorded(connection).await? {

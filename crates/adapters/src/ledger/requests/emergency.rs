@@ -3,11 +3,11 @@
 
 use super::super::{Ledger, LedgerError, read};
 use super::{NotTaken, rows};
+use crate::database::{Connection, Row, query};
 use endcap_govern::approval::{BreakGlass, NotBroken, Staff, StandIn};
 use endcap_govern::audit::{Entry, Ruling, Told};
 use jiff::Timestamp;
 use serde::Serialize;
-use sqlx::{Row, SqliteConnection};
 
 const STAND_IN: &str = "approval: stand-in named";
 const GLASS: &str = "approval: glass broken";
@@ -30,7 +30,8 @@ impl Ledger {
     /// # Errors
     /// [`LedgerError`] when they cannot be read.
     pub async fn stand_ins(&self) -> Result<Vec<StandIn>, LedgerError> {
-        let rows = sqlx::query("select content from stand_in order by id").fetch_all(&self.readers).await?;
+        let rows =
+            query("select content from stand_in order by id").fetch_all(&mut self.database.reader().await?).await?;
         rows.iter().map(|row| read::parsed("a stand-in", row.try_get(0)?)).collect()
     }
 
@@ -55,7 +56,7 @@ impl Ledger {
         let mut transaction = self.begin().await?;
         self.append(&mut transaction, vec![(now, entry)]).await?;
         if counts {
-            sqlx::query("insert into stand_in (content) values (?)").bind(content).execute(&mut *transaction).await?;
+            query("insert into stand_in (content) values ($1)").bind(content).execute(&mut *transaction).await?;
         }
         transaction.commit().await?;
         Ok(if counts { Ok(()) } else { Err(NotTaken::NoStandIn) })
@@ -66,7 +67,7 @@ impl Ledger {
     /// # Errors
     /// [`LedgerError`] when they cannot be read.
     pub async fn glasses(&self, staff: &Staff, now: Timestamp) -> Result<Vec<Glass>, LedgerError> {
-        let all = glasses(&mut *self.readers.acquire().await?).await?;
+        let all = glasses(&mut self.database.reader().await?).await?;
         let shown = |glass: BreakGlass| Glass {
             until: glass.until(),
             whole: glass.holds("", staff, now).err().map(|why| why.to_string()),
@@ -96,12 +97,12 @@ impl Ledger {
         self.append(&mut transaction, vec![(now, entry)]).await?;
         if refused.is_none() {
             let declared = BreakGlass { signatures: vec![], ..glass.clone() };
-            sqlx::query("insert into glass (nonce, content) values (?, ?) on conflict do nothing")
+            query("insert into glass (nonce, content) values ($1, $2) on conflict do nothing")
                 .bind(&glass.nonce)
                 .bind(rows::content_of(&declared).0)
                 .execute(&mut *transaction)
                 .await?;
-            sqlx::query("insert into glass_signature (nonce, content) values (?, ?)")
+            query("insert into glass_signature (nonce, content) values ($1, $2)")
                 .bind(&glass.nonce)
                 .bind(rows::content_of(signature).0)
                 .execute(&mut *transaction)
@@ -152,17 +153,17 @@ fn breaks(before: Option<&BreakGlass>, glass: &BreakGlass, staff: &Staff, now: T
     }
 }
 
-async fn glasses(connection: &mut SqliteConnection) -> Result<Vec<BreakGlass>, LedgerError> {
-    let rows = sqlx::query("select nonce, content from glass order by id").fetch_all(&mut *connection).await?;
+async fn glasses(connection: &mut Connection) -> Result<Vec<BreakGlass>, LedgerError> {
+    let rows = query("select nonce, content from glass order by id").fetch_all(&mut *connection).await?;
     let mut all = vec![];
     for row in &rows {
         let nonce: &str = row.try_get(0)?;
         let mut glass: BreakGlass = read::parsed("a broken glass", row.try_get(1)?)?;
-        let signed = sqlx::query("select content from glass_signature where nonce = ? order by id")
+        let signed = query("select content from glass_signature where nonce = $1 order by id")
             .bind(nonce)
             .fetch_all(&mut *connection)
             .await?;
-        let signature = |row: &sqlx::sqlite::SqliteRow| read::parsed("a signature", row.try_get(0)?);
+        let signature = |row: &Row| read::parsed("a signature", row.try_get(0)?);
         glass.signatures = signed.iter().map(signature).collect::<Result<_, LedgerError>>()?;
         all.push(glass);
     }

@@ -2,10 +2,10 @@
 
 use super::super::{Ledger, LedgerError, read};
 use super::{Kept, NotGenuine, NotTaken, Step, Stored, Used, told};
+use crate::database::{Connection, Row, query};
 use endcap_govern::approval::{Answer, Request, Signature};
 use endcap_govern::audit::{Held, Record};
 use endcap_model::{ContentHash, hash_bytes};
-use sqlx::{Row, SqliteConnection};
 use std::collections::BTreeMap;
 
 impl Ledger {
@@ -14,7 +14,7 @@ impl Ledger {
     /// # Errors
     /// [`LedgerError`] when they cannot be read.
     pub async fn requests(&self) -> Result<Vec<Kept>, LedgerError> {
-        load(&mut *self.readers.acquire().await?, None).await
+        load(&mut self.database.reader().await?, None).await
     }
 
     /// One request.
@@ -22,11 +22,11 @@ impl Ledger {
     /// # Errors
     /// [`LedgerError`] when it cannot be read.
     pub async fn request(&self, id: &str) -> Result<Option<Kept>, LedgerError> {
-        one(&mut *self.readers.acquire().await?, id).await
+        one(&mut self.database.reader().await?, id).await
     }
 }
 
-pub(super) async fn one(connection: &mut SqliteConnection, id: &str) -> Result<Option<Kept>, LedgerError> {
+pub(super) async fn one(connection: &mut Connection, id: &str) -> Result<Option<Kept>, LedgerError> {
     Ok(load(connection, Some(id)).await?.pop())
 }
 
@@ -37,8 +37,8 @@ struct AnswerRow {
     content: String,
 }
 
-pub(super) async fn load(connection: &mut SqliteConnection, id: Option<&str>) -> Result<Vec<Kept>, LedgerError> {
-    let rows = sqlx::query("select id, record, content from request where ?1 is null or id = ?1 order by number")
+pub(super) async fn load(connection: &mut Connection, id: Option<&str>) -> Result<Vec<Kept>, LedgerError> {
+    let rows = query("select id, record, content from request where $1 is null or id = $1 order by number")
         .bind(id)
         .fetch_all(&mut *connection)
         .await?;
@@ -117,11 +117,11 @@ fn genuine(
 }
 
 async fn answers(
-    connection: &mut SqliteConnection,
+    connection: &mut Connection,
     id: Option<&str>,
 ) -> Result<BTreeMap<String, Vec<AnswerRow>>, LedgerError> {
-    let rows = sqlx::query(
-        "select request, place, record, content from answer where ?1 is null or request = ?1 order by request, place",
+    let rows = query(
+        "select request, place, record, content from answer where $1 is null or request = $1 order by request, place",
     )
     .bind(id)
     .fetch_all(connection)
@@ -135,12 +135,12 @@ async fn answers(
     Ok(answers)
 }
 
-async fn uses(connection: &mut SqliteConnection, id: Option<&str>) -> Result<BTreeMap<String, Used>, LedgerError> {
-    let rows = sqlx::query("select request, at, effect, journal from used where ?1 is null or request = ?1")
+async fn uses(connection: &mut Connection, id: Option<&str>) -> Result<BTreeMap<String, Used>, LedgerError> {
+    let rows = query("select request, at, effect, journal from used where $1 is null or request = $1")
         .bind(id)
         .fetch_all(connection)
         .await?;
-    let used = |row: &sqlx::sqlite::SqliteRow| {
+    let used = |row: &Row| {
         let at: String = row.try_get(1)?;
         let unreadable = |error: jiff::Error| LedgerError::Unreadable { what: "a use", reason: error.to_string() };
         let journal = u64::try_from(row.try_get::<i64, _>(3)?).unwrap_or(0);
@@ -150,7 +150,7 @@ async fn uses(connection: &mut SqliteConnection, id: Option<&str>) -> Result<BTr
 }
 
 /// How many requests the audit trail knows.
-pub(super) async fn recorded(connection: &mut SqliteConnection) -> Result<usize, LedgerError> {
+pub(super) async fn recorded(connection: &mut Connection) -> Result<usize, LedgerError> {
     let records = told::records(connection, None).await?;
     Ok(records.iter().filter(|record| told::step_of(record) == Some((Step::Asked, true))).count())
 }

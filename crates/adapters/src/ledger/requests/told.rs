@@ -2,10 +2,10 @@
 
 use super::super::{LedgerError, read};
 use super::{ACTION, Happened, NotTaken, Step, is_done};
+use crate::database::{Connection, Row, query};
 use endcap_govern::approval::Subject;
 use endcap_govern::audit::{Digest32, Entry, Grounds, Held, Record, Ruling, Told};
 use endcap_model::ContentHash;
-use sqlx::{Row, SqliteConnection};
 use std::collections::BTreeMap;
 
 /// The entry of something that was done.
@@ -46,30 +46,25 @@ pub(super) fn with_content(entry: Entry<Told>, content: &ContentHash) -> Entry<T
 }
 
 /// Records about approvals in order: about one subject, or all.
-pub(super) async fn records(
-    connection: &mut SqliteConnection,
-    subject: Option<&str>,
-) -> Result<Vec<Record>, LedgerError> {
+pub(super) async fn records(connection: &mut Connection, subject: Option<&str>) -> Result<Vec<Record>, LedgerError> {
     // The conditions are those of the index `record_approval`.
     let rows = match subject {
         Some(subject) => {
-            sqlx::query(
+            query(
                 "select content from record where instr(content, '\"action\":\"approval: ') > 0 \
-                 and case when json_valid(content) then content ->> 'subject' end = ? order by sequence",
+                 and case when json_valid(content) then content ->> 'subject' end = $1 order by sequence",
             )
             .bind(subject)
             .fetch_all(connection)
             .await?
         }
         None => {
-            sqlx::query(
-                "select content from record where instr(content, '\"action\":\"approval: ') > 0 order by sequence",
-            )
-            .fetch_all(connection)
-            .await?
+            query("select content from record where instr(content, '\"action\":\"approval: ') > 0 order by sequence")
+                .fetch_all(connection)
+                .await?
         }
     };
-    let record = |row: &sqlx::sqlite::SqliteRow| read::parsed::<Record>("a record", row.try_get(0)?);
+    let record = |row: &Row| read::parsed::<Record>("a record", row.try_get(0)?);
     let records = rows.iter().map(record).collect::<Result<Vec<_>, _>>()?;
     Ok(records.into_iter().filter(|record| record.entry.action.starts_with(ACTION)).collect())
 }

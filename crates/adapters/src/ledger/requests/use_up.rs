@@ -3,6 +3,7 @@
 use super::super::{Ledger, LedgerError};
 use super::ask::register;
 use super::{Kept, NotTaken, Step, Used, rows, told};
+use crate::database::query;
 use endcap_govern::NotApproved;
 use endcap_govern::approval::{Register, Request};
 use endcap_govern::audit::Told;
@@ -58,7 +59,7 @@ impl Ledger {
             let mut entry = told::done(Step::Used, actor(), id, &kept.request.subject);
             entry.effect = Some(wanted.effect.to_owned());
             let record = self.append(&mut transaction, vec![(now, entry)]).await?[0];
-            sqlx::query("insert into used (nonce, request, effect, journal, at, record) values (?, ?, ?, ?, ?, ?)")
+            query("insert into used (nonce, request, effect, journal, at, record) values ($1, $2, $3, $4, $5, $6)")
                 .bind(&kept.request.subject.nonce)
                 .bind(id)
                 .bind(wanted.effect)

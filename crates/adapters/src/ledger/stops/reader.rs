@@ -1,8 +1,8 @@
 //! Reading the stop many times a second: the file at each time, the ledger as a thread of its own saw it last.
 
 use super::{LEDGER, file, table};
+use crate::database::{Connection, Home};
 use endcap_govern::stop::{Place, Places, Stops};
-use sqlx::{Connection, SqliteConnection};
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::{self, RecvTimeoutError, Sender};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -13,6 +13,8 @@ use std::time::{Duration, Instant};
 const EVERY: Duration = Duration::from_millis(200);
 /// Age from which what the ledger said counts as not known.
 const STALE: Duration = Duration::from_secs(1);
+/// Time after which a ledger that does not answer is asked anew.
+const GIVEN_UP: Duration = Duration::from_secs(5);
 
 /// What is stopped, for senders. Ages are measured on a clock that nobody sets.
 pub struct StopReader {
@@ -74,57 +76,75 @@ impl StopReader {
     }
 }
 
-/// A connection that is kept for as long as the file is the same.
+/// A connection that is kept for as long as the file is the same, or the server answers.
 struct Watch {
     path: PathBuf,
-    open: Option<(Identity, SqliteConnection)>,
+    open: Option<(Identity, Connection)>,
 }
 
 impl Watch {
+    /// What the ledger says; where that takes too long the connection is given up.
     async fn look(&mut self) -> Place {
-        let identity = match identity(&self.path) {
-            Ok(identity) => identity,
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+        match tokio::time::timeout(GIVEN_UP, self.looked()).await {
+            Ok(Ok(place)) => place,
+            Ok(Err(why)) => {
                 self.open = None;
-                return Place::Empty;
+                Place::Unreadable(why)
             }
-            Err(error) => return Place::Unreadable(error.to_string()),
+            Err(_) => {
+                self.open = None;
+                Place::Unreadable("it does not answer".into())
+            }
+        }
+    }
+
+    async fn looked(&mut self) -> Result<Place, String> {
+        let home = Home::of(&self.path).map_err(|error| error.to_string())?;
+        let identity = match &home {
+            Home::Postgres(server) => Identity::Schema(server.schema.clone()),
+            Home::File(path) => match identity(path) {
+                Ok(identity) => Identity::File(identity),
+                Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+                    self.open = None;
+                    return Ok(Place::Empty);
+                }
+                Err(error) => return Err(error.to_string()),
+            },
         };
         if self.open.as_ref().is_none_or(|(known, _)| *known != identity) {
             if let Some((_, old)) = self.open.take() {
                 let _ = old.close().await;
             }
-            match table::open(&self.path).await {
-                Ok(connection) => self.open = Some((identity, connection)),
-                Err(error) => return Place::Unreadable(error.to_string()),
-            }
+            let connection = table::open(&home).await.map_err(|error| error.to_string())?;
+            self.open = Some((identity, connection));
         }
-        let Some((_, connection)) = &mut self.open else { return Place::Empty };
-        match table::rows(connection).await {
-            Ok(place) => place,
-            Err(error) => {
-                self.open = None;
-                Place::Unreadable(error.to_string())
-            }
-        }
+        let Some((_, connection)) = &mut self.open else { return Ok(Place::Empty) };
+        table::rows(connection).await.map_err(|error| error.to_string())
     }
+}
+
+/// What tells what is open from another that was put in its place.
+#[derive(PartialEq, Eq)]
+enum Identity {
+    File(FileIdentity),
+    Schema(String),
 }
 
 /// What tells a file from another that was put in its place.
 #[cfg(unix)]
-type Identity = (u64, u64);
+type FileIdentity = (u64, u64);
 
 #[cfg(unix)]
-fn identity(path: &Path) -> std::io::Result<Identity> {
+fn identity(path: &Path) -> std::io::Result<FileIdentity> {
     use std::os::unix::fs::MetadataExt;
     std::fs::metadata(path).map(|file| (file.dev(), file.ino()))
 }
 
 /// What tells a file from another that was put in its place.
 #[cfg(not(unix))]
-type Identity = std::time::SystemTime;
+type FileIdentity = std::time::SystemTime;
 
 #[cfg(not(unix))]
-fn identity(path: &Path) -> std::io::Result<Identity> {
+fn identity(path: &Path) -> std::io::Result<FileIdentity> {
     std::fs::metadata(path)?.created()
 }

@@ -1,11 +1,10 @@
 //! The stops in the ledger: rows that are only added to, each with its record in the audit trail.
 
 use super::super::{Ledger, LedgerError};
+use crate::database::{Connection, Home, Transaction, query};
 use endcap_govern::audit::{Entry, Held, Record, Ruling, Told};
 use endcap_govern::stop::{Order, Place, Scope, Stops};
 use jiff::Timestamp;
-use sqlx::sqlite::SqliteConnectOptions;
-use sqlx::{ConnectOptions, Connection, Row, SqliteConnection, SqliteTransaction};
 use std::path::Path;
 use std::time::Duration;
 
@@ -15,45 +14,53 @@ pub const ERASED: &str = "(erased)";
 const PROGRAM: &str = "endcap";
 /// Longest wait of a reader for another program.
 const READ_WITHIN: Duration = Duration::from_millis(400);
+/// Longest wait for a server that does not answer: a stop holds within a second all the same.
+const ANSWER_WITHIN: Duration = Duration::from_millis(800);
 
 /// What the ledger says; nothing is created or changed.
 pub async fn read(path: &Path) -> Place {
-    match path.try_exists() {
-        Ok(true) => {}
-        Ok(false) => return Place::Empty,
+    let home = match Home::of(path) {
+        Ok(home) => home,
         Err(error) => return Place::Unreadable(error.to_string()),
+    };
+    if let Home::File(path) = &home {
+        match path.try_exists() {
+            Ok(true) => {}
+            Ok(false) => return Place::Empty,
+            Err(error) => return Place::Unreadable(error.to_string()),
+        }
     }
-    match opened_and_read(path).await {
-        Ok(place) => place,
-        Err(error) => Place::Unreadable(error.to_string()),
+    match tokio::time::timeout(ANSWER_WITHIN, opened_and_read(&home)).await {
+        Ok(Ok(place)) => place,
+        Ok(Err(error)) => Place::Unreadable(error.to_string()),
+        Err(_) => Place::Unreadable("it does not answer".into()),
     }
 }
 
-async fn opened_and_read(path: &Path) -> Result<Place, LedgerError> {
-    let mut connection = open(path).await?;
+async fn opened_and_read(home: &Home) -> Result<Place, LedgerError> {
+    let mut connection = open(home).await?;
     let place = rows(&mut connection).await;
     connection.close().await?;
     place
 }
 
 /// Opens the ledger for reading alone.
-pub async fn open(path: &Path) -> Result<SqliteConnection, LedgerError> {
-    let options = SqliteConnectOptions::new().filename(path).read_only(true).busy_timeout(READ_WITHIN);
-    Ok(options.connect().await?)
+pub async fn open(home: &Home) -> Result<Connection, LedgerError> {
+    let within = match home {
+        Home::File(_) => READ_WITHIN,
+        Home::Postgres(_) => ANSWER_WITHIN,
+    };
+    Ok(Connection::to_read(home, within).await?)
 }
 
 /// What a connection to the ledger sees.
-pub async fn rows(connection: &mut SqliteConnection) -> Result<Place, LedgerError> {
-    let tables: i64 = sqlx::query_scalar("select count(*) from sqlite_schema where name = 'stop_order'")
-        .fetch_one(&mut *connection)
-        .await?;
-    if tables == 0 {
+pub async fn rows(connection: &mut Connection) -> Result<Place, LedgerError> {
+    if !connection.has_table("stop_order").await? {
         return Ok(Place::Empty);
     }
-    let epoch: Option<i64> =
-        sqlx::query_scalar("select max(epoch) from stop_order").fetch_one(&mut *connection).await?;
-    let Some(epoch) = epoch else { return Ok(Place::Empty) };
-    let rows = sqlx::query(
+    let epoch = query("select max(epoch) from stop_order").fetch_one(connection).await?;
+    let Some(epoch) = epoch.try_get::<Option<i64>, _>(0)? else { return Ok(Place::Empty) };
+    let rows = query(
         "select scope, frozen, epoch, stop_order.at, content from stop_order join record on sequence = record
          where id in (select max(id) from stop_order where scope is not null group by scope)",
     )
@@ -80,7 +87,7 @@ pub async fn rows(connection: &mut SqliteConnection) -> Result<Place, LedgerErro
 /// Adds what the table lacks, each order with its record; the caller commits.
 pub async fn add(
     ledger: &Ledger,
-    transaction: &mut SqliteTransaction<'_>,
+    transaction: &mut Transaction,
     stops: &Stops,
     there: &Place,
     now: Timestamp,
@@ -119,20 +126,20 @@ fn same(one: &Order, other: &Order) -> bool {
 }
 
 async fn insert(
-    transaction: &mut SqliteTransaction<'_>,
+    transaction: &mut Transaction,
     (scope, frozen): (Option<String>, bool),
     epoch: u64,
     at: Timestamp,
     record: Option<u64>,
 ) -> Result<(), LedgerError> {
     let whole = |number: u64| i64::try_from(number).unwrap_or(i64::MAX);
-    sqlx::query("insert into stop_order (scope, frozen, epoch, at, record) values (?, ?, ?, ?, ?)")
+    query("insert into stop_order (scope, frozen, epoch, at, record) values ($1, $2, $3, $4, $5)")
         .bind(scope)
         .bind(frozen)
         .bind(whole(epoch))
         .bind(at.to_string())
         .bind(record.map(whole))
-        .execute(&mut **transaction)
+        .execute(transaction)
         .await?;
     Ok(())
 }
@@ -152,15 +159,15 @@ fn entry(scope: &Scope, order: &Order, now: Timestamp) -> Entry<Told> {
 }
 
 /// A value of a record, or that it was erased.
-pub async fn said(connection: &mut SqliteConnection, held: &Held) -> Result<String, LedgerError> {
+pub async fn said(connection: &mut Connection, held: &Held) -> Result<String, LedgerError> {
     match held {
         Held::Open(text) => Ok(text.clone()),
         Held::Committed { commitment } => {
-            let value: Option<String> = sqlx::query_scalar("select value from opening where commitment = ?")
+            let row = query("select value from opening where commitment = $1")
                 .bind(commitment.to_string())
                 .fetch_optional(connection)
                 .await?;
-            Ok(value.unwrap_or_else(|| ERASED.to_owned()))
+            Ok(row.map(|row| row.try_get(0)).transpose()?.unwrap_or_else(|| ERASED.to_owned()))
         }
     }
 }

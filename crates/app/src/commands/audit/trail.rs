@@ -175,7 +175,10 @@ pub async fn erase(args: &EraseArgs, console: &Console) -> anyhow::Result<Ending
         };
         let trace = match erased.gone {
             true => "",
-            false => "\nAnother program reads the ledger: the trace on the disk goes when that ends.",
+            false => {
+                "\nAnother program reads the ledger, or PostgreSQL has it in its log of changes: the trace on the disk goes when \
+                 that ends."
+            }
         };
         format!("{} values are erased; record {} tells of it.{left}{trace}", erased.values, erased.record)
     })?;

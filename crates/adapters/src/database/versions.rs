@@ -1,4 +1,4 @@
-//! Tables of a database, brought up one version at a time.
+//! Tables of a file, brought up one version at a time.
 
 use sqlx::AssertSqlSafe;
 use sqlx::sqlite::SqlitePool;
@@ -13,7 +13,7 @@ pub(crate) async fn bring_up(
     let (at,): (i64,) = sqlx::query_as("pragma user_version").fetch_one(&mut *transaction).await?;
     let at = usize::try_from(at).unwrap_or(usize::MAX);
     if at > versions.len() {
-        return Ok(Err(format!("version {at}, this program knows {}", versions.len())));
+        return Ok(Err(newer(at, versions)));
     }
     for &version in &versions[at..] {
         sqlx::raw_sql(version).execute(&mut *transaction).await?;
@@ -23,4 +23,9 @@ pub(crate) async fn bring_up(
         .await?;
     transaction.commit().await?;
     Ok(Ok(()))
+}
+
+/// Says that tables are of a program that is newer than this one.
+pub(super) fn newer(at: usize, versions: &[&str]) -> String {
+    format!("version {at}, this program knows {}", versions.len())
 }
