@@ -6,6 +6,7 @@
 
 mod append;
 mod erase;
+mod findings;
 mod journal;
 mod keys;
 mod ladder;

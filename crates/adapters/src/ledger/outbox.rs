@@ -11,14 +11,14 @@ use jiff::Timestamp;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use sqlx::sqlite::SqliteRow;
-use sqlx::{Row, SqliteConnection};
+use sqlx::{Row, SqliteConnection, SqliteTransaction};
 use std::path::Path;
 use tokio::runtime::Runtime;
 
 /// The outbox of a project.
 pub struct LedgerOutbox {
-    ledger: Ledger,
-    runtime: Runtime,
+    pub(super) ledger: Ledger,
+    pub(super) runtime: Runtime,
 }
 
 impl LedgerOutbox {
@@ -67,11 +67,22 @@ impl Ledger {
     /// Keeps decisions: each with its record, and what is pending of an offer that it replaces is withdrawn.
     async fn decide(&self, decided: Vec<Decided>, now: Timestamp) -> Result<(), LedgerError> {
         let mut transaction = self.begin().await?;
+        self.decide_in(&mut transaction, decided, now).await?;
+        Ok(transaction.commit().await?)
+    }
+
+    /// The same in a transaction that its caller commits; returns the numbers of the records.
+    pub(super) async fn decide_in(
+        &self,
+        transaction: &mut SqliteTransaction<'_>,
+        decided: Vec<Decided>,
+        now: Timestamp,
+    ) -> Result<Vec<u64>, LedgerError> {
         let (plans, records): (Vec<_>, Vec<_>) =
             decided.into_iter().map(|one| ((one.intent, one.subject, one.due), (now, one.record))).unzip();
-        let numbers = self.append(&mut transaction, records).await?;
+        let numbers = self.append(transaction, records).await?;
         for ((intent, _, _), number) in plans.iter().zip(&numbers) {
-            withdraw_pending(&mut transaction, intent, *number).await?;
+            withdraw_pending(transaction, intent, *number).await?;
         }
         for ((intent, subject, due), number) in plans.iter().zip(&numbers) {
             sqlx::query(
@@ -83,10 +94,10 @@ impl Ledger {
             .bind(intent.action.offer())
             .bind(text(intent))
             .bind(whole(*number))
-            .execute(&mut *transaction)
+            .execute(&mut **transaction)
             .await?;
         }
-        Ok(transaction.commit().await?)
+        Ok(numbers)
     }
 
     async fn ripen(&self, now: Timestamp, standings: &dyn Standings) -> Result<(), LedgerError> {
@@ -195,7 +206,11 @@ impl Ledger {
         rows.iter().map(both).collect()
     }
 
-    async fn everything(&self) -> Result<Vec<(Intent, Option<Known>)>, LedgerError> {
+    /// Everything that was decided, oldest first, with what is known of it once its time has come.
+    ///
+    /// # Errors
+    /// [`LedgerError`] when it cannot be read.
+    pub async fn everything(&self) -> Result<Vec<(Intent, Option<Known>)>, LedgerError> {
         let sent = sqlx::query("select known, intent from message order by id").fetch_all(&self.readers).await?;
         let waiting = sqlx::query("select intent from scheduled order by due, id").fetch_all(&self.readers).await?;
         let sent = sent.iter().map(|row| both(row).map(|(known, intent)| (intent, Some(known))));
@@ -228,9 +243,19 @@ async fn last_generation(connection: &mut SqliteConnection, intent: &Intent) -> 
     .bind(intent.channel.as_str())
     .bind(intent.place.as_str())
     .bind(intent.sku.as_str())
-    .fetch_one(connection)
+    .fetch_one(&mut *connection)
     .await?;
-    Ok(u64::try_from(last).unwrap_or(0))
+    // What somebody else wrote there under a later number must not be in the way of what puts it right.
+    let foreign: i64 = sqlx::query_scalar(
+        "select coalesce(max(held_generation), 0) from finding \
+         where channel = $1 and place = $2 and sku = $3 and gone is null",
+    )
+    .bind(intent.channel.as_str())
+    .bind(intent.place.as_str())
+    .bind(intent.sku.as_str())
+    .fetch_one(&mut *connection)
+    .await?;
+    Ok(u64::try_from(last.max(foreign)).unwrap_or(0))
 }
 
 async fn insert(
@@ -257,7 +282,7 @@ async fn insert(
     Ok(())
 }
 
-async fn update(connection: &mut SqliteConnection, known: &Known) -> Result<(), LedgerError> {
+pub(super) async fn update(connection: &mut SqliteConnection, known: &Known) -> Result<(), LedgerError> {
     sqlx::query(
         "update message set known = ?, open = ?, in_doubt = ?, rest_until = ? \
          where channel = ? and subject = ? and generation = ?",
@@ -278,18 +303,18 @@ fn both(row: &SqliteRow) -> Result<(Known, Intent), LedgerError> {
     Ok((parsed("a message", row.try_get(0)?)?, parsed("an intent", row.try_get(1)?)?))
 }
 
-fn parsed<T: DeserializeOwned>(what: &'static str, text: &str) -> Result<T, LedgerError> {
+pub(super) fn parsed<T: DeserializeOwned>(what: &'static str, text: &str) -> Result<T, LedgerError> {
     read::parsed(what, text)
 }
 
-fn text(value: &impl Serialize) -> String {
+pub(super) fn text(value: &impl Serialize) -> String {
     serde_json::to_string(value).expect("Invariant: words of the outbox are plain data")
 }
 
-fn whole(number: u64) -> i64 {
+pub(super) fn whole(number: u64) -> i64 {
     i64::try_from(number).unwrap_or(i64::MAX)
 }
 
-fn broken(error: impl std::fmt::Display) -> PortError {
+pub(super) fn broken(error: impl std::fmt::Display) -> PortError {
     PortError { port: "outbox", reason: error.to_string() }
 }

@@ -49,10 +49,11 @@ struct Deployed {
     rehearsed: Vec<HeldBack>,
 }
 
+/// Something that does not go on, and why.
 #[derive(Serialize)]
-struct HeldBack {
-    what: String,
-    reason: String,
+pub(crate) struct HeldBack {
+    pub what: String,
+    pub reason: String,
 }
 
 /// Runs the command.
@@ -135,7 +136,7 @@ fn not_decided_yet(intents: Vec<Intent>, outbox: &dyn Outbox) -> anyhow::Result<
 }
 
 /// Passes every intent through the gate, one after another, so that they count against each other.
-fn sorted(
+pub(crate) fn sorted(
     footing: &Footing,
     intents: Vec<Intent>,
     standing: &mut dyn FnMut(&Intent) -> anyhow::Result<Standing>,
