@@ -284,7 +284,8 @@ fn ended(known: &Known) -> Entry<Told> {
 pub fn settled_by(known: &Known, by: &str, reason: &str) -> Entry<Told> {
     let happened = known.stage == Stage::Confirmed;
     let ruling = if happened { Ruling::Allowed } else { Ruling::Refused };
-    let mut entry = Entry::new(Told::personal(by), "effect settled by a person", Told::open(about(&known.message)), ruling);
+    let mut entry =
+        Entry::new(Told::personal(by), "effect settled by a person", Told::open(about(&known.message)), ruling);
     let found = if happened { "it happened" } else { "it did not happen" };
     entry.reasons = vec![Told::open(found), Told::personal(reason)];
     entry.effect = Some(known.message.key().to_string());

@@ -2,11 +2,13 @@
 
 mod acting;
 mod approvals;
+mod checkpoints;
 mod columns;
 mod commands;
 mod console;
 mod example;
 mod judgement;
+mod objectives;
 mod project;
 mod reconcile;
 mod report;

@@ -61,7 +61,8 @@ impl Outlet for Carrier {
         let fitting: Vec<_> = asked.iter().filter(fit).copied().collect();
         let mut heard = self.outlet.read_all(&fitting).into_iter();
         let mut fitting = fitting.into_iter().peekable();
-        let one = |(message, _): &(&Message, &Intent)| match fitting.next_if(|(next, _)| std::ptr::eq(*next, *message)) {
+        let one = |(message, _): &(&Message, &Intent)| match fitting.next_if(|(next, _)| std::ptr::eq(*next, *message))
+        {
             Some(_) => heard.next().unwrap_or(Heard::Unread),
             None => Heard::Unread,
         };

@@ -77,13 +77,12 @@ impl Ledger {
         now: Timestamp,
     ) -> Result<bool, LedgerError> {
         let mut transaction = self.begin().await?;
-        let row =
-            sqlx::query("select known from message where channel = $1 and subject = $2 and generation = $3")
-                .bind(channel.as_str())
-                .bind(subject)
-                .bind(whole(generation))
-                .fetch_optional(&mut *transaction)
-                .await?;
+        let row = sqlx::query("select known from message where channel = $1 and subject = $2 and generation = $3")
+            .bind(channel.as_str())
+            .bind(subject)
+            .bind(whole(generation))
+            .fetch_optional(&mut *transaction)
+            .await?;
         let known: Option<Known> = row.map(|row| parsed("a message", row.try_get(0)?)).transpose()?;
         let Some(known) = known.and_then(|known| known.settled(happened)) else { return Ok(false) };
         super::outbox::update(&mut transaction, &known).await?;
@@ -97,13 +96,7 @@ impl Ledger {
     ///
     /// # Errors
     /// [`LedgerError`] when it cannot be kept; then nothing is.
-    pub async fn ask_repair(
-        &self,
-        ids: &[i64],
-        by: &str,
-        reason: &str,
-        now: Timestamp,
-    ) -> Result<usize, LedgerError> {
+    pub async fn ask_repair(&self, ids: &[i64], by: &str, reason: &str, now: Timestamp) -> Result<usize, LedgerError> {
         let mut transaction = self.begin().await?;
         let mut found = vec![];
         for id in ids {

@@ -302,9 +302,10 @@ fn every_silent_drift_is_found_at_the_next_reading_and_put_right() {
     let drifts: usize = std::env::var("ENDCAP_DRIFTS").ok().and_then(|text| text.parse().ok()).unwrap_or(200);
     let services = tempfile::tempdir().unwrap();
     let bus = Bus::start(services.path());
-    let mut channels = "[[channel]]\nname = \"tills\"\nkind = \"file_drop\"\ncarries = [\"prices\"]\nfolder = \"tills\"\n\
+    let mut channels =
+        "[[channel]]\nname = \"tills\"\nkind = \"file_drop\"\ncarries = [\"prices\"]\nfolder = \"tills\"\n\
                         format = \"json\"\n"
-        .to_owned();
+            .to_owned();
     if let Some((_, url)) = &bus {
         channels += &format!(
             "[[channel]]\nname = \"bus\"\nkind = \"nats\"\ncarries = [\"prices\"]\nurl = \"{url}\"\nbucket = \"shelf\"\n"
@@ -411,7 +412,11 @@ fn what_somebody_changes_in_a_real_shop_is_found_and_its_cart_charges_the_right_
         json!({}),
     );
     let promotion = |name: &str| {
-        let of = |item: &&Value| item.to_string().contains(&format!("[\\\\\\\"{}\\\\\\\"]", variants[name]));
+        let ids = format!("[\"{}\"]", variants[name]);
+        let of = |item: &&Value| {
+            let args = item["actions"][0]["args"].as_array().unwrap();
+            args.iter().any(|arg| arg["value"] == ids.as_str())
+        };
         let items = listed["promotions"]["items"].as_array().unwrap();
         items.iter().find(of).unwrap_or_else(|| panic!("{listed}"))["id"].as_str().unwrap().to_owned()
     };
@@ -457,8 +462,14 @@ fn what_somebody_changes_in_a_real_shop_is_found_and_its_cart_charges_the_right_
     admin(&format!("deletePromotion(id: \"{own}\") {{ result }}"));
     assert_eq!(wrong(), 0, "every cart charges what was approved");
     assert!(world.read().is_well());
-    let untouched: BTreeSet<u64> =
-        world.messages("web").iter().filter(|(_, intent)| intent.sku.as_str() == "rice").map(|(m, _)| m.generation).collect();
+    let untouched: BTreeSet<u64> = world
+        .messages("web")
+        .iter()
+        .filter(|(_, intent)| intent.sku.as_str() == "rice")
+        .map(|(m, _)| m.generation)
+        .collect();
     assert_eq!(untouched, [1].into(), "what was well was left alone");
-    println!("measured: A7 | 5 drifts in a real shop (Vendure), of which 5 charged a wrong price in its cart | all found at the next reading; 0 wrong prices in the cart after repair");
+    println!(
+        "measured: A7 | 5 drifts in a real shop (Vendure), of which 5 charged a wrong price in its cart | all found at the next reading; 0 wrong prices in the cart after repair"
+    );
 }

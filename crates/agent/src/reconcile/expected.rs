@@ -33,12 +33,7 @@ pub struct Holdings {
 }
 
 /// Says what a channel must hold now.
-pub fn expected(
-    channel: &Channel,
-    all: &[(Intent, Option<Known>)],
-    promises: &Promises,
-    now: Timestamp,
-) -> Holdings {
+pub fn expected(channel: &Channel, all: &[(Intent, Option<Known>)], promises: &Promises, now: Timestamp) -> Holdings {
     let mut holdings = Holdings::default();
     let mut newest: BTreeMap<&str, (&Known, &Intent)> = BTreeMap::new();
     let messages = all.iter().filter(|(intent, _)| intent.channel == *channel);

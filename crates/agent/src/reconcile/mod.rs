@@ -18,7 +18,7 @@ pub use expected::{Expected, expected};
 pub use repair::{NotRepaired, repair};
 pub use run::{Report, reconcile};
 
-use crate::outbox::Wanted;
+use crate::outbox::{Promises, Wanted};
 use endcap_govern::audit::{Entry, Told};
 use endcap_govern::gate::Intent;
 use endcap_model::{Channel, ContentHash, Place, Sku};
@@ -147,6 +147,9 @@ pub struct Contact {
     pub tried: Timestamp,
     /// When it last answered every question.
     pub read: Option<Timestamp>,
+    /// What it promises of itself.
+    #[serde(default)]
+    pub promises: Promises,
     /// Whether it can be read back at all.
     pub reads_back: bool,
     /// Whether it can list what nobody here decided.

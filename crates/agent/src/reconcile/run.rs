@@ -3,7 +3,7 @@
 use super::compare::extra;
 use super::expected::{Holdings, expected};
 use super::{Contact, Extras, Finding, Kind, Noted, Open, difference};
-use crate::outbox::{Heard, Known, Wanted};
+use crate::outbox::{Heard, Known, Promises, Wanted};
 use crate::ports::{Findings, Outbox, Outlet, PortError};
 use endcap_govern::audit::{Entry, Ruling, Told};
 use endcap_govern::gate::Intent;
@@ -98,7 +98,7 @@ fn read(
 ) -> Read {
     let (promises, after) = (outlet.promises(), last.and_then(|last| last.read));
     let holdings = expected(channel, all, &promises, now());
-    let mut read = Read::new(channel, holdings, promises.reads_back, after, now());
+    let mut read = Read::new(channel, holdings, promises, after, now());
     if !promises.reads_back {
         return read;
     }
@@ -139,12 +139,13 @@ fn read(
 }
 
 impl Read {
-    fn new(channel: &Channel, holdings: Holdings, reads_back: bool, read: Option<Timestamp>, now: Timestamp) -> Self {
+    fn new(channel: &Channel, holdings: Holdings, promises: Promises, read: Option<Timestamp>, now: Timestamp) -> Self {
         let contact = Contact {
             channel: channel.clone(),
             tried: now,
             read,
-            reads_back,
+            promises,
+            reads_back: promises.reads_back,
             lists: false,
             expected: holdings.settled.len(),
             agree: 0,
@@ -159,7 +160,7 @@ impl Read {
 /// A channel that was sent to and that nothing names any more.
 fn unnamed(channel: &Channel, all: &[(Intent, Option<Known>)], last: Option<&Contact>, now: Timestamp) -> Read {
     let holdings = expected(channel, all, &Default::default(), now);
-    let mut read = Read::new(channel, holdings, false, last.and_then(|last| last.read), now);
+    let mut read = Read::new(channel, holdings, Promises::default(), last.and_then(|last| last.read), now);
     read.contact.problem = Some("channels.toml names it no more".into());
     read
 }

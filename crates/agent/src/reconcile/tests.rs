@@ -36,13 +36,8 @@ fn offer(sku: &str, cents: i64, generation: u64) -> Intent {
     price(sku, Action::StartOffer { offer: "easter".into(), price: cents }, generation)
 }
 
-const TIMED: Promises = Promises {
-    knows_key_for: None,
-    refuses_older: true,
-    refuses_second: false,
-    reads_back: true,
-    keeps_time: true,
-};
+const TIMED: Promises =
+    Promises { knows_key_for: None, refuses_older: true, refuses_second: false, reads_back: true, keeps_time: true };
 
 /// A book in memory.
 #[derive(Default)]
@@ -253,10 +248,34 @@ fn only_what_reached_a_channel_and_still_counts_must_be_held() {
             vec![1],
             "the one before still stands",
         ),
-        (vec![(offer("milk", 150, 1), Stage::Confirmed), (offer("milk", 140, 2), unclear)], TIMED, 10, vec![], "unclear"),
-        (vec![(offer("milk", 150, 1), Stage::Confirmed), (offer("milk", 140, 2), Stage::Sent)], TIMED, 10, vec![], "under way"),
-        (vec![(offer("milk", 150, 1), Stage::Superseded), (end(2), Stage::Confirmed)], plain, 9 * day, vec![2], "the end"),
-        (vec![(end(2), Stage::Confirmed)], TIMED, 9 * day, vec![], "an end of long ago, where others set the base price"),
+        (
+            vec![(offer("milk", 150, 1), Stage::Confirmed), (offer("milk", 140, 2), unclear)],
+            TIMED,
+            10,
+            vec![],
+            "unclear",
+        ),
+        (
+            vec![(offer("milk", 150, 1), Stage::Confirmed), (offer("milk", 140, 2), Stage::Sent)],
+            TIMED,
+            10,
+            vec![],
+            "under way",
+        ),
+        (
+            vec![(offer("milk", 150, 1), Stage::Superseded), (end(2), Stage::Confirmed)],
+            plain,
+            9 * day,
+            vec![2],
+            "the end",
+        ),
+        (
+            vec![(end(2), Stage::Confirmed)],
+            TIMED,
+            9 * day,
+            vec![],
+            "an end of long ago, where others set the base price",
+        ),
     ] {
         assert_eq!(holds(&intents, promises, now), expected, "{why}");
     }

@@ -109,8 +109,12 @@ pub fn run(args: &Args, console: &Console) -> anyhow::Result<Ending> {
     };
     if !args.dry_run {
         let promises = |channel: &Channel| outlets.get(channel).map(|outlet| outlet.promises()).unwrap_or_default();
-        let grounds =
-            Grounds { proposal: Some(proposal), policy: Some(plan.decision().policy.clone()), ..Grounds::default() };
+        let grounds = Grounds {
+            proposal: Some(proposal),
+            policy: Some(plan.decision().policy.clone()),
+            objectives: plan.get().objectives.clone(),
+            ..Grounds::default()
+        };
         outbox.decide(decide(passing, &promises, now, &footing.acting.agent, &grounds), now).context("deciding")?;
     }
     console.result(&deployed, for_people)?;

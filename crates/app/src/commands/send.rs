@@ -1,9 +1,9 @@
 //! `endcap send` and `endcap outbox`: what was decided leaves, and what became of it.
 
 use crate::acting::Footing;
-use crate::reconcile;
 use crate::commands::ground::Terms;
 use crate::console::{Console, Ending, table};
+use crate::{checkpoints, reconcile};
 use anyhow::{Context, ensure};
 use endcap_adapters::channels;
 use endcap_agent::outbox::{Known, Patience, Stage};
@@ -90,6 +90,11 @@ struct Row {
 pub fn send(args: &SendArgs, console: &Console) -> anyhow::Result<Ending> {
     let folder = &args.terms.folder;
     let _only_one = only_one(folder)?;
+    // What is sent is recorded, so that whoever sends for long also sees to it that the trail is signed.
+    let _notary = match args.watch {
+        true => checkpoints::keep_signing(folder, |fault| eprintln!("audit trail: {fault}"))?,
+        false => None,
+    };
     let mut outbox = Footing::outbox(folder)?;
     let (before, mut done) = (stages(&outbox.all()?), Round::default());
     let (mut read, mut sent_since, mut drift) = (None::<Instant>, false, None);
@@ -232,7 +237,7 @@ fn row(intent: &Intent, known: Option<&Known>) -> Row {
 }
 
 /// A stage in words, with its reason.
-fn stage(known: Option<&Known>) -> (&'static str, Option<String>) {
+pub(crate) fn stage(known: Option<&Known>) -> (&'static str, Option<String>) {
     match known.map(|known| &known.stage) {
         None => ("waits for its time", None),
         Some(Stage::Decided) => ("to be sent", None),
