@@ -12,6 +12,7 @@ mod one_file;
 
 use crate::database::copy::{self, Export};
 use crate::database::{self, DatabaseSettings};
+use crate::desk::SEAL_FILE;
 use crate::ledger::stops;
 use crate::{AdapterError, files, imports, tables};
 use endcap_model::ContentHash;
@@ -235,7 +236,10 @@ fn list(folder: &Path, below: &str, found: &mut Vec<String>) -> Result<(), Adapt
     for name in imports::names(folder)? {
         let path = folder.join(&name);
         let companion = [".db-wal", ".db-shm", ".db-journal"].iter().any(|end| name.ends_with(end));
-        if name.starts_with('.') || companion || (below.is_empty() && name == stops::FILE_NAME) {
+        if name.starts_with('.')
+            || companion
+            || (below.is_empty() && [stops::FILE_NAME, SEAL_FILE].contains(&name.as_str()))
+        {
             continue;
         }
         let relative = if below.is_empty() { name } else { format!("{below}/{name}") };

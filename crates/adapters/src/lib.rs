@@ -23,6 +23,7 @@ pub mod journal;
 pub mod ledger;
 pub mod load;
 mod lookup;
+pub mod notary;
 mod panel;
 pub mod presets;
 pub mod project;

@@ -1,5 +1,7 @@
 //! The audit trail on disk: nothing acknowledged is lost, whatever is changed is found, what is erased is gone.
 
+#[path = "ledger/notary.rs"]
+mod notary;
 #[path = "ledger/postgres.rs"]
 mod postgres;
 #[path = "ledger/stops.rs"]

@@ -28,6 +28,23 @@ pub struct Acting {
     /// Law and clock of places; the first that names a place holds.
     #[serde(rename = "market")]
     pub markets: Vec<Territory>,
+    /// How often channels are read back.
+    #[serde(default)]
+    pub reconcile: Rounds,
+}
+
+/// How often what channels hold is held against what they must hold.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Rounds {
+    /// Minutes between two readings while `endcap send --watch` runs, 1 to 1440.
+    pub every_minutes: u32,
+}
+
+impl Default for Rounds {
+    fn default() -> Self {
+        Self { every_minutes: 15 }
+    }
 }
 
 /// Prices that people allow, as shares of an item's base price.
@@ -87,6 +104,9 @@ impl Acting {
         if floor == 0 || floor > 10_000 || ceiling < 10_000 {
             let found = format!("{} to {}", self.prices.floor, self.prices.ceiling);
             return wrong("prices", &found, "a floor above 0, and the base price between floor and ceiling");
+        }
+        if !(1..=1440).contains(&self.reconcile.every_minutes) {
+            return wrong("reconcile.every_minutes", &self.reconcile.every_minutes.to_string(), "1 to 1440");
         }
         for territory in &self.markets {
             territory.rules()?;
@@ -183,6 +203,7 @@ mod tests {
             ("tenant = \"shop\"", "tenant = \" \"", "tenant"),
             ("floor = 0.6", "floor = 0", "prices"),
             ("ceiling = 1.2", "ceiling = 0.9", "prices"),
+            ("[prices]", "[reconcile]\nevery_minutes = 0\n[prices]", "reconcile.every_minutes"),
             ("law = \"DE\"", "law = \"XX\"", "law"),
             ("law = \"DE\"", "", "law"),
             ("Europe/Berlin", "Berlin", "time_zone"),

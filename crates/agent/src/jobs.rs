@@ -81,6 +81,8 @@ pub struct Changed {
 pub struct Settings {
     /// What people know better than the data.
     pub judgement: Judgement,
+    /// Version of the objectives that plans serve, by hash; nothing where there are none.
+    pub objectives: Option<ContentHash>,
     /// Seed of everything random outside the twin.
     pub seed: u64,
     /// Version of the code, part of every result's name.
@@ -174,7 +176,12 @@ impl<'a> Bench<'a> {
             Job::Forecast { .. } => Some(self.overrides_hash()),
             _ => None,
         };
-        hash_json(&(job, terms, judgement, self.settings.seed, &self.settings.code_version))
+        let key = hash_json(&(job, terms, judgement, self.settings.seed, &self.settings.code_version));
+        match (job, &self.settings.objectives) {
+            // A plan serves one version of what is to be reached; what comes before it serves any.
+            (Job::Solve { .. }, Some(objectives)) => hash_json(&(key, objectives)),
+            _ => key,
+        }
     }
 
     /// Returns the facts of a snapshot.
@@ -432,9 +439,12 @@ impl<'a> Bench<'a> {
     /// A plan is named by everything it was made from.
     fn plan_id(&self, snapshot: &SnapshotId, model: &ContentHash, forecast: &ContentHash) -> PlanId {
         let terms = (hash_json(self.scenario), hash_json(self.policy), self.search());
-        PlanId::new(
-            hash_json(&(snapshot, model, forecast, terms, self.settings.seed, &self.settings.code_version)).short(),
-        )
+        let made_of = hash_json(&(snapshot, model, forecast, terms, self.settings.seed, &self.settings.code_version));
+        let named = match &self.settings.objectives {
+            Some(objectives) => hash_json(&(made_of, objectives)),
+            None => made_of,
+        };
+        PlanId::new(named.short())
     }
 
     fn draft(&mut self, plan: &PlanId) -> Result<Arc<Draft>, JobError> {
@@ -463,7 +473,10 @@ impl<'a> Bench<'a> {
         let supplied = plan::supply(&facts, &planned, &baseline, self.scenario, self.settings.seed, &|done, all| {
             progress("supply orders", done, all)
         })?;
-        let plan = draft.with_supply(&planned, &supplied, self.scenario);
+        let plan = Plan {
+            objectives: self.settings.objectives.clone(),
+            ..draft.with_supply(&planned, &supplied, self.scenario)
+        };
         self.save(&plan_name(id, "forecast"), &planned)?;
         self.save(&plan_name(id, "overridden"), &changed)?;
         self.save(&plan_name(id, "projection"), &supplied.projection)?;

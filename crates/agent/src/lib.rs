@@ -18,6 +18,8 @@ pub mod pace;
 pub mod plan;
 pub mod policies;
 pub mod ports;
+pub mod readings;
+pub mod reconcile;
 pub mod revise;
 pub mod run;
 pub mod sandbox;

@@ -45,6 +45,7 @@ impl Draft {
         Plan {
             id: self.id.clone(),
             parent: None,
+            objectives: None,
             snapshot: self.snapshot.clone(),
             as_of: self.as_of,
             calendar: planned.calendar,

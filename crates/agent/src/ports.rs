@@ -1,6 +1,7 @@
 //! What the loop needs from outside. Live, shadow, backtest and twin differ only in what is plugged in here.
 
 use crate::outbox::{Decided, Heard, Known, Message, Promises};
+use crate::reconcile::{Contact, Decision, Extras, Finding, Noted, Open};
 use crate::send::{Kept, Pending};
 use endcap_govern::Approved;
 use endcap_govern::gate::{Intent, Standing, Traffic};
@@ -111,6 +112,17 @@ pub trait Outlet {
     /// What the channel cannot express is taken from the intent, so that content compares ([`crate::outbox::Wanted`]).
     fn read_back(&mut self, message: &Message, intent: &Intent) -> Heard;
 
+    /// Reads what the channel holds for each of many messages, in their order; with one connection where it has one.
+    fn read_all(&mut self, asked: &[(&Message, &Intent)]) -> Vec<Heard> {
+        asked.iter().map(|(message, intent)| self.read_back(message, intent)).collect()
+    }
+
+    /// Lists what the channel holds and none of these messages is about: what somebody else put there.
+    fn extras(&mut self, known: &[(&Message, &Intent)]) -> Extras {
+        let _ = known;
+        Extras::CannotTell
+    }
+
     /// Tries everything that changes nothing: address, rights, whether the channel knows item and place.
     ///
     /// # Errors
@@ -163,6 +175,46 @@ pub trait Outbox {
     /// # Errors
     /// [`PortError`] when it cannot be read.
     fn shelf(&self, channel: &Channel, place: &Place, sku: &Sku) -> Result<Vec<(Known, Intent)>, PortError>;
+}
+
+/// What was found at channels, kept with the audit trail.
+pub trait Findings {
+    /// Differences that are not gone, oldest first.
+    ///
+    /// # Errors
+    /// [`PortError`] when they cannot be read.
+    fn open_findings(&self) -> Result<Vec<Open>, PortError>;
+
+    /// What the last readings of channels came to.
+    ///
+    /// # Errors
+    /// [`PortError`] when they cannot be read.
+    fn contacts(&self) -> Result<Vec<Contact>, PortError>;
+
+    /// Keeps what a reading found, with a record for each difference that came or went; all of it or nothing.
+    ///
+    /// # Errors
+    /// [`PortError`] when it could not be made durable.
+    fn note(&mut self, noted: &Noted, now: Timestamp) -> Result<(), PortError>;
+
+    /// Notes that a named person wants differences put right, with a record for each; those that are gone are left out. Asking again
+    /// asks anew.
+    ///
+    /// # Errors
+    /// [`PortError`] when it could not be made durable.
+    fn ask_repair(&mut self, ids: &[i64], by: &str, reason: &str, now: Timestamp) -> Result<(), PortError>;
+
+    /// The decision behind what a finding says is to be held; nothing where it is about what nobody here decided.
+    ///
+    /// # Errors
+    /// [`PortError`] when it cannot be read.
+    fn decision(&self, finding: &Finding) -> Result<Option<Decision>, PortError>;
+
+    /// Keeps the decisions that put findings right, as [`Outbox::decide`] does, and that they do.
+    ///
+    /// # Errors
+    /// [`PortError`] when they could not be made durable; then none is kept.
+    fn repair(&mut self, repairs: Vec<(i64, Vec<Decided>)>, now: Timestamp) -> Result<(), PortError>;
 }
 
 /// An intent with what is kept about it.

@@ -89,6 +89,7 @@ impl Season<'_> {
         Ok(Plan {
             id,
             parent: Some(self.in_force.id.clone()),
+            objectives: self.in_force.objectives.clone(),
             snapshot: self.in_force.snapshot.clone(),
             as_of: self.in_force.as_of,
             calendar: self.baseline.calendar,

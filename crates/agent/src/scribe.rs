@@ -65,6 +65,7 @@ impl Scribe {
             policy: Some(decision.policy.clone()),
             model: self.model.clone(),
             snapshot: self.snapshot.clone(),
+            objectives: None,
         }
     }
 }

@@ -280,6 +280,18 @@ fn ended(known: &Known) -> Entry<Told> {
     entry
 }
 
+/// What the audit trail is told when a person found out about a message that was unclear.
+pub fn settled_by(known: &Known, by: &str, reason: &str) -> Entry<Told> {
+    let happened = known.stage == Stage::Confirmed;
+    let ruling = if happened { Ruling::Allowed } else { Ruling::Refused };
+    let mut entry =
+        Entry::new(Told::personal(by), "effect settled by a person", Told::open(about(&known.message)), ruling);
+    let found = if happened { "it happened" } else { "it did not happen" };
+    entry.reasons = vec![Told::open(found), Told::personal(reason)];
+    entry.effect = Some(known.message.key().to_string());
+    entry
+}
+
 fn told(breaches: &[Breach]) -> String {
     breaches.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ")
 }

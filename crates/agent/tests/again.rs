@@ -86,6 +86,7 @@ fn a_season_revised_after_a_cut_is_the_same_with_what_is_known_and_without_at_an
     let in_force = Plan {
         id: PlanId::new("in force"),
         parent: None,
+        objectives: None,
         snapshot: SnapshotId::new("facts"),
         as_of: AsOf::default(),
         calendar: baseline.calendar,

@@ -317,6 +317,7 @@ fn conflicts_are_found_without_a_search() {
     let published = Plan {
         id: PlanId::new("spring"),
         parent: None,
+        objectives: None,
         snapshot: "facts".into(),
         as_of: GROUND.as_of,
         calendar: Calendar::Index,

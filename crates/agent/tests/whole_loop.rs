@@ -194,8 +194,13 @@ fn go(memory: &Memory, scenario: &Scenario, policy: &Policy) -> Went {
 fn go_knowing(memory: &Memory, scenario: &Scenario, policy: &Policy, judgement: Judgement) -> Went {
     let steps = std::sync::Mutex::new(Vec::new());
     let progress = |step: &str, _: usize, _: usize| steps.lock().unwrap().push(step.to_owned());
-    let settings =
-        Settings { judgement, seed: 1, code_version: "test".into(), solve: endcap_plan::solve::Settings::default() };
+    let settings = Settings {
+        judgement,
+        objectives: None,
+        seed: 1,
+        code_version: "test".into(),
+        solve: endcap_plan::solve::Settings::default(),
+    };
     let mut bench = Bench::new(&Shop, memory, scenario, policy, &settings, &progress);
     let (mut journal, mut recorder) = (Log::default(), Recorder::default());
     let first = Event::Ingested { snapshot: "facts".into(), rows_read: 2016, rows_set_aside: 0 };
@@ -393,7 +398,8 @@ fn crisis_3_a_collapse_stops_the_loop_until_a_person_restarts_it_in_shadow() {
     let run_on = |snapshot: &str, journal: &mut Log, recorder: &mut Recorder| {
         let progress = |_: &str, _: usize, _: usize| {};
         let solve = endcap_plan::solve::Settings::default();
-        let settings = Settings { judgement: Judgement::default(), seed: 1, code_version: "test".into(), solve };
+        let settings =
+            Settings { judgement: Judgement::default(), objectives: None, seed: 1, code_version: "test".into(), solve };
         let mut bench = Bench::new(&Shop, &memory, &scenario, &policy, &settings, &progress);
         let first = Event::Ingested { snapshot: snapshot.into(), rows_read: 2016, rows_set_aside: 0 };
         run(first, &mut bench, &policy, journal, recorder, &|_| false).unwrap().1

@@ -5,6 +5,7 @@ use crate::commands::audit;
 use crate::commands::ground::{Terms, last_published};
 use crate::commands::serve::runtime;
 use crate::console::Console;
+use crate::objectives;
 use crate::who_may;
 use anyhow::{Context, bail};
 use endcap_adapters::goods;
@@ -95,6 +96,15 @@ impl Footing {
         let Some(decision) = self.decisions.get(&id) else {
             return Ok(Err(format!("no decision stands behind plan {id}: plan again")));
         };
+        let against = runtime()?.block_on(async {
+            let office = Office::open(folder).await?;
+            let against = objectives::stands_against(&office, folder, &plan).await;
+            office.close().await;
+            against
+        })?;
+        if let Some(why) = against {
+            return Ok(Err(format!("plan {id} may not be acted on: {why}")));
+        }
         Ok(approve(plan, decision, &self.policy).map_err(|why| format!("plan {id} may not be acted on: {why}")))
     }
 

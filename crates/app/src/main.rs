@@ -2,12 +2,15 @@
 
 mod acting;
 mod approvals;
+mod checkpoints;
 mod columns;
 mod commands;
 mod console;
 mod example;
 mod judgement;
+mod objectives;
 mod project;
+mod reconcile;
 mod report;
 mod report_input;
 mod serve;
@@ -58,6 +61,7 @@ enum Command {
     Deploy(commands::deploy::Args),
     Send(commands::send::SendArgs),
     Outbox(commands::send::OutboxArgs),
+    Reconcile(commands::reconcile::Args),
     Ladder(commands::ladder::Args),
     Policy(commands::policy::Args),
     Objectives(commands::objectives::Args),
@@ -104,6 +108,7 @@ fn main() -> ExitCode {
         Command::Deploy(args) => commands::deploy::run(args, &console),
         Command::Send(args) => commands::send::send(args, &console),
         Command::Outbox(args) => commands::send::outbox(args, &console),
+        Command::Reconcile(args) => commands::reconcile::run(args, &console),
         Command::Ladder(args) => commands::ladder::run(args, &console),
         Command::Objectives(args) => commands::objectives::run(args, &console),
         Command::Policy(args) => commands::policy::run(args, &console),

@@ -5,6 +5,7 @@ use crate::commands::audit;
 use crate::commands::serve::runtime;
 use crate::console::{Console, Steps};
 use crate::judgement;
+use crate::objectives;
 use crate::report::{self, ReportInput};
 use crate::report_input::Shown;
 use anyhow::{Context, bail};
@@ -19,12 +20,13 @@ use endcap_agent::ask::{Asking, asking};
 use endcap_agent::digest::{Digest, digest};
 use endcap_agent::halt::last_good;
 use endcap_agent::jobs::{Bench, Changed, Settings};
-use endcap_agent::ports::Journal;
+use endcap_agent::ports::{Connector, Journal, PortError};
 use endcap_agent::run::{Ended, run};
 use endcap_agent::step::{Job, State};
 use endcap_agent::stress::Trial;
 use endcap_demand::coefficients::{self, Applied};
-use endcap_model::{Event, Forecast, Halt, Plan, PlanId, Policy, Projection, Scenario, Sku};
+use endcap_govern::Approved;
+use endcap_model::{Event, Forecast, Halt, Plan, PlanId, Policy, Projection, Receipt, Scenario, Sku};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -76,13 +78,33 @@ pub struct Run<'a> {
 }
 
 /// Where the approved plans of a project go, behind its stop.
-pub fn connector(folder: &Path, console: &Console) -> anyhow::Result<Stoppable<FileDrop>> {
+pub fn connector(folder: &Path, console: &Console) -> anyhow::Result<impl Connector + use<>> {
     let begun = runtime()?.block_on(StopBook::new(folder, audit::random).begin(jiff::Timestamp::now()));
     if let Err(error) = begun {
         console.note(format!("The project's stops could not be brought up to date: {:#}", anyhow::Error::from(error)));
     }
     let stops = StopReader::start(folder).context("the stop cannot be read")?;
-    Ok(Stoppable::new(FileDrop::new(folder.join("published")), stops))
+    let connector = Stoppable::new(FileDrop::new(folder.join("published")), stops);
+    Ok(Aligned { connector, unsigned: objectives::unsigned(folder)? })
+}
+
+/// Lets nothing out before people signed what it is to reach.
+struct Aligned<C> {
+    connector: C,
+    unsigned: Option<String>,
+}
+
+impl<C: Connector> Connector for Aligned<C> {
+    fn held(&self) -> Option<String> {
+        self.connector.held().or_else(|| self.unsigned.clone())
+    }
+
+    fn publish(&mut self, plan: &Approved<Plan>, key: &str) -> Result<Receipt, PortError> {
+        match self.held() {
+            Some(reason) => Err(PortError { port: "objectives", reason }),
+            None => self.connector.publish(plan, key),
+        }
+    }
 }
 
 impl Run<'_> {
@@ -103,6 +125,7 @@ impl Run<'_> {
         let artifacts = Folder::new(self.folder);
         let settings = Settings {
             judgement: judgement::read(self.folder)?,
+            objectives: objectives::in_force(self.folder)?.map(|objectives| objectives.hash()),
             seed: self.seed,
             code_version: CODE_VERSION.to_owned(),
             solve: self.solve.clone(),

@@ -67,6 +67,7 @@ mod tests {
         Plan {
             id: "p".into(),
             parent: None,
+            objectives: None,
             snapshot: "s".into(),
             as_of: AsOf("2024-06-26T00:00:00Z".parse().unwrap()),
             calendar: Calendar::Day,

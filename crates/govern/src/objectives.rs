@@ -70,6 +70,36 @@ pub struct Missed<'a> {
     pub found: Option<i64>,
 }
 
+/// How far a target is.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Progress<'a> {
+    /// The target.
+    pub target: &'a Target,
+    /// What was read; nothing when the figure is not measured.
+    pub found: Option<i64>,
+    /// What is due by now.
+    pub due: i64,
+    /// Whether what was read lies outside its band.
+    pub behind: bool,
+}
+
+/// Days of a target that have passed, and all of its days; one of one where its figure does not add up.
+fn passed(target: &Target, until: Date) -> (i128, i128) {
+    if !kpi(&target.kpi).is_some_and(Kpi::adds_up) {
+        return (1, 1);
+    }
+    let days = |to: Date| i128::from(target.from.until(to).map_or(0, |span| span.get_days()));
+    (days(until.min(target.until)), days(target.until).max(1))
+}
+
+/// What is due by a share of the days, with the least and the most that is still well.
+fn band(target: &Target, (passed, all): (i128, i128)) -> (i64, i64, Option<i64>) {
+    let part = |whole: i128| i64::try_from(whole * passed / all).unwrap_or(i64::MAX);
+    let goal = i128::from(target.goal);
+    let (below, above) = (i128::from(target.tolerance_below), target.tolerance_above.map(i128::from));
+    (part(goal), part(goal - below), above.map(|above| part(goal + above)))
+}
+
 impl Objectives {
     /// Names this version; a plan that serves it carries the name.
     pub fn hash(&self) -> ContentHash {
@@ -105,6 +135,21 @@ impl Objectives {
             }
         }
         Ok(())
+    }
+
+    /// How far each target is that runs on the last day before `until`, up to which was read. Of what adds up day by day a part is due
+    /// for the part of the days that has passed.
+    pub fn progress(&self, readings: &BTreeMap<String, i64>, until: Date) -> Vec<Progress<'_>> {
+        let Ok(last) = until.yesterday() else { return vec![] };
+        let running = self.targets.iter().filter(|target| target.from <= last && last < target.until);
+        let one = |target| {
+            let share = passed(target, until);
+            let (due, least, most) = band(target, share);
+            let found = readings.get(&target.kpi).copied();
+            let behind = found.is_some_and(|found| found < least || most.is_some_and(|most| found > most));
+            Progress { target, found, due, behind }
+        };
+        running.map(one).collect()
     }
 
     /// Compares what was read with the targets that run on a day; a figure that is not known is missed.
@@ -154,6 +199,24 @@ mod tests {
         assert_ne!(second.hash(), first.hash());
         let eased = objectives(vec![Target { tolerance_below: 51, ..target() }]);
         assert_ne!(eased.hash(), first.hash());
+    }
+
+    #[test]
+    fn of_what_adds_up_a_part_is_due_for_the_part_of_the_days_that_has_passed() {
+        // 92 days from 1 March to 1 June.
+        let rate = Target { kpi: "margin_rate".into(), goal: 3_000, tolerance_below: 100, ..target() };
+        let both = objectives(vec![Target { goal: 9_200, tolerance_below: 920, ..target() }, rate]);
+        let behind = |margin: i64, rate: i64, day| {
+            let readings = [("margin".to_owned(), margin), ("margin_rate".to_owned(), rate)].into();
+            both.progress(&readings, day).iter().map(|one| (one.due, one.behind)).collect::<Vec<_>>()
+        };
+        assert_eq!(behind(900, 2_900, date(2025, 3, 11)), [(1_000, false), (3_000, false)]);
+        assert_eq!(behind(899, 2_899, date(2025, 3, 11)), [(1_000, true), (3_000, true)]);
+        assert_eq!(behind(8_280, 2_900, date(2025, 6, 1)), [(9_200, false), (3_000, false)]);
+        assert!(behind(0, 0, date(2025, 3, 1)).is_empty(), "nothing has run yet");
+        assert!(behind(0, 0, date(2025, 6, 2)).is_empty(), "all is over");
+        let unknown = both.progress(&BTreeMap::new(), date(2025, 3, 11));
+        assert!(unknown.iter().all(|one| one.found.is_none() && !one.behind), "what is not measured is told apart");
     }
 
     #[test]

@@ -1,8 +1,8 @@
 //! Plans: offers and the supply behind them, with value, proven bound, the price of each limit and the reasons.
 
 use crate::{
-    AsOf, Calendar, Currency, Depth, Offer, OfferKind, Outcomes, Period, Place, PlanId, Sku, SnapshotId, Span,
-    SupplyOrder, Transfer,
+    AsOf, Calendar, ContentHash, Currency, Depth, Offer, OfferKind, Outcomes, Period, Place, PlanId, Sku, SnapshotId,
+    Span, SupplyOrder, Transfer,
 };
 use serde::{Deserialize, Serialize};
 
@@ -13,6 +13,9 @@ pub struct Plan {
     pub id: PlanId,
     /// The plan that this one changes.
     pub parent: Option<PlanId>,
+    /// Version of the objectives that it serves, by hash; nothing where the project has none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub objectives: Option<ContentHash>,
     /// Facts it was made from.
     pub snapshot: SnapshotId,
     /// When those facts were known.

@@ -436,6 +436,7 @@ fn plan_of(proposal: &Proposal) -> Plan {
     Plan {
         id: PlanId::new("p"),
         parent: None,
+        objectives: None,
         snapshot: SnapshotId::new("s"),
         as_of: serde_json::from_str("\"2024-06-25T00:00:00Z\"").map(AsOf).unwrap(),
         calendar: Calendar::Index,

@@ -4,6 +4,7 @@
 use super::Cargo;
 use endcap_agent::outbox::{Heard, Message, Promises, Wanted};
 use endcap_agent::ports::Outlet;
+use endcap_agent::reconcile::Extras;
 use endcap_govern::Approved;
 use endcap_govern::gate::Intent;
 use endcap_model::Channel;
@@ -53,6 +54,23 @@ impl Outlet for Carrier {
             Ok(()) => self.outlet.read_back(message, intent),
             Err(_) => Heard::Unread,
         }
+    }
+
+    fn read_all(&mut self, asked: &[(&Message, &Intent)]) -> Vec<Heard> {
+        let fit = |(message, intent): &&(&Message, &Intent)| self.fits(message, intent).is_ok();
+        let fitting: Vec<_> = asked.iter().filter(fit).copied().collect();
+        let mut heard = self.outlet.read_all(&fitting).into_iter();
+        let mut fitting = fitting.into_iter().peekable();
+        let one = |(message, _): &(&Message, &Intent)| match fitting.next_if(|(next, _)| std::ptr::eq(*next, *message))
+        {
+            Some(_) => heard.next().unwrap_or(Heard::Unread),
+            None => Heard::Unread,
+        };
+        asked.iter().map(one).collect()
+    }
+
+    fn extras(&mut self, known: &[(&Message, &Intent)]) -> Extras {
+        self.outlet.extras(known)
     }
 
     fn rehearse(&mut self, message: &Message, intent: &Intent) -> Result<(), String> {

@@ -4,12 +4,13 @@
 //! and holds the file's hash: what has no manifest is not there yet. Who picks files up may move both to the folder `taken`.
 
 use super::notice::{Notice, short_name};
-use endcap_agent::outbox::{Heard, Message};
+use endcap_agent::outbox::{Heard, Held, Message};
+use endcap_agent::reconcile::{Extra, Extras};
 use endcap_govern::gate::Intent;
 use endcap_model::{ContentHash, canonical_json, hash_bytes};
 use quick_xml::events::{BytesDecl, BytesEnd, BytesStart, BytesText, Event};
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Folder, within the drop, to which files may be moved once they were taken.
 pub(super) const TAKEN: &str = "taken";
@@ -127,6 +128,82 @@ pub(super) fn look(shelf: &mut dyn Shelf, message: &Message, format: Format) -> 
     let Ok(bytes) = shelf.read(folder, &manifest.file) else { return Heard::Unread };
     let notice = format.read(&bytes).filter(|_| hash_bytes(&bytes) == manifest.sha256);
     notice.map_or(Heard::Unread, |notice| Heard::Holds(Some(notice.held())))
+}
+
+/// Reads what lies on a shelf for each of many messages, with one look at its names. A file that somebody changed is told as it
+/// is: whoever picks it up may not look at the manifest.
+pub(super) fn look_at_all(shelf: &mut dyn Shelf, asked: &[(&Message, &Intent)], format: Format) -> Vec<Heard> {
+    let Ok(all) = All::of(shelf) else { return asked.iter().map(|_| Heard::Unread).collect() };
+    asked.iter().map(|(message, _)| all.held(shelf, &subject_name(message), format)).collect()
+}
+
+/// Lists what lies there to be picked up and is about none of these messages.
+pub(super) fn extras(shelf: &mut dyn Shelf, known: &[(&Message, &Intent)], format: Format) -> Extras {
+    let Ok(all) = All::of(shelf) else { return Extras::Unread };
+    let known: BTreeSet<String> = known.iter().map(|(message, _)| subject_name(message)).collect();
+    let mut found = vec![];
+    for (subject, (generation, name, folder)) in &all.newest {
+        if folder.is_some() || known.contains(subject) {
+            continue;
+        }
+        let held = match all.held(shelf, subject, format) {
+            Heard::Holds(Some(held)) => held.told,
+            _ => None,
+        };
+        found.push(Extra { name: name.clone(), held, generation: Some(*generation) });
+    }
+    Extras::Found(found)
+}
+
+/// Everything that lies on a shelf, by name.
+struct All {
+    names: BTreeSet<(Option<&'static str>, String)>,
+    newest: BTreeMap<String, Found>,
+}
+
+impl All {
+    fn of(shelf: &mut dyn Shelf) -> Result<Self, Heard> {
+        let (mut names, mut newest) = (BTreeSet::new(), BTreeMap::<String, Found>::new());
+        for folder in [None, Some(TAKEN)] {
+            for name in shelf.names(folder)? {
+                if let Some((subject, generation)) = read_name(&name)
+                    && newest.get(subject).is_none_or(|(newest, _, _)| generation > *newest)
+                {
+                    newest.insert(subject.to_owned(), (generation, name.clone(), folder));
+                }
+                names.insert((folder, name));
+            }
+        }
+        Ok(Self { names, newest })
+    }
+
+    fn held(&self, shelf: &mut dyn Shelf, subject: &str, format: Format) -> Heard {
+        let Some((generation, name, folder)) = self.newest.get(subject) else { return Heard::Holds(None) };
+        let Ok(bytes) = shelf.read(*folder, name) else { return Heard::Unread };
+        let manifest = serde_json::from_slice::<Manifest>(&bytes).ok();
+        let Some(manifest) = manifest.filter(|manifest| manifest.generation == *generation) else {
+            let content = hash_bytes(&bytes);
+            return Heard::Holds(Some(Held { generation: Some(*generation), content, told: None }));
+        };
+        if !self.names.contains(&(*folder, manifest.file.clone())) {
+            return Heard::Holds(None);
+        }
+        let Ok(bytes) = shelf.read(*folder, &manifest.file) else { return Heard::Unread };
+        let notice = format.read(&bytes);
+        if hash_bytes(&bytes) == manifest.sha256
+            && let Some(notice) = &notice
+        {
+            return Heard::Holds(Some(notice.held()));
+        }
+        let told = notice.map(|notice| notice.wanted);
+        Heard::Holds(Some(Held { generation: Some(*generation), content: hash_bytes(&bytes), told }))
+    }
+}
+
+/// Subject and generation in the name of a manifest.
+fn read_name(name: &str) -> Option<(&str, u64)> {
+    let (subject, rest) = name.strip_suffix(".manifest")?.split_once('-')?;
+    Some((subject, rest.split_once('-')?.0.parse().ok()?))
 }
 
 type Found = (u64, String, Option<&'static str>);

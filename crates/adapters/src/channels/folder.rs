@@ -1,10 +1,11 @@
 //! The file drop for messages: files in a folder here, for systems that pick files up.
 
 use super::config::Place;
-use super::drop::{Format, Shelf, look, parcel, put};
+use super::drop::{Format, Shelf, extras, look, look_at_all, parcel, put};
 use crate::{AdapterError, files};
 use endcap_agent::outbox::{Heard, Message, Promises};
 use endcap_agent::ports::Outlet;
+use endcap_agent::reconcile::Extras;
 use endcap_govern::Approved;
 use endcap_govern::gate::Intent;
 use serde::Deserialize;
@@ -45,6 +46,14 @@ impl Outlet for FolderDrop {
 
     fn read_back(&mut self, message: &Message, _: &Intent) -> Heard {
         look(&mut self.folder, message, self.format)
+    }
+
+    fn read_all(&mut self, asked: &[(&Message, &Intent)]) -> Vec<Heard> {
+        look_at_all(&mut self.folder, asked, self.format)
+    }
+
+    fn extras(&mut self, known: &[(&Message, &Intent)]) -> Extras {
+        extras(&mut self.folder, known, self.format)
     }
 
     fn rehearse(&mut self, _: &Message, _: &Intent) -> Result<(), String> {

@@ -11,12 +11,13 @@ use super::notice::{Notice, decimal, short_name};
 use crate::{AdapterError, files};
 use endcap_agent::outbox::{Heard, Message, Promises, Wanted};
 use endcap_agent::ports::Outlet;
+use endcap_agent::reconcile::{Extra, Extras};
 use endcap_govern::Approved;
 use endcap_govern::gate::{Action, Intent};
 use quick_xml::Writer;
 use quick_xml::events::{BytesDecl, BytesEnd, BytesStart, BytesText, Event};
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::PathBuf;
 
@@ -166,12 +167,28 @@ impl Outlet for Feed {
         }
     }
 
-    fn read_back(&mut self, message: &Message, _: &Intent) -> Heard {
-        let Some(list) = self.list() else { return Heard::Unread };
+    fn read_back(&mut self, message: &Message, intent: &Intent) -> Heard {
+        self.read_all(&[(message, intent)]).pop().unwrap_or(Heard::Unread)
+    }
+
+    fn read_all(&mut self, asked: &[(&Message, &Intent)]) -> Vec<Heard> {
+        let Some(list) = self.list() else { return asked.iter().map(|_| Heard::Unread).collect() };
         let there = fs::read(&self.file).ok();
         let whole = list.is_empty() && there.is_none() || there == feed(&list).ok();
-        let held = list.get(&promotion_id(message)).map(|listed| listed.notice.held());
-        Heard::Holds(held.filter(|_| whole))
+        let held = |message: &Message| list.get(&promotion_id(message)).map(|listed| listed.notice.held());
+        asked.iter().map(|(message, _)| Heard::Holds(held(message).filter(|_| whole))).collect()
+    }
+
+    fn extras(&mut self, known: &[(&Message, &Intent)]) -> Extras {
+        let Some(list) = self.list() else { return Extras::Unread };
+        let known: BTreeSet<String> = known.iter().map(|(message, _)| promotion_id(message)).collect();
+        let foreign = list.into_iter().filter(|(id, listed)| listed.off.is_some() && !known.contains(id));
+        let extra = |(name, listed): (String, Listed)| Extra {
+            name,
+            generation: Some(listed.notice.generation),
+            held: Some(listed.notice.wanted),
+        };
+        Extras::Found(foreign.map(extra).collect())
     }
 
     fn rehearse(&mut self, message: &Message, intent: &Intent) -> Result<(), String> {

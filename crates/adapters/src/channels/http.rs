@@ -19,13 +19,13 @@ const UNTOLD_WAIT: SignedDuration = SignedDuration::from_secs(5);
 const LONGEST_WAIT: i64 = 24 * 3600;
 
 /// A client for one channel.
-pub(super) struct Http {
+pub(crate) struct Http {
     client: Client,
     runtime: Runtime,
 }
 
 /// What became of a request.
-pub(super) enum Outcome {
+pub(crate) enum Outcome {
     /// No connection came about.
     Unreachable,
     /// It left, and no whole answer came.
@@ -35,7 +35,7 @@ pub(super) enum Outcome {
 }
 
 /// An answer.
-pub(super) struct Answer {
+pub(crate) struct Answer {
     pub status: u16,
     pub headers: HeaderMap,
     pub body: Vec<u8>,
@@ -129,7 +129,7 @@ impl Answer {
 }
 
 /// The beginning of a text from outside, without anything that moves a cursor.
-pub(super) fn excerpt(body: &[u8]) -> String {
+pub(crate) fn excerpt(body: &[u8]) -> String {
     let text = String::from_utf8_lossy(&body[..body.len().min(800)]).into_owned();
     let plain: String = text.chars().map(|letter| if letter.is_control() { ' ' } else { letter }).collect();
     let words: Vec<&str> = plain.split_whitespace().collect();
@@ -137,7 +137,7 @@ pub(super) fn excerpt(body: &[u8]) -> String {
 }
 
 /// Reads an address: https, or plain http to this machine or to a host that is listed.
-pub(super) fn address(given: &str, listed: impl Fn(&str) -> bool) -> Result<Url, &'static str> {
+pub(crate) fn address(given: &str, listed: impl Fn(&str) -> bool) -> Result<Url, &'static str> {
     const EXPECTED: &str = "an https address, or plain http on this machine";
     let url = Url::parse(given).map_err(|_| EXPECTED)?;
     let host = url.host_str().unwrap_or_default();
@@ -155,7 +155,7 @@ pub(super) fn address(given: &str, listed: impl Fn(&str) -> bool) -> Result<Url,
 }
 
 /// Whether an address is on this machine.
-pub(super) fn is_local(url: &Url) -> bool {
+pub(crate) fn is_local(url: &Url) -> bool {
     let host = url.host_str().unwrap_or_default();
     let host = host.trim_start_matches('[').trim_end_matches(']');
     host == "localhost" || host.parse::<IpAddr>().is_ok_and(|address| address.is_loopback())

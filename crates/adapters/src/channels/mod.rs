@@ -17,7 +17,7 @@ mod config;
 mod drop;
 mod folder;
 mod google;
-mod http;
+pub(crate) mod http;
 mod mail;
 mod mqtt;
 mod nats;

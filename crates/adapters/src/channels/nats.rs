@@ -3,24 +3,31 @@
 
 use super::config::Place;
 use super::notice::{Notice, short_name};
-use super::runtime::{PATIENCE, runtime, within};
+use super::runtime::{PATIENCE, runtime, within, within_many};
 use super::secret;
 use crate::AdapterError;
 use async_nats::jetstream::context::PublishErrorKind;
 use async_nats::jetstream::{self, kv};
 use async_nats::{ConnectOptions, HeaderMap, header};
-use endcap_agent::outbox::{Heard, Message, Promises};
+use endcap_agent::outbox::{Heard, Held, Message, Promises};
 use endcap_agent::ports::Outlet;
+use endcap_agent::reconcile::{Extra, Extras};
 use endcap_govern::Approved;
 use endcap_govern::audit::SecretText;
 use endcap_govern::gate::Intent;
+use endcap_model::{ContentHash, hash_bytes};
+use futures::stream::{self, StreamExt, TryStreamExt};
 use jiff::SignedDuration;
 use serde::Deserialize;
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 use tokio::runtime::Runtime;
 
 /// Values that the bucket keeps of each key, for people who look.
 const HISTORY: i64 = 16;
+
+/// Values that are asked for at once.
+const AT_ONCE: usize = 16;
 
 /// How long to wait when somebody else wrote at the same moment.
 const RACE: SignedDuration = SignedDuration::from_secs(1);
@@ -70,15 +77,49 @@ impl Nats {
         Some(jetstream::new(client))
     }
 
-    async fn held(&self, context: &jetstream::Context, message: &Message) -> Option<Option<(u64, Notice)>> {
-        let Ok(bucket) = context.get_key_value(&self.bucket).await else {
-            // A bucket that is not there holds nothing; one that cannot be asked is another thing.
-            return is_missing(context, &self.bucket).await.then_some(None);
+    /// The bucket; the inner nothing where there is none. One that cannot be asked is another thing.
+    async fn opened(&self, context: &jetstream::Context) -> Option<Option<kv::Store>> {
+        match context.get_key_value(&self.bucket).await {
+            Ok(bucket) => Some(Some(bucket)),
+            Err(_) => is_missing(context, &self.bucket).await.then_some(None),
+        }
+    }
+
+    /// What is held for a message and under which revision, which a key that was deleted has too.
+    async fn held(&self, context: &jetstream::Context, message: &Message) -> Option<(u64, Value)> {
+        let Some(bucket) = self.opened(context).await? else { return Some((0, Value::Nothing)) };
+        value(&bucket, message).await
+    }
+
+    /// What is held for each of many messages, over one connection.
+    async fn all(&self, asked: &[(&Message, &Intent)]) -> Option<Vec<Heard>> {
+        let context = self.connected().await?;
+        let Some(bucket) = self.opened(&context).await? else {
+            return Some(asked.iter().map(|_| Heard::Holds(None)).collect());
         };
-        let entry = bucket.entry(short_name(message, 40)).await.ok()?;
-        let Some(entry) = entry else { return Some(None) };
-        let notice = serde_json::from_slice(&entry.value).ok()?;
-        Some(Some((entry.revision, notice)))
+        let values = asked.iter().map(|(message, _)| async {
+            match value(&bucket, message).await {
+                Some((_, held)) => Heard::Holds(held.held()),
+                None => Heard::Unread,
+            }
+        });
+        Some(stream::iter(values).buffered(AT_ONCE).collect().await)
+    }
+
+    /// Keys that belong to none of these messages.
+    async fn foreign(&self, known: &[(&Message, &Intent)]) -> Option<Vec<Extra>> {
+        let context = self.connected().await?;
+        let Some(bucket) = self.opened(&context).await? else { return Some(vec![]) };
+        let known: BTreeSet<String> = known.iter().map(|(message, _)| short_name(message, 40)).collect();
+        let keys: Vec<String> = bucket.keys().await.ok()?.try_collect().await.ok()?;
+        let mut foreign = vec![];
+        for name in keys.into_iter().filter(|key| !known.contains(key)) {
+            let value = bucket.get(&name).await.ok()??;
+            let notice: Option<Notice> = serde_json::from_slice(&value).ok();
+            let generation = notice.as_ref().map(|notice| notice.generation);
+            foreign.push(Extra { name, generation, held: notice.map(|notice| notice.wanted) });
+        }
+        Some(foreign)
     }
 
     async fn put(&self, message: &Message, intent: &Intent) -> Heard {
@@ -88,14 +129,15 @@ impl Nats {
         if context.get_key_value(&self.bucket).await.is_err() && context.create_key_value(config).await.is_err() {
             return Heard::Unreachable;
         }
-        let Some(held) = self.held(&context, message).await else { return Heard::Unreachable };
-        let revision = match &held {
-            Some((_, notice)) if notice.generation > message.generation => return Heard::Older,
-            Some((revision, notice)) if notice.key == message.key() => {
+        let Some((revision, held)) = self.held(&context, message).await else { return Heard::Unreachable };
+        match held {
+            Value::Notice(notice) if notice.generation > message.generation => return Heard::Older,
+            Value::Notice(notice) if notice.key == message.key() => {
                 return Heard::Acknowledged { reference: revision.to_string() };
             }
-            held => held.as_ref().map_or(0, |(revision, _)| *revision),
-        };
+            // What somebody deleted or made unreadable is put there again, over that very revision.
+            _ => {}
+        }
         let mut headers = HeaderMap::new();
         headers.insert(header::NATS_EXPECTED_LAST_SUBJECT_SEQUENCE, revision.to_string());
         headers.insert(header::NATS_MESSAGE_ID, message.key().as_str());
@@ -115,6 +157,36 @@ impl Nats {
             },
         }
     }
+}
+
+/// What a key holds.
+enum Value {
+    Nothing,
+    Notice(Box<Notice>),
+    /// Something that is no notice, by its hash.
+    Other(ContentHash),
+}
+
+impl Value {
+    fn held(self) -> Option<Held> {
+        match self {
+            Self::Nothing => None,
+            Self::Notice(notice) => Some(notice.held()),
+            Self::Other(content) => Some(Held { generation: None, content, told: None }),
+        }
+    }
+}
+
+async fn value(bucket: &kv::Store, message: &Message) -> Option<(u64, Value)> {
+    let Some(entry) = bucket.entry(short_name(message, 40)).await.ok()? else { return Some((0, Value::Nothing)) };
+    let held = match entry.operation {
+        kv::Operation::Put => match serde_json::from_slice(&entry.value) {
+            Ok(notice) => Value::Notice(notice),
+            Err(_) => Value::Other(hash_bytes(&entry.value)),
+        },
+        kv::Operation::Delete | kv::Operation::Purge => Value::Nothing,
+    };
+    Some((entry.revision, held))
 }
 
 async fn is_missing(context: &jetstream::Context, bucket: &str) -> bool {
@@ -143,9 +215,18 @@ impl Outlet for Nats {
             self.held(&context, message).await
         };
         match within(&self.runtime, read).flatten() {
-            Some(held) => Heard::Holds(held.map(|(_, notice)| notice.held())),
+            Some((_, held)) => Heard::Holds(held.held()),
             None => Heard::Unread,
         }
+    }
+
+    fn read_all(&mut self, asked: &[(&Message, &Intent)]) -> Vec<Heard> {
+        let read = within_many(&self.runtime, asked.len(), self.all(asked)).flatten();
+        read.unwrap_or_else(|| asked.iter().map(|_| Heard::Unread).collect())
+    }
+
+    fn extras(&mut self, known: &[(&Message, &Intent)]) -> Extras {
+        within_many(&self.runtime, known.len(), self.foreign(known)).flatten().map_or(Extras::Unread, Extras::Found)
     }
 
     fn rehearse(&mut self, message: &Message, intent: &Intent) -> Result<(), String> {

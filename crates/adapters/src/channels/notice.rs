@@ -44,7 +44,7 @@ impl Notice {
 
     /// What a channel that holds it holds.
     pub fn held(&self) -> Held {
-        Held { generation: Some(self.generation), content: self.wanted.hash() }
+        Held::of(Some(self.generation), self.wanted.clone())
     }
 
     /// As JSON, the same bytes at any time.

@@ -222,8 +222,8 @@ fn held(items: &[Item], intent: &Intent) -> Option<Held> {
         (sum, cost) = (sum + pieces, cost.max(unit_cost));
         generation = generation.max(item.generation());
     }
-    let content = Wanted::Order { supplier, sku, place, pieces: sum, unit_cost: cost, currency }.hash();
-    Some(Held { generation, content })
+    let wanted = Wanted::Order { supplier, sku, place, pieces: sum, unit_cost: cost, currency };
+    Some(Held::of(generation, wanted))
 }
 
 impl Outlet for Sap {

@@ -1,11 +1,12 @@
 //! The file drop on a server of somebody else: the same files over SFTP, to a server whose key is known beforehand.
 
 use super::config::Place;
-use super::drop::{Format, Shelf, look, parcel, put};
+use super::drop::{Format, Shelf, extras, look, look_at_all, parcel, put};
 use super::runtime::{runtime, within};
 use crate::AdapterError;
 use endcap_agent::outbox::{Heard, Message, Promises};
 use endcap_agent::ports::Outlet;
+use endcap_agent::reconcile::Extras;
 use endcap_govern::Approved;
 use endcap_govern::gate::Intent;
 use russh::client::{Config, Handle, Handler, connect};
@@ -181,6 +182,20 @@ impl Outlet for Sftp {
         match self.connected() {
             Some(mut session) => look(&mut session, message, self.format),
             None => Heard::Unread,
+        }
+    }
+
+    fn read_all(&mut self, asked: &[(&Message, &Intent)]) -> Vec<Heard> {
+        match self.connected() {
+            Some(mut session) => look_at_all(&mut session, asked, self.format),
+            None => asked.iter().map(|_| Heard::Unread).collect(),
+        }
+    }
+
+    fn extras(&mut self, known: &[(&Message, &Intent)]) -> Extras {
+        match self.connected() {
+            Some(mut session) => extras(&mut session, known, self.format),
+            None => Extras::Unread,
         }
     }
 

@@ -11,6 +11,7 @@ use super::secret;
 use crate::AdapterError;
 use endcap_agent::outbox::{Heard, Held, Message, Promises, Wanted};
 use endcap_agent::ports::Outlet;
+use endcap_agent::reconcile::{Extra, Extras};
 use endcap_govern::Approved;
 use endcap_govern::audit::SecretText;
 use endcap_govern::gate::{Action, Intent};
@@ -18,6 +19,7 @@ use jiff::{SignedDuration, Timestamp};
 use reqwest::Url;
 use serde::Deserialize;
 use serde_json::{Value, json};
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 
 /// How long to wait when a question that changes nothing had no answer.
@@ -31,6 +33,13 @@ const LOOK: &str = "query($sku: String!, $subject: String!) { \
     productVariants(options: {filter: {sku: {eq: $sku}}}) { items { id price } } \
     promotions(options: {filter: {description: {contains: $subject}}}) { items { \
     id enabled startsAt endsAt description actions { code args { name value } } } } }";
+
+/// Promotions that are listed at once.
+const LISTED_AT_ONCE: usize = 100;
+
+const LIST: &str = "query($take: Int!, $skip: Int!) { \
+    promotions(options: {filter: {enabled: {eq: true}}, sort: {id: ASC}, take: $take, skip: $skip}) { \
+    items { id name description couponCode } } }";
 
 const SET_PRICE: &str =
     "mutation($variants: [UpdateProductVariantInput!]!) { updateProductVariants(input: $variants) { id } }";
@@ -252,12 +261,15 @@ impl Vendure {
         })
     }
 
-    fn read(&self, message: &Message, intent: &Intent) -> Result<Option<Held>, Heard> {
-        let token = self.signed_in()?;
-        let shelf = self.shelf(&token, message, intent)?;
+    fn read(&self, token: &str, message: &Message, intent: &Intent) -> Result<Option<Held>, Heard> {
+        let shelf = self.shelf(token, message, intent)?;
         let (price, from, until, generation) = match &shelf.promotion {
             Some(promotion) if promotion.enabled => {
-                let price = promotion.price(shelf.base).ok_or(Heard::Unread)?;
+                let Some(price) = promotion.price(shelf.base) else {
+                    // Somebody made another kind of promotion of it, whose price only a cart tells.
+                    let content = endcap_model::hash_json(&("another promotion", &promotion.description));
+                    return Ok(Some(Held { generation: promotion.generation(), content, told: None }));
+                };
                 (price, promotion.starts_at, promotion.ends_at, promotion.generation())
             }
             // An offer that never was; the way back from it is reached.
@@ -272,8 +284,34 @@ impl Vendure {
             (told, _) => told,
         };
         let (sku, place, currency) = (intent.sku.clone(), intent.place.clone(), intent.currency);
-        let content = Wanted::Price { sku, place, price, currency, from, until }.hash();
-        Ok(Some(Held { generation, content }))
+        Ok(Some(Held::of(generation, Wanted::Price { sku, place, price, currency, from, until })))
+    }
+
+    fn told(&self, token: &str, message: &Message, intent: &Intent) -> Heard {
+        self.read(token, message, intent).map_or(Heard::Unread, Heard::Holds)
+    }
+
+    /// Promotions in force, without a code that shoppers must know, that nobody here decided.
+    fn foreign(&self, token: &str, known: &BTreeSet<String>) -> Result<Vec<Extra>, Heard> {
+        let (mut foreign, mut skip) = (vec![], 0);
+        loop {
+            let (data, _) = self.look(Some(token), LIST, &json!({ "take": LISTED_AT_ONCE, "skip": skip }))?;
+            let items = data["promotions"]["items"].as_array().cloned().unwrap_or_default();
+            skip += items.len();
+            let last = items.len() < LISTED_AT_ONCE;
+            let told = |item: &Value, field: &str| item[field].as_str().unwrap_or_default().to_owned();
+            let is_ours = |item: &Value| {
+                told(item, "description").rsplit_once('-').is_some_and(|(subject, _)| known.contains(subject))
+            };
+            let code = |item: &Value| !told(item, "couponCode").is_empty();
+            for item in items.iter().filter(|item| !code(item) && !is_ours(item)) {
+                let name = format!("promotion {} '{}'", told(item, "id"), told(item, "name"));
+                foreign.push(Extra { name: http::excerpt(name.as_bytes()), held: None, generation: None });
+            }
+            if last {
+                return Ok(foreign);
+            }
+        }
     }
 }
 
@@ -284,7 +322,8 @@ impl Promotion {
 
     /// What an item costs by it.
     fn price(&self, base: i64) -> Option<i64> {
-        let args = &self.actions.first()?.args;
+        let [action] = self.actions.as_slice() else { return None };
+        let args = &action.args;
         let percent: f64 = args.iter().find(|argument| argument.name == "discount")?.value.parse().ok()?;
         Some((base as f64 * (1.0 - percent / 100.0)).round() as i64)
     }
@@ -315,7 +354,18 @@ impl Outlet for Vendure {
     }
 
     fn read_back(&mut self, message: &Message, intent: &Intent) -> Heard {
-        self.read(message, intent).map_or(Heard::Unread, Heard::Holds)
+        self.signed_in().map_or(Heard::Unread, |token| self.told(&token, message, intent))
+    }
+
+    fn read_all(&mut self, asked: &[(&Message, &Intent)]) -> Vec<Heard> {
+        let Ok(token) = self.signed_in() else { return asked.iter().map(|_| Heard::Unread).collect() };
+        asked.iter().map(|(message, intent)| self.told(&token, message, intent)).collect()
+    }
+
+    fn extras(&mut self, known: &[(&Message, &Intent)]) -> Extras {
+        let known = known.iter().map(|(message, _)| short_name(message, 24)).collect();
+        let listed = self.signed_in().and_then(|token| self.foreign(&token, &known));
+        listed.map_or(Extras::Unread, Extras::Found)
     }
 
     fn rehearse(&mut self, message: &Message, intent: &Intent) -> Result<(), String> {

@@ -1,13 +1,13 @@
 //! Keys that people sign approvals with, and who may sign by the accounts and roles of the day.
 //!
-//! The desk makes a key for an account when it first signs there and keeps it here, apart from the keys of the audit trail,
-//! which it never has. Of a key that a person keeps in a file of their own it knows the public half.
+//! The desk makes a key for an account when it first signs there and keeps it here under a seal ([`super::seal`]), apart from the
+//! keys of the audit trail, which it never has. Of a key that a person keeps in a file of their own it knows the public half.
 
+use super::seal::{Seal, file_of};
 use super::{Account, Desk, DeskError};
 use endcap_govern::approval::{ApprovalKey, Person, PublicApprovalKey};
-use endcap_govern::audit::SecretText;
 use jiff::Timestamp;
-use sqlx::Row;
+use sqlx::{Row, SqliteConnection};
 use std::collections::BTreeMap;
 
 /// Names of the demo's accounts begin so; they have no password and are people all the same.
@@ -24,28 +24,50 @@ impl Desk {
         seed: fn() -> [u8; 32],
         now: Timestamp,
     ) -> Result<(ApprovalKey, bool), DeskError> {
+        let seal = Seal::open(&file_of(&self.file), seed)?;
         let mut transaction = self.writer.begin_with("begin immediate").await?;
+        seal_all(&mut transaction, &seal, seed).await?;
         let kept = sqlx::query(
-            "select secret from approval_key where account = ? and secret is not null and revoked = 0 order by id desc",
+            "select secret, public from approval_key where account = $1 and secret is not null and revoked = 0 \
+             order by id desc",
         )
         .bind(account.id)
         .fetch_optional(&mut *transaction)
         .await?;
         if let Some(row) = kept {
-            let text = SecretText::new(row.try_get::<String, _>(0)?.into_bytes());
-            return Ok((ApprovalKey::from_file(&text).map_err(unreadable)?, false));
+            // Where the seal was lost the person gets another key; what was signed with this one still holds.
+            let (secret, public): (String, String) = (row.try_get(0)?, row.try_get(1)?);
+            if let Some(text) = seal.reveal(&secret, &whose(account.id, &public)) {
+                transaction.commit().await?;
+                return Ok((ApprovalKey::from_file(&text).map_err(unreadable)?, false));
+            }
         }
         let key = ApprovalKey::new(&account.name, &seed());
-        let secret = key.to_file();
-        sqlx::query("insert into approval_key (account, public, secret, created) values (?, ?, ?, ?)")
+        let public = key.public().to_string();
+        sqlx::query("insert into approval_key (account, public, secret, created) values ($1, $2, $3, $4)")
             .bind(account.id)
-            .bind(key.public().to_string())
-            .bind(std::str::from_utf8(secret.expose()).map_err(unreadable)?)
+            .bind(&public)
+            .bind(seal.close(&key.to_file(), &whose(account.id, &public), seed))
             .bind(now.to_string())
             .execute(&mut *transaction)
             .await?;
         transaction.commit().await?;
         Ok((key, true))
+    }
+
+    /// Seals every key that the desk keeps anew, under a new key of the seal, and forgets the old ones. Returns how many.
+    ///
+    /// # Errors
+    /// [`DeskError`] when the file of the seal or the store cannot be written; then the old seal still opens.
+    pub async fn renew_seal(&self, random: fn() -> [u8; 32]) -> Result<usize, DeskError> {
+        let path = file_of(&self.file);
+        let seal = Seal::renew(&path, random)?;
+        let mut transaction = self.writer.begin_with("begin immediate").await?;
+        let sealed = seal_all(&mut transaction, &seal, random).await?;
+        transaction.commit().await?;
+        sqlx::query("pragma wal_checkpoint(truncate)").execute(&self.writer).await?;
+        Seal::forget_old(&path)?;
+        Ok(sealed)
     }
 
     /// Takes the public half of a key that a person keeps; with `only`, what was signed with the person's other keys no
@@ -99,6 +121,39 @@ impl Desk {
         let accounts = self.accounts().await?.into_iter().filter(|account| !account.disabled);
         Ok(accounts.map(person).collect())
     }
+}
+
+/// Whose a key is: bound to its seal.
+fn whose(account: i64, public: &str) -> String {
+    format!("{account} {public}")
+}
+
+/// Seals whatever is not sealed with the first key of the seal; what no key opens stays as it is.
+async fn seal_all(
+    connection: &mut SqliteConnection,
+    seal: &Seal,
+    random: fn() -> [u8; 32],
+) -> Result<usize, DeskError> {
+    let rows = sqlx::query("select id, account, public, secret from approval_key where secret is not null")
+        .fetch_all(&mut *connection)
+        .await?;
+    let mut sealed = 0;
+    for row in &rows {
+        let (id, account): (i64, i64) = (row.try_get(0)?, row.try_get(1)?);
+        let (public, secret): (String, String) = (row.try_get(2)?, row.try_get(3)?);
+        let whose = whose(account, &public);
+        if seal.is_current(&secret) {
+            continue;
+        }
+        let Some(plain) = seal.reveal(&secret, &whose) else { continue };
+        sqlx::query("update approval_key set secret = $1 where id = $2")
+            .bind(seal.close(&plain, &whose, random))
+            .bind(id)
+            .execute(&mut *connection)
+            .await?;
+        sealed += 1;
+    }
+    Ok(sealed)
 }
 
 fn unreadable(error: impl std::fmt::Display) -> DeskError {

@@ -7,20 +7,23 @@ mod accounts;
 mod approvals;
 mod boards;
 mod entry;
+mod erase;
 mod practice;
 mod replies;
 mod schema;
+mod seal;
 #[cfg(test)]
 mod tests;
 
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 pub use accounts::{Account, NewAccount};
 pub use boards::{Board, BoardEdit, NewBoard, Stored};
 pub use entry::{NewToken, Session, Token};
 pub use practice::Exercise;
 pub use replies::{Reply, Seen};
+pub use seal::FILE_NAME as SEAL_FILE;
 
 /// Why the desk could not keep or find something.
 #[derive(Debug, thiserror::Error)]
@@ -47,6 +50,7 @@ pub enum DeskError {
 /// The desk's store; clones share it.
 #[derive(Clone, Debug)]
 pub struct Desk {
+    file: PathBuf,
     writer: SqlitePool,
     readers: SqlitePool,
 }
@@ -63,11 +67,13 @@ impl Desk {
             .create_if_missing(true)
             .foreign_keys(true)
             .journal_mode(SqliteJournalMode::Wal)
-            .synchronous(SqliteSynchronous::Full);
+            .synchronous(SqliteSynchronous::Full)
+            // What is deleted is overwritten: no secret lingers in free pages.
+            .pragma("secure_delete", "on");
         let writer = SqlitePoolOptions::new().max_connections(1).connect_with(options.clone()).await?;
         schema::bring_up(&writer).await?;
         let readers = SqlitePoolOptions::new().max_connections(4).connect_with(options.read_only(true)).await?;
-        Ok(Self { writer, readers })
+        Ok(Self { file: path.to_owned(), writer, readers })
     }
 
     /// Answers whether the store can be read.

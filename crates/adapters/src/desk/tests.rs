@@ -154,6 +154,25 @@ fn a_key_is_made_at_first_use_and_kept_where_only_its_owner_reads() {
         let (first, made) = desk.approval_key(&ada, || [7; 32], noon()).await.unwrap();
         let (again, anew) = desk.approval_key(&ada, || [8; 32], noon()).await.unwrap();
         assert_eq!((made, anew, first.public()), (true, false, again.public()));
+        let kept =
+            || ["desk.db", "desk.db-wal"].map(|name| std::fs::read(folder.path().join(name)).unwrap_or_default());
+        let holds = |text: &[u8]| kept().iter().any(|bytes| bytes.windows(text.len()).any(|part| part == text));
+        assert!(holds(b"SEALED+") && !holds(b"PRIVATE+APPROVAL"), "the store alone signs nothing");
+        assert_eq!(desk.renew_seal(|| [3; 32]).await.unwrap(), 1);
+        let (renewed, anew) = desk.approval_key(&ada, || [8; 32], noon()).await.unwrap();
+        assert_eq!((anew, renewed.public()), (false, first.public()));
+        // Without the seal a person gets another key, and what was signed with the first one still counts.
+        let seal = folder.path().join("desk.key");
+        std::fs::rename(&seal, folder.path().join("away")).unwrap();
+        let (other, made) = desk.approval_key(&ada, || [5; 32], noon()).await.unwrap();
+        assert!(made && other.public() != first.public());
+        assert_eq!(desk.people().await.unwrap()["demo-ada"].keys.len(), 2);
+        sqlx::query("delete from approval_key where public = $1")
+            .bind(other.public().to_string())
+            .execute(&desk.writer)
+            .await
+            .unwrap();
+        std::fs::rename(folder.path().join("away"), &seal).unwrap();
         let people = desk.people().await.unwrap();
         assert_eq!(people["demo-ada"].keys, [first.public().verifying()]);
         assert!(people["demo-ada"].human && !people["program"].human, "nobody signs in to a program's account");

@@ -7,6 +7,7 @@
 
 mod append;
 mod erase;
+mod findings;
 mod journal;
 mod keys;
 mod ladder;

@@ -2,7 +2,7 @@
 //! decision, record and message are kept together or not at all.
 
 use super::{FILE_NAME, Ledger, LedgerError, Random, read};
-use crate::database::{Connection, Row, query};
+use crate::database::{Connection, Row, Transaction, query};
 use endcap_agent::outbox::{Decided, Known, Message};
 use endcap_agent::ports::{Asked, Outbox, PortError, Standings};
 use endcap_agent::send::{Kept, Pending};
@@ -16,8 +16,8 @@ use tokio::runtime::Runtime;
 
 /// The outbox of a project.
 pub struct LedgerOutbox {
-    ledger: Ledger,
-    runtime: Runtime,
+    pub(super) ledger: Ledger,
+    pub(super) runtime: Runtime,
 }
 
 impl LedgerOutbox {
@@ -66,11 +66,22 @@ impl Ledger {
     /// Keeps decisions: each with its record, and what is pending of an offer that it replaces is withdrawn.
     async fn decide(&self, decided: Vec<Decided>, now: Timestamp) -> Result<(), LedgerError> {
         let mut transaction = self.begin().await?;
+        self.decide_in(&mut transaction, decided, now).await?;
+        Ok(transaction.commit().await?)
+    }
+
+    /// The same in a transaction that its caller commits; returns the numbers of the records.
+    pub(super) async fn decide_in(
+        &self,
+        transaction: &mut Transaction,
+        decided: Vec<Decided>,
+        now: Timestamp,
+    ) -> Result<Vec<u64>, LedgerError> {
         let (plans, records): (Vec<_>, Vec<_>) =
             decided.into_iter().map(|one| ((one.intent, one.subject, one.due), (now, one.record))).unzip();
-        let numbers = self.append(&mut transaction, records).await?;
+        let numbers = self.append(transaction, records).await?;
         for ((intent, _, _), number) in plans.iter().zip(&numbers) {
-            withdraw_pending(&mut transaction, intent, *number).await?;
+            withdraw_pending(transaction, intent, *number).await?;
         }
         for ((intent, subject, due), number) in plans.iter().zip(&numbers) {
             query(
@@ -82,10 +93,10 @@ impl Ledger {
             .bind(intent.action.offer())
             .bind(text(intent))
             .bind(whole(*number))
-            .execute(&mut *transaction)
+            .execute(&mut **transaction)
             .await?;
         }
-        Ok(transaction.commit().await?)
+        Ok(numbers)
     }
 
     async fn ripen(&self, now: Timestamp, standings: &dyn Standings) -> Result<(), LedgerError> {
@@ -194,7 +205,11 @@ impl Ledger {
         rows.iter().map(both).collect()
     }
 
-    async fn everything(&self) -> Result<Vec<(Intent, Option<Known>)>, LedgerError> {
+    /// Everything that was decided, oldest first, with what is known of it once its time has come.
+    ///
+    /// # Errors
+    /// [`LedgerError`] when it cannot be read.
+    pub async fn everything(&self) -> Result<Vec<(Intent, Option<Known>)>, LedgerError> {
         let sent = query("select known, intent from message order by id")
             .fetch_all(&mut self.database.reader().await?)
             .await?;
@@ -231,8 +246,18 @@ async fn last_generation(connection: &mut Connection, intent: &Intent) -> Result
         .bind(intent.sku.as_str())
         .fetch_one(connection)
         .await?;
-    let last: i64 = last.try_get(0)?;
-    Ok(u64::try_from(last).unwrap_or(0))
+    // What somebody else wrote there under a later number must not be in the way of what puts it right.
+    let foreign = query(
+        "select coalesce(max(held_generation), 0) from finding \
+         where channel = $1 and place = $2 and sku = $3 and gone is null",
+    )
+    .bind(intent.channel.as_str())
+    .bind(intent.place.as_str())
+    .bind(intent.sku.as_str())
+    .fetch_one(connection)
+    .await?;
+    let (last, foreign): (i64, i64) = (last.try_get(0)?, foreign.try_get(0)?);
+    Ok(u64::try_from(last.max(foreign)).unwrap_or(0))
 }
 
 async fn insert(connection: &mut Connection, known: &Known, intent: &Intent, record: i64) -> Result<(), LedgerError> {
@@ -254,7 +279,7 @@ async fn insert(connection: &mut Connection, known: &Known, intent: &Intent, rec
     Ok(())
 }
 
-async fn update(connection: &mut Connection, known: &Known) -> Result<(), LedgerError> {
+pub(super) async fn update(connection: &mut Connection, known: &Known) -> Result<(), LedgerError> {
     query(
         "update message set known = $1, open = $2, in_doubt = $3, rest_until = $4 \
          where channel = $5 and subject = $6 and generation = $7",
@@ -275,18 +300,18 @@ fn both(row: &Row) -> Result<(Known, Intent), LedgerError> {
     Ok((parsed("a message", row.try_get(0)?)?, parsed("an intent", row.try_get(1)?)?))
 }
 
-fn parsed<T: DeserializeOwned>(what: &'static str, text: &str) -> Result<T, LedgerError> {
+pub(super) fn parsed<T: DeserializeOwned>(what: &'static str, text: &str) -> Result<T, LedgerError> {
     read::parsed(what, text)
 }
 
-fn text(value: &impl Serialize) -> String {
+pub(super) fn text(value: &impl Serialize) -> String {
     serde_json::to_string(value).expect("Invariant: words of the outbox are plain data")
 }
 
-fn whole(number: u64) -> i64 {
+pub(super) fn whole(number: u64) -> i64 {
     i64::try_from(number).unwrap_or(i64::MAX)
 }
 
-fn broken(error: impl std::fmt::Display) -> PortError {
+pub(super) fn broken(error: impl std::fmt::Display) -> PortError {
     PortError { port: "outbox", reason: error.to_string() }
 }

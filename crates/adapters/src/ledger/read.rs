@@ -26,6 +26,57 @@ impl Ledger {
         each(&mut self.database.reader().await.map_err(LedgerError::from)?, take).await
     }
 
+    /// Hands over the number and the bytes of each record after one, in order.
+    ///
+    /// # Errors
+    /// [`LedgerError`] when they cannot be read; or what `take` says.
+    pub async fn after<E: From<LedgerError>>(
+        &self,
+        sequence: u64,
+        mut take: impl FnMut(u64, &[u8]) -> Result<(), E>,
+    ) -> Result<(), E> {
+        let mut after = i64::try_from(sequence).unwrap_or(i64::MAX);
+        loop {
+            let rows =
+                query("select sequence, content from record where sequence > $1 order by sequence limit $2")
+                    .bind(after)
+                    .bind(READ_AT_ONCE)
+                    .fetch_all(&mut self.database.reader().await.map_err(LedgerError::from)?)
+                    .await
+                    .map_err(LedgerError::from)?;
+            for row in &rows {
+                after = row.try_get(0).map_err(LedgerError::from)?;
+                take(after.unsigned_abs(), row.bytes(1).map_err(LedgerError::from)?)?;
+            }
+            if rows.is_empty() {
+                return Ok(());
+            }
+        }
+    }
+
+    /// Every checkpoint that was kept, oldest first.
+    ///
+    /// # Errors
+    /// [`LedgerError`] when they cannot be read.
+    pub async fn kept_checkpoints(&self) -> Result<Vec<Note>, LedgerError> {
+        checkpoints(&mut self.database.reader().await?).await
+    }
+
+    /// The first record that no checkpoint covers, with its time; nothing where all are covered.
+    ///
+    /// # Errors
+    /// [`LedgerError`] when it cannot be read.
+    pub async fn first_uncovered(&self) -> Result<Option<(u64, Timestamp)>, LedgerError> {
+        let row = query(
+            "select content from record \
+             where sequence = (select coalesce(max(size), 0) + 1 from checkpoint)",
+        )
+        .fetch_optional(&mut self.database.reader().await?)
+        .await?;
+        let record: Option<Record> = row.map(|row| parsed("a record", row.try_get(0)?)).transpose()?;
+        Ok(record.map(|record| (record.sequence, record.at)))
+    }
+
     /// Leaf hashes of the first records, for proofs.
     ///
     /// # Errors

@@ -51,6 +51,7 @@ create index opening_value on opening (value);
     LADDER,
     OUTBOX,
     REQUESTS,
+    FINDINGS,
 ];
 
 /// Orders on stops: who gave them and why stands in the record, so that erasing it there erases it. The row without a
@@ -181,4 +182,31 @@ create trigger used_is_kept before delete on used
 begin select raise(abort, 'what was used stays used'); end;
 create index record_approval on record (case when json_valid(content) then content ->> 'subject' end)
 where instr(content, '\"action\":\"approval: ') > 0;
+";
+
+/// What channels hold that they must not, or do not hold that they must, and what the last reading of each came to.
+const FINDINGS: &str = "
+create table finding (
+    id              integer primary key autoincrement,
+    channel         text not null,
+    subject         text not null,
+    place           text,
+    sku             text,
+    held_generation integer not null,
+    content         text not null,
+    found           integer not null,
+    record          integer not null references record (sequence),
+    gone            integer,
+    gone_record     integer references record (sequence),
+    asked           integer references record (sequence),
+    repair          integer references record (sequence)
+) strict;
+create index finding_open on finding (channel, place, sku) where gone is null;
+create trigger finding_is_kept before delete on finding
+begin select raise(abort, 'what was found is kept'); end;
+
+create table contact (
+    channel text primary key,
+    content text not null
+) strict;
 ";

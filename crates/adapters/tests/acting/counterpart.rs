@@ -118,6 +118,7 @@ impl Outlet for Counterpart {
         Heard::Holds(held.map(|held| Held {
             generation: self.promises.refuses_older.then_some(held.generation),
             content: serde_json::from_value(serde_json::Value::String(held.content)).unwrap(),
+            told: None,
         }))
     }
 

@@ -8,6 +8,8 @@ mod approved;
 mod config;
 mod file_drop;
 mod google;
+#[path = "../acting/ground.rs"]
+mod ground;
 mod mail;
 mod mqtt;
 mod nats;
@@ -16,6 +18,7 @@ mod proxy;
 mod sap;
 mod sftp;
 mod suite;
+mod truth;
 mod vendure;
 mod webhook;
 mod x12;

@@ -74,7 +74,7 @@ pub fn sends(world: &mut dyn World, outlet: &mut dyn Outlet, intent: &Intent) ->
 fn is_held(world: &mut dyn World, outlet: &mut dyn Outlet, message: &Message, intent: &Intent) {
     if outlet.promises().reads_back {
         let ours = |heard: &Heard| match heard {
-            Heard::Holds(Some(Held { generation, content })) => {
+            Heard::Holds(Some(Held { generation, content, .. })) => {
                 *content == message.content && generation.is_none_or(|generation| generation == message.generation)
             }
             _ => false,

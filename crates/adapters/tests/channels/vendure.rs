@@ -15,13 +15,13 @@ use tempfile::TempDir;
 
 const PASSWORD: &str = "a password of the test alone";
 
-struct Shop {
-    project: TempDir,
-    program: Program,
+pub struct Shop {
+    pub project: TempDir,
+    pub program: Program,
 }
 
 impl Shop {
-    fn new() -> Option<Self> {
+    pub fn new() -> Option<Self> {
         let folder = installed("vendure/node_modules/@vendure/core/package.json")?;
         let folder = folder.ancestors().nth(4).unwrap().to_owned();
         let (project, address) = (tempfile::tempdir().unwrap(), free_address());
@@ -37,7 +37,7 @@ impl Shop {
     }
 
     /// Asks the shop; the answer without errors.
-    fn ask(&self, api: &str, token: Option<&str>, query: &str, variables: Value) -> Value {
+    pub fn ask(&self, api: &str, token: Option<&str>, query: &str, variables: Value) -> Value {
         let bearer = token.map(|token| format!("authorization: Bearer {token}\r\n")).unwrap_or_default();
         let headers = format!("content-type: application/json\r\n{bearer}");
         let body = json!({ "query": query, "variables": variables }).to_string();
@@ -48,7 +48,7 @@ impl Shop {
     }
 
     /// A session of its own: the token stands in a header.
-    fn token(&self) -> String {
+    pub fn token(&self) -> String {
         use std::io::{Read, Write};
         let query = format!("mutation {{ login(username: \"admin\", password: \"{PASSWORD}\") {{ __typename }} }}");
         let body = json!({ "query": query }).to_string();
@@ -85,9 +85,14 @@ impl Shop {
 
     /// What three pieces cost in a new cart.
     fn charged(&self) -> i64 {
-        let query = "mutation { addItemToOrder(productVariantId: \"1\", quantity: 3) { __typename \
+        self.charged_for("1")
+    }
+
+    /// What three pieces of a variant cost in a new cart.
+    pub fn charged_for(&self, variant: &str) -> i64 {
+        let query = "mutation($variant: ID!) { addItemToOrder(productVariantId: $variant, quantity: 3) { __typename \
                      ... on Order { totalWithTax } ... on ErrorResult { message } } }";
-        let answer = self.ask("shop-api", None, query, json!({}));
+        let answer = self.ask("shop-api", None, query, json!({ "variant": variant }));
         answer["addItemToOrder"]["totalWithTax"].as_i64().unwrap_or_else(|| panic!("{answer}"))
     }
 }

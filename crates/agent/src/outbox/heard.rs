@@ -1,6 +1,6 @@
 //! What came back, and what it makes of what is known.
 
-use super::{Known, Patience, Promises, Stage};
+use super::{Known, Patience, Promises, Stage, Wanted};
 use endcap_model::{ContentHash, later};
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
@@ -12,6 +12,15 @@ pub struct Held {
     pub generation: Option<u64>,
     /// The content.
     pub content: ContentHash,
+    /// The same in words, where the channel's own can be put into ours.
+    pub told: Option<Wanted>,
+}
+
+impl Held {
+    /// What holds a content.
+    pub fn of(generation: Option<u64>, wanted: Wanted) -> Self {
+        Self { generation, content: wanted.hash(), told: Some(wanted) }
+    }
 }
 
 /// What was heard of a message after an attempt to send it or to read it back.

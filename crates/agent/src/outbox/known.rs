@@ -96,6 +96,18 @@ impl Known {
         self
     }
 
+    /// Returns what is known after a person looked for what could not be found out: it happened, or it did not. Nothing where it
+    /// is not unclear.
+    pub fn settled(mut self, happened: bool) -> Option<Self> {
+        let Stage::Unclear { reason } = self.stage else { return None };
+        self.in_doubt = 0;
+        self.stage = match happened {
+            true => Stage::Confirmed,
+            false => Stage::HeldBack { reason: format!("{reason}; a person looked: it did not happen") },
+        };
+        Some(self)
+    }
+
     /// Returns until when an attempt may still be under way.
     pub(super) fn under_way_until(&self, patience: &Patience) -> Timestamp {
         self.last_sent.map_or(self.decided, |sent| later(sent, patience.under_way))

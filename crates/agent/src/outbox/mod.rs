@@ -75,6 +75,20 @@ pub struct Promises {
 }
 
 impl Promises {
+    /// The same in words, for people.
+    pub fn words(&self) -> Vec<String> {
+        let when = |promised: bool, words: &str| promised.then(|| words.to_owned());
+        let key = self.knows_key_for.map(|time| format!("knows a key again for {} hours", time.as_hours()));
+        let told = [
+            key,
+            when(self.refuses_older, "refuses what is older"),
+            when(self.refuses_second, "refuses a second of the same"),
+            when(self.reads_back, "tells what it holds"),
+            when(self.keeps_time, "keeps begin and end itself"),
+        ];
+        told.into_iter().flatten().collect()
+    }
+
     /// Whether what became of a message without an answer can be found out, or made sure of by sending it again.
     pub fn can_be_settled(&self) -> bool {
         self.knows_key_for.is_some() || self.refuses_older || self.refuses_second || self.reads_back

@@ -72,6 +72,7 @@ impl Channel {
         self.holds.get(subject).map(|held| Held {
             generation: self.promises.refuses_older.then_some(held.generation),
             content: held.content.clone(),
+            told: None,
         })
     }
 

@@ -3,7 +3,7 @@
 
 use super::{Message, Promises};
 use endcap_govern::gate::{Action, Intent};
-use endcap_model::{ContentHash, Currency, Place, Sku, Supplier, canonical_json, hash_json};
+use endcap_model::{ContentHash, Currency, Money, Place, Sku, Supplier, canonical_json, hash_json};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
@@ -71,6 +71,30 @@ impl Wanted {
                 Self::Order { supplier, sku, place, pieces, unit_cost, currency }
             }
             Action::Transfer { origin, pieces } => Self::Transfer { sku, origin, place, pieces },
+        }
+    }
+
+    /// The item and the place that it is about.
+    pub fn shelf(&self) -> (&Sku, &Place) {
+        match self {
+            Self::Price { sku, place, .. } | Self::Order { sku, place, .. } | Self::Transfer { sku, place, .. } => {
+                (sku, place)
+            }
+        }
+    }
+
+    /// What a person reads, without item and place.
+    pub fn describe(&self) -> String {
+        let money = |minor: &i64, currency: &Currency| Money::new(*minor, *currency).to_string();
+        match self {
+            Self::Price { price, currency, from, until, .. } => {
+                let until = until.map(|until| format!(" until {until:.0}")).unwrap_or_default();
+                format!("{} from {from:.0}{until}", money(price, currency))
+            }
+            Self::Order { supplier, pieces, unit_cost, currency, .. } => {
+                format!("{pieces} pieces from {supplier} at {} each", money(unit_cost, currency))
+            }
+            Self::Transfer { origin, pieces, .. } => format!("{pieces} pieces from {origin}"),
         }
     }
 

@@ -233,6 +233,7 @@ impl Outlet for Wire<'_> {
         Heard::Holds(held.map(|held| Held {
             generation: tells_generation.then_some(held.generation),
             content: held.content.clone(),
+            told: None,
         }))
     }
 

@@ -151,7 +151,8 @@ async fn approved(
     let Some(request) = request else {
         bail!("nobody was asked about plan {}: run `endcap plan` anew", plan.id);
     };
-    let (stopped, published) = (standing.stopped(), standing.published(&plan.id));
+    let against = crate::objectives::stands_against(office, wanted.folder, &plan).await;
+    let (stopped, published) = (standing.stopped().or(against?), standing.published(&plan.id));
     let effect = plan.id.to_string();
     let wanted = Use {
         effect: &effect,

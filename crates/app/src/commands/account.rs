@@ -1,10 +1,13 @@
 //! `endcap account`: accounts of the desk, for whoever runs it.
 
+use crate::approvals::Office;
 use crate::commands::serve::runtime;
 use crate::console::{Console, Ending, table};
 use crate::serve::{password, sign_in};
-use anyhow::{Context, anyhow, bail};
+use anyhow::{Context, anyhow, bail, ensure};
 use endcap_adapters::desk::{Desk, NewAccount};
+use endcap_adapters::ledger::stops::StopBook;
+use endcap_adapters::ledger::{Erasure, Kept};
 use endcap_govern::Role;
 use serde::Serialize;
 use std::io::{BufRead, IsTerminal};
@@ -37,6 +40,29 @@ enum What {
     Password {
         /// Its name.
         name: String,
+        /// The project's folder.
+        #[arg(default_value = ".")]
+        folder: PathBuf,
+    },
+    /// Erase a person: name, password, sessions, tokens and keys of the account, and the name in the audit trail and the stops.
+    ///
+    /// Whoever asked for or signed an approval is kept: without the name no signature verifies. Reasons in their own words are
+    /// longer values, which `endcap audit erase --within` erases; backups hold all of it until they expire.
+    Erase {
+        /// Its name.
+        name: String,
+        /// The project's folder.
+        #[arg(default_value = ".")]
+        folder: PathBuf,
+        /// Who erases it.
+        #[arg(long, value_name = "NAME")]
+        by: String,
+        /// Why, without the name.
+        #[arg(long, value_name = "TEXT")]
+        reason: String,
+    },
+    /// Seal the approval keys that the desk keeps for people under a new key, and forget the old one (desk.key).
+    RenewSeal {
         /// The project's folder.
         #[arg(default_value = ".")]
         folder: PathBuf,
@@ -85,6 +111,11 @@ pub fn run(args: &Args, console: &Console) -> anyhow::Result<Ending> {
                     bail!("there is no account '{name}': `endcap account list` shows all");
                 }
                 console.note(format!("{name} has a new password."));
+            }
+            What::Erase { name, folder, by, reason } => return erase(folder, name, (by, reason), console).await,
+            What::RenewSeal { folder } => {
+                let sealed = open(folder).await?.renew_seal(super::audit::random).await?;
+                console.note(format!("{sealed} keys are sealed anew; the old seal opens nothing any more."));
             }
             What::Link { name, subject, folder } => link(name, subject, folder, console).await?,
             What::List { folder } => {
@@ -148,4 +179,37 @@ fn asked(name: &str) -> anyhow::Result<String> {
     let given = line.trim_end_matches(['\r', '\n']);
     password::check(name, given).map_err(anyhow::Error::msg)?;
     password::hash(given).map_err(|error| anyhow!("the password could not be hashed ({error})"))
+}
+
+/// Erases a person from what the desk keeps, the trail and the stops.
+async fn erase(folder: &Path, name: &str, (by, reason): (&str, &str), console: &Console) -> anyhow::Result<Ending> {
+    let named = [name, by, reason].into_iter().all(|text| !text.trim().is_empty());
+    ensure!(named, "an erasure needs an account, a named person and a reason: give --by and --reason");
+    let office = Office::open(folder).await?;
+    let account = office.account(name).await?;
+    let about = |kept: &Kept| {
+        let signed = kept.request.signatures.iter().any(|signature| signature.person == account.name);
+        kept.request.proposer == account.name || signed
+    };
+    let requests = office.ledger.requests().await?.iter().filter(|kept| about(kept)).count();
+    if requests > 0 {
+        console.note(format!(
+            "{} stands under {requests} requests for approval, which are evidence and do not verify without the name: nothing was \
+             erased. Keep the account out with `endcap serve`'s page of accounts until they may go.",
+            account.name
+        ));
+        return Ok(Ending::Refused);
+    }
+    // The trail first: it refuses a reason that holds the name, and tells of the erasure.
+    let erasure = Erasure { value: &account.name, within: false, by, reason };
+    let erased = office.ledger.erase(erasure, jiff::Timestamp::now()).await?;
+    StopBook::new(folder, super::audit::random).forget(|text| text == account.name).await?;
+    office.desk.erase_account(&account.name).await?;
+    office.close().await;
+    let left = match erased.left {
+        0 => String::new(),
+        left => format!(" It is still part of {left} longer values: `endcap audit erase --within` erases those."),
+    };
+    console.note(format!("The account is erased, and {} values in the trail with it.{left}", erased.values));
+    Ok(Ending::Done)
 }

@@ -49,10 +49,11 @@ struct Deployed {
     rehearsed: Vec<HeldBack>,
 }
 
+/// Something that does not go on, and why.
 #[derive(Serialize)]
-struct HeldBack {
-    what: String,
-    reason: String,
+pub(crate) struct HeldBack {
+    pub what: String,
+    pub reason: String,
 }
 
 /// Runs the command.
@@ -108,8 +109,12 @@ pub fn run(args: &Args, console: &Console) -> anyhow::Result<Ending> {
     };
     if !args.dry_run {
         let promises = |channel: &Channel| outlets.get(channel).map(|outlet| outlet.promises()).unwrap_or_default();
-        let grounds =
-            Grounds { proposal: Some(proposal), policy: Some(plan.decision().policy.clone()), ..Grounds::default() };
+        let grounds = Grounds {
+            proposal: Some(proposal),
+            policy: Some(plan.decision().policy.clone()),
+            objectives: plan.get().objectives.clone(),
+            ..Grounds::default()
+        };
         outbox.decide(decide(passing, &promises, now, &footing.acting.agent, &grounds), now).context("deciding")?;
     }
     console.result(&deployed, for_people)?;
@@ -135,7 +140,7 @@ fn not_decided_yet(intents: Vec<Intent>, outbox: &dyn Outbox) -> anyhow::Result<
 }
 
 /// Passes every intent through the gate, one after another, so that they count against each other.
-fn sorted(
+pub(crate) fn sorted(
     footing: &Footing,
     intents: Vec<Intent>,
     standing: &mut dyn FnMut(&Intent) -> anyhow::Result<Standing>,

@@ -2,6 +2,7 @@
 
 use crate::console::{Console, Steps};
 use crate::judgement;
+use crate::objectives;
 use crate::project::{CODE_VERSION, read_scenario};
 use anyhow::{Context, ensure};
 use endcap_adapters::artifacts::Folder;
@@ -83,6 +84,7 @@ impl Terms {
         let artifacts = Folder::new(&self.folder);
         let settings = Settings {
             judgement: judgement::read(&self.folder)?,
+            objectives: objectives::in_force(&self.folder)?.map(|objectives| objectives.hash()),
             seed: 1,
             code_version: CODE_VERSION.to_owned(),
             solve: self.search()?,

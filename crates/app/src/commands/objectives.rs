@@ -1,16 +1,21 @@
 //! `endcap objectives`: what is to be reached, and the catalogue of figures that it is told in.
 
+use crate::approvals;
+use crate::commands::audit::random;
+use crate::commands::ground::Terms;
+use crate::commands::serve::runtime;
 use crate::console::{Console, Ending, table};
+use crate::objectives::{self, FILE_NAME};
 use anyhow::Context;
+use endcap_adapters::ledger::{self, Ledger};
 use endcap_adapters::tables;
-use endcap_govern::objectives::{CATALOGUE, Missed, Objectives};
+use endcap_agent::readings::readings;
+use endcap_govern::objectives::{CATALOGUE, Missed, Objectives, Progress};
+use jiff::Timestamp;
 use jiff::civil::Date;
 use serde::Serialize;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-
-/// Name of a project's objectives.
-const FILE_NAME: &str = "objectives.toml";
 
 /// Show and check what is to be reached: objectives.toml, with each target's figure, unit, days, goal, band and owner.
 ///
@@ -21,8 +26,12 @@ const FILE_NAME: &str = "objectives.toml";
   endcap objectives show shop
   endcap objectives check shop
   endcap objectives check shop --readings today.json --on 2025-04-01
+  endcap objectives ask shop --as Ada           the people of the policy's chain sign this version, as they sign plans
+  endcap objectives progress shop               what the facts tell of each target
 
-Exit status: 0 done, 1 a target makes no sense or is missed, 2 bad input.")]
+No plan goes live before the version that it serves was signed; a change makes another version.
+
+Exit status: 0 done, 1 a target makes no sense, is missed or behind, or nobody can sign, 2 bad input.")]
 pub struct Args {
     #[command(subcommand)]
     what: What,
@@ -50,6 +59,29 @@ enum What {
         #[arg(long, value_name = "DAY", requires = "readings")]
         on: Option<Date>,
     },
+    /// Ask the people of the policy's chain to sign this version; `endcap approve` and the desk's inbox take their answers.
+    Ask {
+        /// The project's folder.
+        #[arg(default_value = ".")]
+        folder: PathBuf,
+        /// Account that asks, and then cannot sign; the loop asks by itself without one.
+        #[arg(long = "as", alias = "by", value_name = "NAME")]
+        by: Option<String>,
+    },
+    /// Measure from the facts how far each target is, and keep in the audit trail which are behind.
+    Progress {
+        #[command(flatten)]
+        terms: Box<Terms>,
+    },
+}
+
+/// How far the targets are, for programs.
+#[derive(Serialize)]
+struct Reached<'a> {
+    hash: String,
+    /// The first day that the facts know nothing of.
+    until: Option<Date>,
+    progress: Vec<Progress<'a>>,
 }
 
 #[derive(Serialize)]
@@ -74,6 +106,8 @@ pub fn run(args: &Args, console: &Console) -> anyhow::Result<Ending> {
     match &args.what {
         What::Kpis => kpis(console),
         What::Show { folder } => show(&read(folder)?, console),
+        What::Ask { folder, by } => ask(folder, by.as_deref(), console),
+        What::Progress { terms } => progress(terms, console),
         What::Check { folder, readings, on } => check(&read(folder)?, readings.as_deref().zip(*on), console),
     }
 }
@@ -128,6 +162,67 @@ fn check(objectives: &Objectives, read_on: Option<(&Path, Date)>, console: &Cons
     })?;
     let well = checked.faults.is_empty() && checked.missed.is_empty();
     Ok(if well { Ending::Done } else { Ending::Refused })
+}
+
+fn ask(folder: &Path, by: Option<&str>, console: &Console) -> anyhow::Result<Ending> {
+    match objectives::ask(folder, by)? {
+        Ok(kept) => {
+            let told = serde_json::json!({ "request": kept.id, "objectives": kept.request.subject.proposal });
+            console.result(&told, |_| approvals::next_step(folder, &kept))?;
+            Ok(Ending::Done)
+        }
+        Err(why) => {
+            console.result(&serde_json::json!({ "refused": why.to_string() }), |_| why.to_string())?;
+            Ok(Ending::Refused)
+        }
+    }
+}
+
+fn progress(terms: &Terms, console: &Console) -> anyhow::Result<Ending> {
+    let objectives = read(&terms.folder)?;
+    let ground = match terms.ground(terms.scenario()?, console)? {
+        Ok(ground) => ground,
+        Err(reason) => {
+            console.result(&serde_json::json!({ "refused": reason }), |_| reason.clone())?;
+            return Ok(Ending::Refused);
+        }
+    };
+    let measured = readings(&ground, &objectives);
+    let progress = measured.until.map(|until| objectives.progress(&measured.values, until)).unwrap_or_default();
+    if let Some(until) = measured.until {
+        runtime()?.block_on(async {
+            let ledger = Ledger::open(&terms.folder.join(ledger::FILE_NAME), random).await?;
+            let kept = objectives::tell(&ledger, &objectives, &progress, until, Timestamp::now()).await;
+            ledger.close().await;
+            kept
+        })?;
+    }
+    let behind = progress.iter().any(|one| one.behind);
+    let reached = Reached { hash: objectives.hash().to_string(), until: measured.until, progress };
+    console.result(&reached, |reached| {
+        let mut rows = table(&["figure", "due", "found", "goal", "unit", "until", "owner", "stands"]);
+        for Progress { target, found, due, behind } in &reached.progress {
+            let stands = match (behind, found) {
+                (true, _) => "outside its band",
+                (false, Some(_)) => "as it must",
+                (false, None) => "not measured from facts",
+            };
+            rows.add_row([
+                target.kpi.clone(),
+                due.to_string(),
+                found.map_or("not known".to_owned(), |found| found.to_string()),
+                target.goal.to_string(),
+                target.unit.clone(),
+                target.until.to_string(),
+                target.owner.clone(),
+                stands.to_owned(),
+            ]);
+        }
+        let until =
+            reached.until.map_or("The facts tell of no days.".to_owned(), |until| format!("Facts before {until}."));
+        format!("{until}\n{rows}")
+    })?;
+    Ok(if behind { Ending::Refused } else { Ending::Done })
 }
 
 fn read(folder: &Path) -> anyhow::Result<Objectives> {

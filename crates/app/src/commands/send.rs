@@ -3,6 +3,7 @@
 use crate::acting::Footing;
 use crate::commands::ground::Terms;
 use crate::console::{Console, Ending, table};
+use crate::{checkpoints, reconcile};
 use anyhow::{Context, ensure};
 use endcap_adapters::channels;
 use endcap_adapters::database::{Alone, Taken, alone, is_kept};
@@ -27,14 +28,17 @@ const READ_ANEW: Duration = Duration::from_secs(60);
 /// Send what was decided and is due, through the gate, and read back what the channels hold.
 ///
 /// Ends when nothing can be done now; with --watch it goes on until it is stopped. It may be killed at any moment: the next one
-/// finds out what had left. There is one sender to a project.
+/// finds out what had left. There is one sender to a project. What channels hold is held against what they must hold after
+/// whatever was sent and, with --watch, every 15 minutes ([reconcile] in acting.toml); repairs that people asked for are
+/// decided then (`endcap reconcile`).
 #[derive(clap::Args)]
 #[command(after_help = "Examples:
   endcap send shop
   endcap send shop --watch
   endcap outbox shop --open
 
-Exit status: 0 done, 1 something was held back, refused or is unclear (`endcap outbox` says what), 2 bad input.")]
+Exit status: 0 done, 1 something was held back, refused or is unclear (`endcap outbox` says what), or a channel holds
+something else than it must (`endcap reconcile`), 2 bad input.")]
 pub struct SendArgs {
     #[command(flatten)]
     terms: Terms,
@@ -61,6 +65,8 @@ struct Sent {
     sent: usize,
     read_back: usize,
     settled: usize,
+    /// Differences between what channels hold and what they must, where they were read after sending.
+    drift: Option<usize>,
     /// Stages of everything that was decided, with their numbers.
     stages: BTreeMap<&'static str, usize>,
 }
@@ -85,8 +91,14 @@ struct Row {
 pub fn send(args: &SendArgs, console: &Console) -> anyhow::Result<Ending> {
     let folder = &args.terms.folder;
     let _only_one = only_one(folder)?;
+    // What is sent is recorded, so that whoever sends for long also sees to it that the trail is signed.
+    let _notary = match args.watch {
+        true => checkpoints::keep_signing(folder, |fault| eprintln!("audit trail: {fault}"))?,
+        false => None,
+    };
     let mut outbox = Footing::outbox(folder)?;
     let (before, mut done) = (stages(&outbox.all()?), Round::default());
+    let (mut read, mut sent_since, mut drift) = (None::<Instant>, false, None);
     loop {
         let footing = match Footing::open(&args.terms, console)? {
             Ok(footing) => footing,
@@ -95,6 +107,9 @@ pub fn send(args: &SendArgs, console: &Console) -> anyhow::Result<Ending> {
                 return Ok(Ending::Refused);
             }
         };
+        for held in reconcile::decide_asked(&footing, &mut outbox, folder)? {
+            console.note(format!("not repaired: {}: {}", held.what, held.reason));
+        }
         let outlets = channels::open(folder)?;
         let round = footing.with_sources(|sources| {
             let now = Timestamp::now;
@@ -103,17 +118,30 @@ pub fn send(args: &SendArgs, console: &Console) -> anyhow::Result<Ending> {
             until_nothing_is_due(&mut sender, args.watch, console)
         })?;
         add(&mut done, &round);
+        sent_since |= round.sent > 0;
+        // After whatever was sent, and again and again: what somebody changes there tells nobody.
+        let every = Duration::from_secs(u64::from(footing.acting.reconcile.every_minutes) * 60);
+        if sent_since || args.watch && read.is_none_or(|read| read.elapsed() >= every) {
+            let report = reconcile::read(folder, &mut outbox, None)?;
+            reconcile::tell(&report, console);
+            (read, sent_since, drift) = (Some(Instant::now()), false, Some(report.findings.len()));
+        }
         if !args.watch {
             break;
         }
     }
     let after = stages(&outbox.all()?);
     let worse = ["held back", "refused", "unclear"].iter().any(|stage| after.get(stage) > before.get(stage));
-    let sent = Sent { sent: done.sent, read_back: done.read, settled: done.settled, stages: after };
+    let worse = worse || drift.is_some_and(|drift| drift > 0);
+    let sent = Sent { sent: done.sent, read_back: done.read, settled: done.settled, drift, stages: after };
     console.result(&sent, |sent| {
         let stages: Vec<String> = sent.stages.iter().map(|(stage, count)| format!("{count} {stage}")).collect();
         let stages = if stages.is_empty() { "nothing was decided: `endcap deploy`".into() } else { stages.join(", ") };
-        format!("{} sent, {} read back, {} settled. In all: {stages}.", sent.sent, sent.read_back, sent.settled)
+        let drift = match sent.drift {
+            Some(drift) if drift > 0 => format!(" Channels differ in {drift}: `endcap reconcile` lists them."),
+            _ => String::new(),
+        };
+        format!("{} sent, {} read back, {} settled. In all: {stages}.{drift}", sent.sent, sent.read_back, sent.settled)
     })?;
     Ok(if worse { Ending::Refused } else { Ending::Done })
 }
@@ -214,7 +242,7 @@ fn row(intent: &Intent, known: Option<&Known>) -> Row {
 }
 
 /// A stage in words, with its reason.
-fn stage(known: Option<&Known>) -> (&'static str, Option<String>) {
+pub(crate) fn stage(known: Option<&Known>) -> (&'static str, Option<String>) {
     match known.map(|known| &known.stage) {
         None => ("waits for its time", None),
         Some(Stage::Decided) => ("to be sent", None),

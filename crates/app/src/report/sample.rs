@@ -222,6 +222,7 @@ fn plan(numbers: &mut Numbers) -> Plan {
     Plan {
         id: PlanId::new(hash("plan").as_str()),
         parent: None,
+        objectives: None,
         snapshot: SnapshotId::new(hash("snapshot").as_str()),
         as_of: AsOf("2024-06-26T00:00:00Z".parse().unwrap()),
         calendar: Calendar::Day,

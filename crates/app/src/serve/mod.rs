@@ -28,6 +28,7 @@ mod tests;
 mod upload;
 mod workspace;
 
+use crate::checkpoints;
 use access::provider::{Provider, SignIn};
 use access::throttle::Throttle;
 use anyhow::{Context, anyhow};
@@ -35,7 +36,8 @@ use endcap_adapters::desk::Desk;
 use endcap_adapters::ledger::stops::{StopBook, StopReader};
 use endcap_adapters::ledger::{self, Ledger};
 use endcap_adapters::records::Records;
-use endcap_govern::audit::Anchors;
+use endcap_agent::readings::readings;
+use endcap_govern::audit::{Anchors, Entry, Ruling, Told};
 use endcap_govern::who_may::WhoMay;
 use jiff::{Timestamp, ToSpan};
 use problem::Answer;
@@ -91,6 +93,8 @@ pub struct Served {
     pub who_may: WhoMay,
     /// What records are checked against.
     pub rules: api::KnownRules,
+    /// What was decided for channels, as pages were last told.
+    pub decided: api::DecidedForChannels,
     /// What is brought in now.
     pub imports: imports::Imports,
     /// Where people can sign in instead of here.
@@ -119,10 +123,17 @@ pub async fn serve(settings: Settings, listener: TcpListener, stop: impl Future<
         eprintln!("There is no account yet. Make the first one at {}/first#{code}", app.settings.site);
     }
     begin(&app).await?;
-    let keepers = [tokio::spawn(tidy(app.clone())), tokio::spawn(stops::watch(app.clone()))];
+    let notary = checkpoints::keep_signing(&app.settings.folder, |fault| tracing::error!("audit trail: {fault}"))?;
+    let keepers = [
+        tokio::spawn(tidy(app.clone())),
+        tokio::spawn(stops::watch(app.clone())),
+        tokio::spawn(checkpoints_are_there(app.clone())),
+        tokio::spawn(targets_are_watched(app.clone())),
+    ];
     let router = shell::router(app.clone());
     listen::until(listener, router, stop, Duration::from_secs(10)).await;
     keepers.iter().for_each(tokio::task::JoinHandle::abort);
+    drop(notary);
     app.ledger.close().await;
     app.desk.close().await;
     Ok(())
@@ -167,6 +178,64 @@ async fn tidy(app: App) {
     }
 }
 
+/// Tells, in the log and in the trail, when checkpoints begin to be missed.
+async fn checkpoints_are_there(app: App) {
+    let mut looks = tokio::time::interval(Duration::from_secs(30));
+    let mut told = false;
+    loop {
+        looks.tick().await;
+        let missed = match checkpoints::missed(&app.settings.folder, &app.ledger, (app.now)()).await {
+            Ok(missed) => missed,
+            Err(error) => Some(error.to_string()),
+        };
+        if let Some(missed) = &missed
+            && !told
+        {
+            tracing::error!("audit trail: {missed}");
+            let mut entry =
+                Entry::new(Told::open("endcap"), "checkpoint missed", Told::open("trail"), Ruling::NeedsPerson);
+            entry.reasons = vec![Told::open(missed)];
+            if let Err(error) = app.ledger.record((app.now)(), entry).await {
+                tracing::error!(%error, "that a checkpoint was missed could not be recorded");
+            }
+        }
+        told = missed.is_some();
+    }
+}
+
+/// Looks every hour, and when facts were brought in, which targets are behind; tells each once in the log and in the trail.
+async fn targets_are_watched(app: App) {
+    let mut looks = tokio::time::interval(Duration::from_secs(60));
+    let (mut last, mut minute) = (None, 0_u64);
+    loop {
+        looks.tick().await;
+        let Ok(project) = app.workspace.project() else { continue };
+        if last.as_ref() == Some(&project.ground.snapshot) && !minute.is_multiple_of(60) {
+            minute += 1;
+            continue;
+        }
+        (last, minute) = (Some(project.ground.snapshot.clone()), minute + 1);
+        if let Err(error) = targets_are_looked_at(&app, project).await {
+            tracing::error!("the objectives could not be looked at: {error:#}");
+        }
+    }
+}
+
+async fn targets_are_looked_at(app: &App, project: Arc<workspace::Project>) -> anyhow::Result<()> {
+    let folder = app.settings.folder.clone();
+    let read = tokio::task::spawn_blocking(move || {
+        let found = crate::objectives::in_force(&folder)?;
+        anyhow::Ok(found.map(|objectives| (readings(&project.ground, &objectives), objectives)))
+    });
+    let Some((measured, objectives)) = read.await?? else { return Ok(()) };
+    let Some(until) = measured.until else { return Ok(()) };
+    let progress = objectives.progress(&measured.values, until);
+    for behind in crate::objectives::tell(&app.ledger, &objectives, &progress, until, (app.now)()).await? {
+        tracing::warn!("a target lies outside its band: {behind}");
+    }
+    Ok(())
+}
+
 /// Opens what is kept.
 async fn open(settings: Settings, now: fn() -> Timestamp) -> anyhow::Result<App> {
     let path = settings.folder.join("desk.db");
@@ -198,6 +267,7 @@ async fn open(settings: Settings, now: fn() -> Timestamp) -> anyhow::Result<App>
         stops,
         who_may,
         rules: api::KnownRules::default(),
+        decided: api::DecidedForChannels::default(),
         imports: imports::Imports::default(),
         provider,
         settings,

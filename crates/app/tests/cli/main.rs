@@ -13,11 +13,13 @@ mod compare;
 mod demo;
 mod desk;
 mod drift;
+mod erasure;
 mod experiments;
 mod explain;
 mod forecast;
 mod judgement;
 mod known_truth;
+mod objectives;
 mod operations;
 mod replan;
 #[allow(dead_code, reason = "tests of adapters use more of it")]

@@ -99,6 +99,9 @@ pub struct Grounds {
     /// The facts.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub snapshot: Option<SnapshotId>,
+    /// The version of the objectives that it serves.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub objectives: Option<ContentHash>,
 }
 
 /// A decision, with its values as [`Told`] or as [`Held`].

@@ -190,6 +190,13 @@ pub const CATALOGUE: [Kpi; 12] = [
     },
 ];
 
+impl Kpi {
+    /// Whether it grows with the days that are counted, so that a part of them can only reach a part of the goal.
+    pub fn adds_up(&self) -> bool {
+        self.refreshed == Refreshed::WithFacts && (self.unit == MONEY || self.unit == "piece")
+    }
+}
+
 /// The figure of a name.
 pub fn kpi(name: &str) -> Option<&'static Kpi> {
     CATALOGUE.iter().find(|kpi| kpi.name == name)

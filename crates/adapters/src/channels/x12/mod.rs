@@ -273,8 +273,9 @@ impl X12 {
 fn held(message: &Message, intent: &Intent, pieces: i64, unit_cost: &str, sequence: Option<u64>) -> Option<Held> {
     let Wanted::Order { supplier, sku, place, currency, .. } = Wanted::of(intent) else { return None };
     let unit_cost = Money::parse(unit_cost, currency).ok()?.minor;
-    let content = Wanted::Order { supplier, sku, place, pieces, unit_cost, currency }.hash();
+    let wanted = Wanted::Order { supplier, sku, place, pieces, unit_cost, currency };
+    let content = wanted.hash();
     // An 855 names no generation; where it confirms this very content it is this one.
     let generation = sequence.or_else(|| (content == message.content).then_some(message.generation));
-    Some(Held { generation, content })
+    Some(Held { generation, content, told: Some(wanted) })
 }

@@ -37,6 +37,7 @@ fn grounds(subject: &Subject) -> Grounds {
         policy: Some(subject.policy.clone()),
         model: None,
         snapshot: Some(subject.data.clone()),
+        objectives: None,
     }
 }
 

@@ -138,6 +138,7 @@ fn plan_of(policy: &RollingPolicy, proposal: Proposal, baseline: &Forecast, befo
     Plan {
         id: PlanId::new(policy.spec.calendar().format(span.start)),
         parent: None,
+        objectives: None,
         snapshot: SnapshotId::new(policy.name.as_str()),
         as_of: AsOf::default(),
         calendar: baseline.calendar,

@@ -3,6 +3,7 @@
 use super::super::App;
 use super::super::access::Who;
 use super::super::problem::{Answer, Problem};
+use crate::checkpoints::missed;
 use axum::Json;
 use axum::body::Body;
 use axum::extract::rejection::QueryRejection;
@@ -97,6 +98,8 @@ pub struct AuditState {
     witnessed: Vec<AuditWitness>,
     /// The checkpoint that was kept last.
     checkpoint: Option<AuditCheckpoint>,
+    /// Why it is not covered by checkpoints as `checkpoints.toml` wants it; nothing while it is, or nobody wants that.
+    missed: Option<String>,
     /// Whether `desk.toml` names keys of the log, without which no signature is checked here.
     keys_known: bool,
 }
@@ -173,6 +176,7 @@ async fn state(State(app): State<App>, who: Who) -> Answer<Json<AuditState>> {
         found = ledger::verify(&path, &alone).await.map_err(Problem::broken)?;
     }
     let checkpoint = checkpoint(&app.ledger).await?;
+    let missed = missed(&app.settings.folder, &app.ledger, (app.now)()).await?;
     Ok(Json(match found {
         Ok(verified) => {
             let witness = |one: &endcap_govern::audit::Witnessed| AuditWitness {
@@ -188,7 +192,18 @@ async fn state(State(app): State<App>, who: Who) -> Answer<Json<AuditState>> {
             };
             let (records, signed) = (Some(verified.records), verified.signed);
             let (first_bad, reason) = (None, None);
-            AuditState { whole: true, records, first_bad, reason, word, signed, witnessed, checkpoint, keys_known }
+            AuditState {
+                whole: true,
+                records,
+                first_bad,
+                reason,
+                word,
+                signed,
+                witnessed,
+                checkpoint,
+                missed,
+                keys_known,
+            }
         }
         Err(fault) => AuditState {
             whole: false,
@@ -199,6 +214,7 @@ async fn state(State(app): State<App>, who: Who) -> Answer<Json<AuditState>> {
             signed: 0,
             witnessed: vec![],
             checkpoint,
+            missed,
             keys_known,
         },
     }))
@@ -248,6 +264,7 @@ fn shown(record: Record, values: &BTreeMap<Digest32, String>) -> AuditRecord {
         ("limits", of.limits.as_ref().map(ToString::to_string)),
         ("policy", of.policy.as_ref().map(ToString::to_string)),
         ("model", of.model.as_ref().map(ToString::to_string)),
+        ("objectives", of.objectives.as_ref().map(ToString::to_string)),
         ("snapshot", of.snapshot.as_ref().map(ToString::to_string)),
         ("effect", entry.effect.clone()),
         ("answer", entry.answer.as_ref().map(ToString::to_string)),

@@ -4,6 +4,7 @@ mod accounts;
 mod after;
 mod audit;
 mod boards;
+mod channels;
 mod compare;
 mod data;
 mod described;
@@ -12,6 +13,7 @@ mod evidence;
 mod exercises;
 mod imports;
 mod ladder;
+mod objectives;
 mod project;
 mod provider;
 mod ready;
@@ -24,6 +26,7 @@ mod stops;
 mod supply;
 mod tokens;
 
+pub use channels::Read as DecidedForChannels;
 pub use records::{KnownRules, record_schema};
 pub use stops::{StopState, shown as stopped};
 
@@ -67,6 +70,8 @@ fn guarded() -> OpenApiRouter<App> {
         .merge(tokens::routes())
         .merge(audit::routes())
         .merge(stops::routes())
+        .merge(channels::routes())
+        .merge(objectives::routes())
         .merge(ladder::routes())
 }
 

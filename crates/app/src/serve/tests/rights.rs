@@ -33,7 +33,8 @@ fn needed(method: &str, path: &str) -> Needs {
         ("post", "stops") => Needs::Permitted(Act::Freeze),
         ("post", "ladder") if path.ends_with("raise") => Needs::Permitted(Act::Raise),
         ("post", "ladder") => Needs::Permitted(Act::Lower),
-        ("get", "stops" | "ladder") => Needs::The(Right::Read),
+        ("post", "channels") => Needs::Permitted(Act::Revert),
+        ("get", "channels" | "objectives" | "stops" | "ladder") => Needs::The(Right::Read),
         ("get", "project" | "live" | "data" | "evidence" | "after" | "boards" | "imports" | "supply" | "compare") => {
             Needs::The(Right::Read)
         }
@@ -69,6 +70,10 @@ fn body(path: &str) -> Value {
         "/ladder/raise" | "/ladder/lower" => {
             value!({ "category": "dairy", "channel": "till", "action": "order", "reason": "a drill" })
         }
+        "/channels/settle" => {
+            value!({ "channel": "till", "subject": "s", "generation": 1, "happened": true, "reason": "a drill" })
+        }
+        "/channels/findings/{id}/repair" => value!({ "reason": "a drill" }),
         "/tokens" => value!({ "name": "t", "roles": [], "days": 1 }),
         _ => value!({}),
     }

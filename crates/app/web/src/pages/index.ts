@@ -6,6 +6,7 @@ import After from './After.svelte';
 import Audit from './Audit.svelte';
 import Autonomy from './Autonomy.svelte';
 import Boards from './Boards.svelte';
+import Channels from './Channels.svelte';
 import Data from './Data.svelte';
 import Evidence from './Evidence.svelte';
 import Home from './Home.svelte';
@@ -32,6 +33,7 @@ export const pages: Page[] = [
   { path: '/supply', title: 'Supply', component: Supply, right: 'read', icon: '⇄' },
   { path: '/evidence', title: 'Evidence', component: Evidence, right: 'read', icon: '≈' },
   { path: '/after', title: 'After', component: After, right: 'read', icon: '✓' },
+  { path: '/channels', title: 'Channels', component: Channels, right: 'read', icon: '⇉', always: true },
   { path: '/autonomy', title: 'Autonomy', component: Autonomy, right: 'read', icon: '⇧', always: true },
   { path: '/data', title: 'Data', component: Data, right: 'read', icon: '▤', always: true },
   { path: '/learn', title: 'Learn', component: Learn, right: 'read', icon: '✎', always: true },
