@@ -42,6 +42,16 @@ pub struct Alarm {
     pub reason: String,
 }
 
+/// Share of all pieces sold from which on what is wrong moves the model.
+const MODEL_SHARE_MIN: f64 = 0.05;
+
+impl Alarm {
+    /// Whether no model may learn from these facts: the last good one goes on.
+    pub fn holds_the_model(&self) -> bool {
+        self.kind != AlarmKind::Silence && self.share >= MODEL_SHARE_MIN
+    }
+}
+
 impl fmt::Display for Alarm {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}: {}", self.scope, self.reason)

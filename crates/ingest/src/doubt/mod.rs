@@ -36,6 +36,9 @@ use endcap_model::{Calendar, Period, SetAside};
 use grid::Grid;
 use std::collections::BTreeMap;
 
+/// Causes of doubt: rows with one of these can be released.
+pub const CAUSES: [&str; 7] = ["future", "too many", "scaled", "silent", "swapped", "replayed", "stock"];
+
 /// What rows of sales are judged against, beside themselves.
 pub struct Terms<'a> {
     /// How strict to be.
