@@ -20,6 +20,15 @@ impl FactStore for Store {
         Ok(self.snapshot(snapshot).map_err(port)?.as_of)
     }
 
+    fn alarms(&self, snapshot: &SnapshotId) -> Result<Vec<String>, PortError> {
+        let alarms = self.snapshot(snapshot).map_err(port)?.alarms;
+        Ok(alarms.iter().filter(|alarm| alarm.holds_the_model()).map(ToString::to_string).collect())
+    }
+
+    fn last_good(&self, snapshot: &SnapshotId) -> Result<Option<SnapshotId>, PortError> {
+        self.snapshot(snapshot).and_then(|snapshot| self.last_good(&snapshot)).map_err(port)
+    }
+
     fn panel(&self, snapshot: &SnapshotId) -> Result<Panel, PortError> {
         let snapshot = self.snapshot(snapshot).map_err(port)?;
         let controls = self.controls(&snapshot).map_err(port)?;

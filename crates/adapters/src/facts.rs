@@ -57,6 +57,14 @@ impl Store {
         snapshot::read(&self.folder, id)
     }
 
+    /// Returns the facts that were known last before others and gave no alarm that a model must not learn from.
+    ///
+    /// # Errors
+    /// [`AdapterError`] when a manifest cannot be read.
+    pub fn last_good(&self, than: &Snapshot) -> Result<Option<SnapshotId>, AdapterError> {
+        snapshot::last_good(&self.folder, than)
+    }
+
     /// Returns the history of sales with prices, support, stock-outs, controls, and where facts have them kinds of
     /// promotion, competitors' prices and formats of places.
     ///

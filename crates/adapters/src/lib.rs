@@ -27,13 +27,13 @@ pub mod notary;
 mod panel;
 pub mod presets;
 pub mod project;
-mod quarantine;
+pub mod quarantine;
 mod query;
 pub mod recognise;
 pub mod records;
 pub mod sift;
 mod snapshot;
-mod source;
+pub mod source;
 mod sql;
 pub mod tables;
 

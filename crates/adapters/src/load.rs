@@ -8,21 +8,26 @@ use crate::expressions::{Mapping, Named, session};
 use crate::imports::Import;
 use crate::lookup::LookupTable;
 use crate::project::{FILE_NAME, Project, SourceTable};
-use crate::quarantine::Quarantine;
+use crate::quarantine::{self, Quarantine};
 use crate::records;
 use crate::snapshot::{self, Snapshot, SourceCounts, StoredFile, StoredTable};
-use crate::source::{RawRows, Source, rows_if_known, schema_of};
+use crate::source::{Opened, RawRows, Source, rows_if_known};
 use crate::{AdapterError, files, tables};
 use arrow_array::{Array, ArrayRef, BooleanArray, RecordBatch, RecordBatchOptions, StringArray};
 use arrow_schema::{Field, Schema, SchemaRef};
 use arrow_select::filter::filter_record_batch;
 use datafusion::prelude::SessionContext;
+use endcap_ingest::doubt::{self, Beside};
 use endcap_ingest::{Intake, Loaded, RawBatch, RawColumn, Rules};
-use endcap_model::{AsOf, FactKind, SetAside, hash_bytes, hash_json};
+use endcap_model::{AsOf, Calendar, FactKind, Period, SetAside, hash_bytes, hash_json};
+use jiff::tz::TimeZone;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::mpsc::sync_channel;
+
+/// Days beyond the present that a day may have begun somewhere.
+const DAYS_AHEAD: i64 = 1;
 
 /// How a project is loaded.
 pub struct LoadSettings<'a> {
@@ -88,15 +93,34 @@ pub fn prepare(
     let mut records = records::Reader::open(folder)?;
     let last_record = records.as_ref().map_or(0, |records| records.last);
     let mut rules = Rules { calendar: project.calendar, currency: project.currency, items: None, places: None };
-    let (mut stored, mut quarantined) = (BTreeMap::new(), vec![]);
-    for kind in FactKind::ALL {
+    let (mut stored, mut quarantined, mut alarms) = (BTreeMap::new(), vec![], vec![]);
+    let mut beside = Beside::default();
+    // Sales come last: what the other facts say tells which of them can be believed.
+    let others = FactKind::ALL.into_iter().filter(|kind| *kind != FactKind::Sales);
+    for kind in others.chain([FactKind::Sales]) {
         let deliveries = deliveries(&project, kind, records.as_mut())?;
         if deliveries.is_empty() {
             continue;
         }
         let mut quarantine = Quarantine::new(&scratch.folder, kind);
         let mut reader = Reader { folder, project: &project, session: &session, settings, kind };
-        let loaded = reader.read(&deliveries, records.as_mut(), rules.clone(), &mut quarantine)?;
+        let mut loaded = reader.read(&deliveries, records.as_mut(), rules.clone(), &mut quarantine)?;
+        match (&project.plausibility, kind) {
+            (Some(rules), FactKind::Sales) => {
+                let answers = quarantine::answers(folder)?;
+                let terms = doubt::Terms {
+                    rules,
+                    calendar: project.calendar,
+                    today: today(project.calendar, settings.as_of),
+                    absent_is_zero: project.absent_sales_are_zero,
+                    beside: &beside,
+                    answers: &doubt::Answers::new(&answers),
+                };
+                alarms = loaded.judge(&terms, &mut |row| quarantine.add(&row));
+            }
+            (Some(_), _) => beside.take(&loaded),
+            (None, _) => {}
+        }
         quarantined.extend(quarantine.finish()?);
         match kind {
             FactKind::Items => rules.items = Some(Arc::new(loaded.distinct("sku"))),
@@ -109,7 +133,14 @@ pub fn prepare(
     let calendar = (project.calendar, project.currency);
     let zero = project.absent_sales_are_zero;
     let snapshot = Snapshot::new(settings.as_of, calendar, zero, configuration, last_record, stored);
+    let snapshot = snapshot.with(alarms);
     Ok(Unpublished { into: into.to_owned(), snapshot, quarantined, _scratch: scratch })
+}
+
+/// The last period that can have begun anywhere when facts are known.
+fn today(calendar: Calendar, as_of: AsOf) -> Period {
+    let day = as_of.0.to_zoned(TimeZone::UTC).date();
+    calendar.period_of(day.saturating_add(jiff::Span::new().days(DAYS_AHEAD)))
 }
 
 /// A folder for what is not whole yet, which goes away with its content.
@@ -184,6 +215,9 @@ impl Reader<'_> {
                                 done = before + rows;
                                 (self.settings.progress)(self.kind.name(), done, all);
                             })?;
+                            if table.trusted {
+                                intake.trust(&self.name_of(&path));
+                            }
                         }
                     }
                 }
@@ -214,6 +248,11 @@ impl Reader<'_> {
         found.sort();
         found.dedup();
         Ok(found)
+    }
+
+    /// How rows that were set aside name a file.
+    fn name_of(&self, path: &Path) -> String {
+        path.strip_prefix(self.folder).unwrap_or(path).display().to_string()
     }
 
     fn lookups(&self, table: &SourceTable) -> Result<Vec<LookupTable>, AdapterError> {
@@ -288,7 +327,8 @@ impl<'a> FileReader<'a> {
         lookups: &'a [LookupTable],
         named: &Named<'_>,
     ) -> Result<Self, AdapterError> {
-        let own = schema_of(path, table.delimiter_byte())?;
+        let opened = Opened::open(path, table.delimiter_byte())?;
+        let own = opened.schema().clone();
         let whole = joined_schema(&own, lookups);
         let mapping = Mapping::new(reader.session, reader.kind, table, &whole, named)?;
         for lookup in lookups {
@@ -300,8 +340,8 @@ impl<'a> FileReader<'a> {
         let wanted = |name: &str| {
             mapping.schema.column_with_name(name).is_some() || lookups.iter().any(|lookup| lookup.on() == name)
         };
-        let source = Source::open(path, table.delimiter_byte(), &wanted)?;
-        let name = path.strip_prefix(reader.folder).unwrap_or(path).display().to_string();
+        let source = opened.read(&wanted)?;
+        let name = reader.name_of(path);
         let origin = table.origin(reader.project.calendar);
         Ok(Self { name, path: path.to_owned(), source, mapping, lookups, origin, kind: reader.kind })
     }
@@ -392,7 +432,7 @@ impl<'a> FileReader<'a> {
     }
 
     fn aside(&self, row: u64, column: &str, value: String, reason: String) -> SetAside {
-        SetAside { source: self.name.clone(), row, column: column.to_owned(), value, reason }
+        SetAside::unreadable(&self.name, row, column, value, reason)
     }
 
     /// Evaluates the columns of the facts; rows on which an expression fails are set aside.
@@ -506,6 +546,6 @@ fn store(folder: &Path, loaded: &Loaded, threads: usize) -> Result<StoredTable, 
         (0..names.len()).filter_map(turn).collect()
     };
     let sources =
-        loaded.by_source().iter().map(|(source, counts)| SourceCounts { source: source.clone(), counts: *counts });
+        loaded.by_source().into_iter().map(|(source, counts)| SourceCounts { source, counts });
     Ok(StoredTable { counts: loaded.counts(), sources: sources.collect(), files })
 }

@@ -4,6 +4,7 @@
 use crate::database::DatabaseSettings;
 use crate::imports::{self, Import};
 use crate::{AdapterError, presets, records, tables};
+use endcap_ingest::doubt::Plausibility;
 use endcap_model::{Calendar, Currency, FactKind, FieldKind, Period};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -32,6 +33,9 @@ pub struct Project {
     /// nothing was sold (tills that record sales only). When false, the default, it means that nothing is known.
     #[serde(default)]
     pub absent_sales_are_zero: bool,
+    /// How strict sales are judged; without it they are believed as they come.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub plausibility: Option<Plausibility>,
     /// Where items come from.
     #[serde(default)]
     pub items: Vec<SourceTable>,
@@ -91,12 +95,19 @@ pub struct SourceTable {
     /// (because a value is missing) is kept.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub keep: Vec<Keep>,
+    /// Whether rows of these files are believed, whatever they say; `[plausibility]` then leaves them alone.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub trusted: bool,
     /// For each column of the facts, a column of the file or an SQL expression over its columns.
     #[serde(default)]
     pub columns: BTreeMap<String, String>,
     /// For events only: names of controls, each with the column that holds its value; each row gives one event each.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub values: BTreeMap<String, String>,
+}
+
+fn is_false(flag: &bool) -> bool {
+    !flag
 }
 
 /// What a text column holds.
@@ -230,6 +241,9 @@ impl Project {
             };
             database.check().map_err(failed)?;
         }
+        if let Some(Err((field, found, expected))) = self.plausibility.as_ref().map(Plausibility::check) {
+            return Err(configuration(path, &format!("plausibility.{field}"), found, expected));
+        }
         for kind in FactKind::ALL {
             for source in self.sources(kind) {
                 source.check(kind, self.calendar).map_err(|(field, found, expected)| {
@@ -327,6 +341,8 @@ pub fn template(preset: Option<(presets::Preset, &Path)>) -> String {
     for kind in FactKind::ALL {
         text += &format!("\n{}", template_of(kind));
     }
+    text += "\n# Sales that cannot be believed are set aside until somebody answers: `endcap quarantine show`. Fields: docs/inputs.md.\n\
+             # trusted = true in a table above leaves its rows alone.\n[plausibility]\n";
     text
 }
 

@@ -1,6 +1,9 @@
-//! Set-aside rows on disk: one CSV file per kind of fact, with source, row, column, value and reason.
+//! Set-aside rows on disk: one CSV file per kind of fact and snapshot, with source, row, column, value, reason and what the
+//! row is about; and what people answered to them, in a file that is only added to.
 
+use crate::facts::Snapshot;
 use crate::{AdapterError, files};
+use endcap_ingest::doubt::Answer;
 use endcap_model::{FactKind, SetAside};
 use std::fs::File;
 use std::io::BufWriter;
@@ -35,13 +38,11 @@ impl Quarantine {
             Some(writer) => writer,
             None => {
                 std::fs::create_dir_all(files::folder_of(&self.temporary))?;
-                let mut writer = csv::Writer::from_writer(BufWriter::new(File::create(&self.temporary)?));
-                writer.write_record(["source", "row", "column", "value", "reason"])?;
+                let writer = csv::Writer::from_writer(BufWriter::new(File::create(&self.temporary)?));
                 self.writer.insert(writer)
             }
         };
-        writer.write_record([&row.source, &row.row.to_string(), &row.column, &row.value, &row.reason])?;
-        Ok(())
+        writer.serialize(row).map_err(std::io::Error::other)
     }
 
     /// Ends the file and brings it to disk.
@@ -59,4 +60,56 @@ impl Quarantine {
         file.sync_all().map_err(failed)?;
         Ok(Some((self.kind, self.temporary)))
     }
+}
+
+/// Reads the rows of a snapshot that were set aside, kind by kind.
+///
+/// # Errors
+/// [`AdapterError`] when a file is there and cannot be read.
+pub fn rows(project: &Path, snapshot: &Snapshot) -> Result<Vec<(FactKind, SetAside)>, AdapterError> {
+    let folder = snapshot.quarantine(project);
+    let mut rows = vec![];
+    for kind in FactKind::ALL {
+        let path = folder.join(format!("{kind}.csv"));
+        if !path.exists() {
+            continue;
+        }
+        let syntax = |e: csv::Error| AdapterError::Syntax { path: path.clone(), problem: e.to_string() };
+        for row in csv::Reader::from_path(&path).map_err(syntax)?.deserialize() {
+            rows.push((kind, row.map_err(syntax)?));
+        }
+    }
+    Ok(rows)
+}
+
+fn answers_path(project: &Path) -> PathBuf {
+    project.join("quarantine").join("answers.jsonl")
+}
+
+/// Reads what people answered, in the order in which they did.
+///
+/// # Errors
+/// [`AdapterError`] when the file is there and cannot be read.
+pub fn answers(project: &Path) -> Result<Vec<Answer>, AdapterError> {
+    let path = answers_path(project);
+    if !path.exists() {
+        return Ok(vec![]);
+    }
+    let answer = |(at, line): (usize, &str)| {
+        let problem = |e: serde_json::Error| format!("line {}: {e}", at + 1);
+        serde_json::from_str(line).map_err(|e| AdapterError::Syntax { path: path.clone(), problem: problem(e) })
+    };
+    files::read_text(&path)?.lines().enumerate().map(answer).collect()
+}
+
+/// Keeps answers behind those that are there, all or none.
+///
+/// # Errors
+/// [`AdapterError`] when the disk refuses or what is there cannot be read.
+pub fn answer(project: &Path, given: &[Answer]) -> Result<(), AdapterError> {
+    let path = answers_path(project);
+    let mut all = answers(project)?;
+    all.extend_from_slice(given);
+    let line = |answer: &Answer| serde_json::to_string(answer).expect("Invariant: an answer is JSON") + "\n";
+    files::write_atomic(&path, all.iter().map(line).collect::<String>().as_bytes())
 }

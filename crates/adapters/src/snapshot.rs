@@ -5,6 +5,7 @@
 use crate::files;
 use crate::{AdapterError, tables};
 use endcap_ingest::Counts;
+use endcap_ingest::doubt::Alarm;
 use endcap_model::{AsOf, Calendar, ContentHash, Currency, FactKind, SnapshotId, hash_json};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -32,6 +33,9 @@ pub struct Snapshot {
     /// The last record that came over the API and is among them.
     #[serde(default, skip_serializing_if = "is_none")]
     pub last_record: i64,
+    /// What is wrong with a source or a place as a whole, and nobody has answered.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub alarms: Vec<Alarm>,
     /// The tables.
     pub tables: BTreeMap<FactKind, StoredTable>,
 }
@@ -97,7 +101,13 @@ impl Snapshot {
         let hash = hash_json(&(calendar, currency, absent_sales_are_zero, content));
         let id = SnapshotId::new(hash.as_str());
         let loads = vec![as_of];
-        Self { id, as_of, loads, calendar, currency, absent_sales_are_zero, configuration, last_record, tables }
+        let alarms = vec![];
+        Self { id, as_of, loads, calendar, currency, absent_sales_are_zero, configuration, last_record, alarms, tables }
+    }
+
+    /// Adds what alarms the facts give.
+    pub(crate) fn with(self, alarms: Vec<Alarm>) -> Self {
+        Self { alarms, ..self }
     }
 
     /// Returns the rows read from all sources.
@@ -127,6 +137,29 @@ fn folder(project: &Path) -> PathBuf {
 
 fn path(project: &Path, id: &SnapshotId) -> PathBuf {
     folder(project).join(format!("{id}.json"))
+}
+
+/// Finds the facts that were known last before others and gave no alarm that a model must not learn from.
+pub(crate) fn last_good(project: &Path, than: &Snapshot) -> Result<Option<SnapshotId>, AdapterError> {
+    let mut found: Option<Snapshot> = None;
+    for id in ids(project)? {
+        let snapshot = read(project, &id)?;
+        let alike = (snapshot.calendar, snapshot.currency) == (than.calendar, than.currency);
+        let good = !snapshot.alarms.iter().any(Alarm::holds_the_model);
+        let earlier = snapshot.id != than.id && snapshot.as_of <= than.as_of;
+        let newer = found.as_ref().is_none_or(|found| (snapshot.as_of, &snapshot.id) > (found.as_of, &found.id));
+        if alike && good && earlier && newer {
+            found = Some(snapshot);
+        }
+    }
+    Ok(found.map(|snapshot| snapshot.id))
+}
+
+/// Names of all manifests.
+fn ids(project: &Path) -> Result<Vec<SnapshotId>, AdapterError> {
+    let names = crate::imports::names(&folder(project))?;
+    let id = |name: &String| name.strip_suffix(".json").filter(|id| !id.starts_with('.')).map(SnapshotId::new);
+    Ok(names.iter().filter_map(id).collect())
 }
 
 /// Reads one manifest; it comes as of its first load.
@@ -174,11 +207,16 @@ pub(crate) fn publish(project: &Path, mut snapshot: Snapshot) -> Result<Snapshot
     if path.exists() {
         let known = read(project, &snapshot.id)?;
         let is_latest = latest(project, None)?.is_some_and(|latest| latest.id == snapshot.id);
-        if is_latest || known.loads.contains(&snapshot.as_of) {
+        let is_known = is_latest || known.loads.contains(&snapshot.as_of);
+        if is_known && known.alarms == snapshot.alarms {
             return Ok(known);
         }
-        snapshot.loads.extend(known.loads);
-        snapshot.loads.sort();
+        if is_known {
+            (snapshot.loads, snapshot.as_of) = (known.loads, known.as_of);
+        } else {
+            snapshot.loads.extend(known.loads);
+            snapshot.loads.sort();
+        }
     }
     tables::write_json(
         &path,

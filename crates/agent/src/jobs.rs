@@ -210,6 +210,29 @@ impl<'a> Bench<'a> {
         Ok(self.facts_port.as_of(snapshot)?)
     }
 
+    /// Returns why no model may learn from the facts of a snapshot; nothing where one may.
+    ///
+    /// # Errors
+    /// [`JobError`] when that cannot be read.
+    pub fn alarms(&self, snapshot: &SnapshotId) -> Result<Vec<String>, JobError> {
+        Ok(self.facts_port.alarms(snapshot)?)
+    }
+
+    /// What is done in the place of estimating from facts under alarm: the same from the last good ones, with the event that
+    /// says so. Nothing where the facts are good, or there were none before.
+    ///
+    /// # Errors
+    /// [`JobError`] when that cannot be read.
+    pub fn held(&self, job: &Job) -> Result<Option<(Job, Event)>, JobError> {
+        let Job::Fit { snapshot } = job else { return Ok(None) };
+        let reasons = self.alarms(snapshot)?;
+        if reasons.is_empty() {
+            return Ok(None);
+        }
+        let good = self.facts_port.last_good(snapshot)?;
+        Ok(good.map(|good| (Job::Fit { snapshot: good.clone() }, Event::Held { snapshot: good, reasons })))
+    }
+
     /// Returns the readiness of each category, as judged for a snapshot.
     ///
     /// # Errors

@@ -18,6 +18,7 @@ pub mod pace;
 pub mod plan;
 pub mod policies;
 pub mod ports;
+pub mod quarantined;
 pub mod readings;
 pub mod reconcile;
 pub mod revise;

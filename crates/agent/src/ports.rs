@@ -29,6 +29,22 @@ pub trait FactStore {
     /// [`PortError`] when the snapshot cannot be read whole.
     fn as_of(&self, snapshot: &SnapshotId) -> Result<AsOf, PortError>;
 
+    /// Returns why no model may learn from the facts; nothing where one may.
+    ///
+    /// # Errors
+    /// [`PortError`] when that cannot be read.
+    fn alarms(&self, _snapshot: &SnapshotId) -> Result<Vec<String>, PortError> {
+        Ok(vec![])
+    }
+
+    /// Returns the last facts before these that gave no such reason, where there are any.
+    ///
+    /// # Errors
+    /// [`PortError`] when that cannot be read.
+    fn last_good(&self, _snapshot: &SnapshotId) -> Result<Option<SnapshotId>, PortError> {
+        Ok(None)
+    }
+
     /// Returns the history of sales with prices, support, stock-outs and controls.
     ///
     /// # Errors

@@ -70,7 +70,16 @@ pub fn run(
         for effect in effects {
             match effect {
                 Effect::Run(job) if halt(&job) => return Ok((state, Ended::Done)),
-                Effect::Run(job) => next = Some(bench.run(&job)?),
+                Effect::Run(job) => {
+                    let job = match bench.held(&job)? {
+                        Some((instead, event)) => {
+                            journal.append(&event)?;
+                            instead
+                        }
+                        None => job,
+                    };
+                    next = Some(bench.run(&job)?);
+                }
                 Effect::Publish { plan } => match publish(&state, bench, &plan, policy, connector)? {
                     Ok(event) => next = Some(event),
                     Err(reason) => return Ok((state, Ended::Stopped { reason })),
@@ -117,7 +126,7 @@ pub fn until_offers_are_chosen(first: Event, bench: &mut Bench) -> Result<Result
         for effect in effects {
             match effect {
                 Effect::Run(Job::Solve { .. }) => return Ok(Ok(state)),
-                Effect::Run(job) => next = Some(bench.run(&job)?),
+                Effect::Run(job) => next = Some(bench.run(&bench.held(&job)?.map_or(job, |(instead, _)| instead))?),
                 Effect::Stop { reason } => return Ok(Err(reason)),
                 Effect::Publish { .. } | Effect::Withhold { .. } | Effect::Ask { .. } => {}
             }
@@ -136,6 +145,11 @@ fn publish(
     let Some(decision) = &state.decision else { return Ok(Err("no decision stands behind the plan".into())) };
     if let Some(reason) = connector.held() {
         return Ok(Err(format!("plan {plan} is not sent: {reason}")));
+    }
+    let alarms = state.snapshot.as_ref().map_or_else(|| Ok(vec![]), |snapshot| bench.alarms(snapshot))?;
+    if !alarms.is_empty() && decision.signed.is_none() {
+        let alarms = alarms.join("; ");
+        return Ok(Err(format!("plan {plan} rests on facts under alarm and is not sent without a person: {alarms}")));
     }
     let plan = bench.plan(plan)?;
     let sent = act::publish((*plan).clone(), decision, policy, connector)?;

@@ -47,6 +47,12 @@ impl Scribe {
                 let grounds = self.judged.get(plan).cloned().unwrap_or_default();
                 Some(Entry { grounds, effect, answer, ..entry })
             }
+            Event::Held { snapshot, reasons } => {
+                let (program, subject) = (Told::open(PROGRAM), Told::open(format!("model of {snapshot}")));
+                let mut entry = Entry::new(program, "model held", subject, Ruling::Allowed);
+                entry.reasons = reasons.iter().map(Told::open).collect();
+                Some(entry)
+            }
             Event::Halted { halt } => Some(halted(halt)),
             Event::Resumed { by, reason, shadow } => {
                 let action = if *shadow { "loop resumed in shadow" } else { "loop resumed" };

@@ -7,6 +7,7 @@ use crate::deploy::begins;
 use crate::ground::Ground;
 use crate::outbox::{Known, Stage};
 use crate::ports::{Asked, Standings};
+use crate::quarantined::Quarantined;
 use endcap_govern::gate::{Action, Business, Intent, Shelf, Standing, Supply};
 use endcap_govern::ladder::Ladder;
 use endcap_govern::law::{Goods, Market, Offered, PriceHistory};
@@ -29,7 +30,7 @@ pub struct Sources<'a> {
     /// What the law asks of items.
     pub goods: &'a BTreeMap<Sku, Goods>,
     /// Items with rows in quarantine.
-    pub quarantined: &'a BTreeSet<Sku>,
+    pub quarantined: &'a Quarantined,
     /// Currency of the project.
     pub currency: Currency,
     /// Policies on who may do what.
@@ -80,8 +81,13 @@ impl Sources<'_> {
             unit_cost: item.map(|item| item.unit_cost),
             pieces_per_day: self.pieces_per_day(sku, place),
             generation: sent.map(|(known, _)| known.message.generation).max().unwrap_or(0),
-            quarantined: self.quarantined.contains(sku),
+            quarantined: self.quarantined.holds(sku, place) || self.comes_from_one_that_is_held(asked.intent),
         }
+    }
+
+    /// A transfer rests on the stock of its origin as well.
+    fn comes_from_one_that_is_held(&self, intent: &Intent) -> bool {
+        matches!(&intent.action, Action::Transfer { origin, .. } if self.quarantined.holds(&intent.sku, origin))
     }
 
     fn business(&self) -> Business {

@@ -135,7 +135,7 @@ pub fn step(mut state: State, event: &Event) -> (State, Vec<Effect>) {
         return (state, stop(&reason));
     }
     let effects = match event {
-        Event::Halted { .. } | Event::Resumed { .. } => vec![],
+        Event::Halted { .. } | Event::Resumed { .. } | Event::Held { .. } => vec![],
         Event::Ingested { snapshot, .. } if state.snapshot.as_ref() == Some(snapshot) => vec![],
         Event::Ingested { snapshot, .. } => {
             state = State { mode: state.mode, snapshot: Some(snapshot.clone()), ..State::default() };

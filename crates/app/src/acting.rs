@@ -1,5 +1,6 @@
 //! Everything that acting needs, read from a project once: what people said, limits, policies, facts, stops.
 
+use crate::alarms;
 use crate::approvals::{self, Office};
 use crate::commands::audit;
 use crate::commands::ground::{Terms, last_published};
@@ -16,6 +17,7 @@ use endcap_adapters::tables::{read_json, read_toml};
 use endcap_agent::acting::Acting;
 use endcap_agent::ground::Ground;
 use endcap_agent::ports::Journal;
+use endcap_agent::quarantined::Quarantined;
 use endcap_agent::standings::Sources;
 use endcap_govern::gate::Gate;
 use endcap_govern::ladder::Ladder;
@@ -42,6 +44,8 @@ pub struct Footing {
     ladder: Ladder,
     stops: StopReader,
     decisions: BTreeMap<String, Decision>,
+    /// What nobody acts on while its rows wait for an answer.
+    pub quarantined: Quarantined,
 }
 
 impl Footing {
@@ -76,7 +80,8 @@ impl Footing {
         let stops = StopReader::start(folder).context("the stop cannot be read")?;
         let decisions = decisions(folder, signed)?;
         let who_may = who_may::in_force(folder)?;
-        Ok(Ok(Self { acting, ground, goods, gate, policy, who_may, ladder, stops, decisions }))
+        let quarantined = alarms::quarantined(folder, &ground)?;
+        Ok(Ok(Self { acting, ground, goods, gate, policy, who_may, ladder, stops, decisions, quarantined }))
     }
 
     /// The outbox of the project.
@@ -112,13 +117,12 @@ impl Footing {
     pub fn with_sources<T>(&self, then: impl FnOnce(&Sources) -> T) -> T {
         let signed: BTreeSet<ContentHash> =
             self.decisions.values().filter(|one| one.signed.is_some()).map(|one| one.content.clone()).collect();
-        let quarantined = BTreeSet::new();
         let stops = || self.stops.read();
         then(&Sources {
             acting: &self.acting,
             ground: &self.ground,
             goods: &self.goods,
-            quarantined: &quarantined,
+            quarantined: &self.quarantined,
             currency: self.ground.scenario.currency,
             who_may: &self.who_may,
             ladder: &self.ladder,

@@ -1,6 +1,7 @@
 //! The `endcap` command: wiring and presentation. Never computes a number that it shows.
 
 mod acting;
+mod alarms;
 mod approvals;
 mod checkpoints;
 mod columns;
@@ -18,6 +19,9 @@ mod who_may;
 
 use clap::{Parser, Subcommand};
 use console::{Console, Ending};
+use endcap_adapters::source::reader;
+use std::ffi::OsString;
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 /// Promotion planning with the supply chain inside the decision.
@@ -43,6 +47,7 @@ enum Command {
     Demo(commands::demo::Args),
     Init(commands::init::Args),
     Ingest(commands::ingest::Args),
+    Quarantine(commands::quarantine::Args),
     Check(commands::check::Args),
     Fit(commands::fit::Args),
     Forecast(commands::forecast::Args),
@@ -84,12 +89,19 @@ enum Command {
 }
 
 fn main() -> ExitCode {
+    let arguments: Vec<OsString> = std::env::args_os().skip(1).collect();
+    if arguments.first().is_some_and(|first| first == reader::COMMAND) {
+        return ExitCode::from(reader::serve(&arguments));
+    }
+    // Files from outside are read by a process of their own, which is this program.
+    reader::read_in(this_program());
     let cli = Cli::parse();
     let console = Console::new(cli.json);
     let ended = match &cli.command {
         Command::Demo(args) => commands::demo::run(args, &console),
         Command::Init(args) => commands::init::run(args, &console),
         Command::Ingest(args) => commands::ingest::run(args, &console),
+        Command::Quarantine(args) => commands::quarantine::run(args, &console),
         Command::Check(args) => commands::check::run(args, &console),
         Command::Fit(args) => commands::fit::run(args, &console),
         Command::Forecast(args) => commands::forecast::run(args, &console),
@@ -137,4 +149,10 @@ fn main() -> ExitCode {
             ExitCode::from(2)
         }
     }
+}
+
+/// What starts this very program again, also where another version has taken its place on disk.
+fn this_program() -> PathBuf {
+    let running = PathBuf::from("/proc/self/exe");
+    if running.exists() { running } else { std::env::current_exe().unwrap_or_else(|_| PathBuf::from("endcap")) }
 }

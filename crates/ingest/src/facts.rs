@@ -8,7 +8,8 @@ use arrow_array::{
     ArrayRef, BooleanArray, DictionaryArray, Float64Array, Int32Array, Int64Array, RecordBatch, StringArray,
 };
 use arrow_schema::{DataType, Field, Schema, SchemaRef};
-use endcap_model::{FactKind, FieldKind};
+use crate::intake::Origin;
+use endcap_model::{Calendar, FactKind, FieldKind};
 use std::collections::HashSet;
 use std::ops::Range;
 use std::sync::Arc;
@@ -16,12 +17,15 @@ use std::sync::Arc;
 /// A table that was taken in.
 pub struct Loaded {
     pub(crate) kind: FactKind,
+    pub(crate) calendar: Calendar,
     pub(crate) counts: Counts,
-    pub(crate) by_source: Vec<(String, Counts)>,
     pub(crate) columns: Vec<Column>,
     pub(crate) texts: Vec<Vec<Arc<str>>>,
     pub(crate) rows: Vec<u32>,
     pub(crate) parts: Vec<Part>,
+    /// Where each row came from: source and row number in one.
+    pub(crate) origins: Vec<u64>,
+    pub(crate) sources: Vec<Origin>,
 }
 
 /// A partition: rows of one month, or one year of weeks.
@@ -60,8 +64,8 @@ impl Loaded {
     }
 
     /// Returns what became of the rows of each source.
-    pub fn by_source(&self) -> &[(String, Counts)] {
-        &self.by_source
+    pub fn by_source(&self) -> Vec<(String, Counts)> {
+        self.sources.iter().map(|source| (source.name.clone(), source.counts)).collect()
     }
 
     /// Returns the distinct texts of a column over all facts.

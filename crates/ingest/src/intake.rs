@@ -1,6 +1,6 @@
 //! Taking in one table of facts: batches of raw rows come in, facts and set-aside rows come out.
 
-use crate::column::{Column, Reading};
+use crate::column::{Column, NO_PERIOD, Reading};
 use crate::intern::Interner;
 use crate::period::PeriodReader;
 use crate::values::Values;
@@ -71,6 +71,8 @@ pub(crate) struct Origin {
     pub counts: Counts,
     /// Its delivery: rows of a later one take the place of earlier rows with the same key.
     pub delivery: u32,
+    /// Whether its rows are believed, whatever they say.
+    pub trusted: bool,
 }
 
 impl Intake {
@@ -91,6 +93,12 @@ impl Intake {
     /// Begins a later delivery: its rows take the place of earlier ones that say otherwise for the same key.
     pub fn next_delivery(&mut self) {
         self.delivery += 1;
+    }
+
+    /// Believes a source, whatever its rows say.
+    pub fn trust(&mut self, source: &str) {
+        let at = self.source_of(source, Vec::new);
+        self.sources[at].trusted = true;
     }
 
     /// Counts a row that was set aside before it came here.
@@ -137,17 +145,32 @@ impl Intake {
         let counts = &mut self.sources[source].counts;
         counts.read += batch.rows.len() as u64;
         counts.set_aside += faults.len() as u64;
+        let about: Vec<[Option<String>; 4]> = faults.keys().map(|&row| self.about(start + row, row, &values)).collect();
         self.drop_faulty(start, batch.rows.len(), &faults);
-        for (row, (at, reason)) in faults {
-            aside(SetAside {
-                source: batch.source.to_owned(),
-                row: batch.rows[row],
-                column: batch.columns[at].name.clone(),
-                value: values[at].as_ref().map(|values| values.show(row)).unwrap_or_default(),
-                reason,
-            });
+        for ((row, (at, reason)), [sku, place, period, line]) in faults.into_iter().zip(about) {
+            let value = values[at].as_ref().map(|values| values.show(row)).unwrap_or_default();
+            let cause = if reason.starts_with("negative") { "negative" } else { "unreadable" }.to_owned();
+            let read = SetAside::unreadable(batch.source, batch.rows[row], &batch.columns[at].name, value, reason);
+            aside(SetAside { cause, sku, place, period, line, ..read });
         }
         Ok(())
+    }
+
+    /// What a row is about: item, place, period and line, as far as they can be read.
+    fn about(&self, at: usize, row: usize, values: &[Option<Values>]) -> [Option<String>; 4] {
+        let fields = self.kind.fields();
+        let told = |field: usize| values[field].as_ref().map(|values| values.show(row)).filter(|text| !text.is_empty());
+        let find = |wanted: &dyn Fn(&FactField) -> bool| fields.iter().position(wanted);
+        let period = find(&|field| field.key && field.kind == FieldKind::Period).and_then(|field| {
+            let Column::Period(periods, _) = &self.columns[field] else { return None };
+            (periods[at] != NO_PERIOD).then(|| self.rules.calendar.format(Period(periods[at])))
+        });
+        [
+            find(&|field| field.kind == FieldKind::Sku).and_then(told),
+            find(&|field| field.kind == FieldKind::Place).and_then(told),
+            period,
+            find(&|field| field.name == "line").and_then(told),
+        ]
     }
 
     /// Ends the table: finds duplicates, conflicts and mixed-up units among all its rows.
@@ -175,7 +198,7 @@ impl Intake {
         let known = self.sources.iter().rposition(|source| source.name == name && source.delivery == delivery);
         let at = known.unwrap_or_else(|| {
             let (name, counts) = (name.to_owned(), Counts::default());
-            self.sources.push(Origin { name, columns: vec![], counts, delivery });
+            self.sources.push(Origin { name, columns: vec![], counts, delivery, trusted: false });
             self.sources.len() - 1
         });
         if self.sources[at].columns.is_empty() {

@@ -5,6 +5,7 @@
 
 mod column;
 mod counts;
+pub mod doubt;
 mod error;
 mod facts;
 mod intake;

@@ -8,7 +8,7 @@ use crate::facts::Part;
 use crate::intake::{Intake, origin};
 use crate::intern::{ABSENT, rank};
 use crate::{Counts, Loaded, period};
-use endcap_model::{FactKind, FieldKind, Period, SetAside};
+use endcap_model::{Calendar, FactField, FactKind, FieldKind, Period, SetAside};
 use std::sync::Arc;
 
 /// A price this many times the item's median, or less than one over it, is in another unit.
@@ -30,9 +30,9 @@ pub(crate) fn settle(mut intake: Intake, aside: &mut dyn FnMut(SetAside)) -> Loa
         assert!(source.counts.add_up(), "Invariant: {} rows of {} are all accounted for", intake.kind, source.name);
         total += source.counts;
     }
-    let parts = parts(&intake, &kept);
-    let by_source = intake.sources.into_iter().map(|source| (source.name, source.counts)).collect();
-    Loaded { kind: intake.kind, counts: total, by_source, columns: intake.columns, texts, rows: kept, parts }
+    let parts = parts(partitioning(&intake), intake.rules.calendar, &kept);
+    let Intake { kind, columns, origins, sources, rules, .. } = intake;
+    Loaded { kind, calendar: rules.calendar, counts: total, columns, texts, rows: kept, parts, origins, sources }
 }
 
 fn texts_in_order(column: &mut Column) -> Vec<Arc<str>> {
@@ -158,7 +158,7 @@ fn without_repeats(
             continue;
         };
         let differs = columns().position(|(field, c)| !field.key && !c.same(first as usize, row as usize));
-        let (source, number) = origin(intake.origins[row as usize]);
+        let source = origin(intake.origins[row as usize]).0;
         let (first_source, first_number) = origin(intake.origins[first as usize]);
         match differs {
             None => intake.sources[source].counts.duplicates += 1,
@@ -176,8 +176,7 @@ fn without_repeats(
                     show(intake, texts, at, first),
                     key_names(intake.kind),
                 );
-                let value = show(intake, texts, at, row);
-                aside(set_aside(intake, source, number, at, value, reason));
+                aside(set_aside(intake, texts, row, at, ("conflict", reason)));
             }
         }
     }
@@ -189,10 +188,30 @@ fn key_names(kind: FactKind) -> String {
     names.join(", ")
 }
 
-fn set_aside(intake: &Intake, source: usize, row: u64, at: usize, value: String, reason: String) -> SetAside {
+/// A row that was read and cannot stand, with what it is about.
+fn set_aside(
+    intake: &Intake,
+    texts: &[Vec<Arc<str>>],
+    row: u32,
+    at: usize,
+    (cause, reason): (&str, String),
+) -> SetAside {
+    let (source, number) = origin(intake.origins[row as usize]);
     let source = &intake.sources[source];
-    let column = source.columns.get(at).cloned().unwrap_or_default();
-    SetAside { source: source.name.clone(), row, column, value, reason }
+    let column = source.columns.get(at).map_or("", String::as_str);
+    let value = show(intake, texts, at, row);
+    let told = |wanted: &dyn Fn(&FactField) -> bool| {
+        let at = intake.kind.fields().iter().position(wanted)?;
+        Some(show(intake, texts, at, row)).filter(|text| !text.is_empty())
+    };
+    SetAside {
+        cause: cause.to_owned(),
+        sku: told(&|field| field.kind == FieldKind::Sku),
+        place: told(&|field| field.kind == FieldKind::Place),
+        period: told(&|field| field.key && field.kind == FieldKind::Period),
+        line: told(&|field| field.name == "line"),
+        ..SetAside::unreadable(&source.name, number, column, value, reason)
+    }
 }
 
 /// Writes a stored value for people.
@@ -243,15 +262,14 @@ fn drop_mixed_up_units(
         }
         kept.retain(|&row| off(row).is_none());
         for (row, ratio, median) in mixed {
-            let (source, number) = origin(intake.origins[row as usize]);
+            let source = origin(intake.origins[row as usize]).0;
             intake.sources[source].counts.set_aside += 1;
             let median = median as f64 / intake.minor_units as f64;
             let reason = format!(
                 "{} of the item's median price {median}: looks like another unit, such as minor units or a case",
                 if ratio > 1.0 { format!("{ratio:.0} times") } else { format!("1/{:.0}", 1.0 / ratio) },
             );
-            let value = show(intake, texts, at, row);
-            aside(set_aside(intake, source, number, at, value, reason));
+            aside(set_aside(intake, texts, row, at, ("unit", reason)));
         }
     }
 }
@@ -281,8 +299,8 @@ fn medians(kept: &[u32], skus: &[u32], prices: &[i64], items: usize) -> Vec<Opti
 }
 
 /// Cuts the kept rows, which are in order, into partitions.
-fn parts(intake: &Intake, kept: &[u32]) -> Vec<Part> {
-    let Some(periods) = partitioning(intake) else {
+pub(crate) fn parts(periods: Option<&[i32]>, calendar: Calendar, kept: &[u32]) -> Vec<Part> {
+    let Some(periods) = periods else {
         return if kept.is_empty() { vec![] } else { vec![Part { name: "all".to_owned(), rows: 0..kept.len() }] };
     };
     let mut parts: Vec<Part> = vec![];
@@ -290,7 +308,7 @@ fn parts(intake: &Intake, kept: &[u32]) -> Vec<Part> {
     for (at, &row) in kept.iter().enumerate() {
         let period = periods[row as usize];
         if period != last_period {
-            (last_period, name) = (period, period::partition(intake.rules.calendar, period));
+            (last_period, name) = (period, period::partition(calendar, period));
         }
         match parts.last_mut() {
             Some(part) if part.name == name => part.rows.end = at + 1,

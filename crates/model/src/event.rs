@@ -28,6 +28,13 @@ pub enum Event {
         /// Hash of the lift model.
         model: ContentHash,
     },
+    /// Estimates come from earlier facts: something is wrong with the new ones.
+    Held {
+        /// The facts that they come from.
+        snapshot: SnapshotId,
+        /// What is wrong with the new ones.
+        reasons: Vec<String>,
+    },
     /// What people know better was put in the place of estimates.
     Adjusted {
         /// Hash of the lift model to use; that of the estimates where no edit is in force.

@@ -254,6 +254,37 @@ pub struct SetAside {
     pub value: String,
     /// Why it was set aside, and what was expected.
     pub reason: String,
+    /// The kind of reason in a word or two, for programs.
+    #[serde(default)]
+    pub cause: String,
+    /// The item that it is about, where that could be read.
+    #[serde(default)]
+    pub sku: Option<String>,
+    /// The place that it is about, where that could be read.
+    #[serde(default)]
+    pub place: Option<String>,
+    /// The period that it is about, where that could be read.
+    #[serde(default)]
+    pub period: Option<String>,
+    /// Its line, where it has one.
+    #[serde(default)]
+    pub line: Option<String>,
+}
+
+impl SetAside {
+    /// A row that could not be read; what it is about is not known.
+    pub fn unreadable(source: &str, row: u64, column: &str, value: String, reason: impl ToString) -> Self {
+        let (source, column, reason) = (source.to_owned(), column.to_owned(), reason.to_string());
+        let cause = "unreadable".to_owned();
+        Self { source, row, column, value, reason, cause, sku: None, place: None, period: None, line: None }
+    }
+
+    /// What answers to it are kept under: what it says, whatever file it came in.
+    pub fn key(&self, kind: FactKind) -> String {
+        let part = |text: &Option<String>| text.clone().unwrap_or_default();
+        let [sku, place, period, line] = [&self.sku, &self.place, &self.period, &self.line].map(part);
+        format!("{kind}|{sku}|{place}|{period}|{line}|{}", self.value)
+    }
 }
 
 #[cfg(test)]

@@ -1,9 +1,11 @@
 //! `endcap ingest`: from files to a snapshot of facts, with every bad row set aside.
 
+use crate::alarms;
 use crate::console::{Console, Ending, Steps, table};
 use endcap_adapters::facts::Snapshot;
 use endcap_adapters::load::{self, LoadSettings};
 use endcap_ingest::Counts;
+use endcap_ingest::doubt::Alarm;
 use endcap_model::{AsOf, Event, FactKind};
 use jiff::Timestamp;
 use serde::Serialize;
@@ -34,6 +36,9 @@ struct Summary {
     counts: Counts,
     sources: Vec<Source>,
     quarantine: Option<PathBuf>,
+    /// What is wrong with a source or a place as a whole.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    alarms: Vec<Alarm>,
 }
 
 #[derive(Serialize)]
@@ -74,7 +79,15 @@ fn loaded(folder: &Path, as_of: Timestamp, threads: usize, console: &Console) ->
         let all = if all == 0 { done + 1 } else { all };
         steps.at(&format!("ingest {kind}"), done as usize, all as usize);
     };
-    Ok(load::load(folder, &LoadSettings { as_of: AsOf(as_of), threads, progress: &progress })?)
+    let snapshot = load::load(folder, &LoadSettings { as_of: AsOf(as_of), threads, progress: &progress })?;
+    for alarm in alarms::told(&snapshot) {
+        console.note(format!("alarm: {alarm}; `endcap quarantine` answers it"));
+    }
+    let fallen = alarms::raise(folder, &snapshot, Timestamp::now())?;
+    if fallen > 0 {
+        console.note(format!("the machine fell in {fallen} fields: people send there until it is raised again"));
+    }
+    Ok(snapshot)
 }
 
 fn summary(snapshot: &Snapshot, folder: &Path) -> Summary {
@@ -91,6 +104,7 @@ fn summary(snapshot: &Snapshot, folder: &Path) -> Summary {
         counts,
         sources: snapshot.sources().into_iter().map(source).collect(),
         quarantine: (counts.set_aside > 0).then(|| snapshot.quarantine(folder)),
+        alarms: snapshot.alarms.clone(),
     }
 }
 
@@ -106,7 +120,9 @@ fn for_people(summary: &Summary) -> String {
     }
     shown.add_row(row("all", "", summary.counts));
     let aside = match &summary.quarantine {
-        Some(folder) => format!("\nset aside, with reasons: {}", folder.display()),
+        Some(folder) => {
+            format!("\nset aside, with reasons: {} (`endcap quarantine show` sums them up)", folder.display())
+        }
         None => String::new(),
     };
     format!("{shown}\nsnapshot {} as of {}{aside}", summary.snapshot, summary.as_of)

@@ -31,6 +31,7 @@ pub mod overrides;
 pub mod plan;
 mod plan_rows;
 pub mod policy;
+pub mod quarantine;
 pub mod reconcile;
 pub mod replan;
 pub mod send;

@@ -18,15 +18,19 @@ async fn alive() -> &'static str {
     "ok\n"
 }
 
-/// What is kept can be read, and the project is there.
-async fn ready(State(app): Shared) -> Answer<&'static str> {
+/// What is kept can be read, and the project is there; alarms of its facts are told and leave it ready.
+async fn ready(State(app): Shared) -> Answer<String> {
     app.desk.ping().await?;
     match app.workspace.state() {
         super::workspace::State::Failed { reason } => Err(Problem::not_ready(reason)),
         super::workspace::State::Loading { step, .. } => {
             Err(Problem::not_ready(format!("the project is read: {step}")))
         }
-        super::workspace::State::Empty | super::workspace::State::Ready(_) => Ok("ready\n"),
+        super::workspace::State::Empty => Ok("ready\n".to_owned()),
+        super::workspace::State::Ready(project) => {
+            let alarms = crate::alarms::told(&project.manifest);
+            Ok(alarms.iter().fold("ready\n".to_owned(), |told, alarm| told + "alarm: " + alarm + "\n"))
+        }
     }
 }
 

@@ -196,6 +196,9 @@ fn bring_in(app: &App, import: &Import, dry_run: bool) -> anyhow::Result<Result<
         import.publish(folder)?;
     }
     let snapshot = unpublished.publish()?;
+    if !dry_run {
+        crate::alarms::raise(folder, &snapshot, Timestamp::now())?;
+    }
     let report = report(folder, into, snapshot, import)?;
     if dry_run {
         let _ = std::fs::remove_dir_all(&tried);

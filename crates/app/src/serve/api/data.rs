@@ -29,6 +29,8 @@ pub struct Sources {
     as_of: String,
     /// The sources.
     sources: Vec<Source>,
+    /// What is wrong with a source or a place as a whole, until somebody answers.
+    alarms: Vec<String>,
 }
 
 /// What became of the rows of one source.
@@ -94,6 +96,7 @@ async fn sources(State(app): State<App>, who: Who) -> Answer<Json<Sources>> {
         snapshot: project.manifest.id.to_string(),
         as_of: project.manifest.as_of.0.to_string(),
         sources: project.manifest.sources().into_iter().map(source).collect(),
+        alarms: crate::alarms::told(&project.manifest),
     }))
 }
 
