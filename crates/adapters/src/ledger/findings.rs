@@ -61,7 +61,8 @@ impl Ledger {
     /// # Errors
     /// [`LedgerError`] when they cannot be read.
     pub async fn contacts(&self) -> Result<Vec<Contact>, LedgerError> {
-        let rows = query("select content from contact order by channel").fetch_all(&mut self.database.reader().await?).await?;
+        let rows =
+            query("select content from contact order by channel").fetch_all(&mut self.database.reader().await?).await?;
         rows.iter().map(|row| parsed("what a reading came to", row.try_get(0)?)).collect()
     }
 

@@ -37,13 +37,12 @@ impl Ledger {
     ) -> Result<(), E> {
         let mut after = i64::try_from(sequence).unwrap_or(i64::MAX);
         loop {
-            let rows =
-                query("select sequence, content from record where sequence > $1 order by sequence limit $2")
-                    .bind(after)
-                    .bind(READ_AT_ONCE)
-                    .fetch_all(&mut self.database.reader().await.map_err(LedgerError::from)?)
-                    .await
-                    .map_err(LedgerError::from)?;
+            let rows = query("select sequence, content from record where sequence > $1 order by sequence limit $2")
+                .bind(after)
+                .bind(READ_AT_ONCE)
+                .fetch_all(&mut self.database.reader().await.map_err(LedgerError::from)?)
+                .await
+                .map_err(LedgerError::from)?;
             for row in &rows {
                 after = row.try_get(0).map_err(LedgerError::from)?;
                 take(after.unsigned_abs(), row.bytes(1).map_err(LedgerError::from)?)?;

@@ -8,8 +8,8 @@ use crate::csv_rows::{CsvRows, Next};
 use arrow_array::builder::StringBuilder;
 use arrow_array::{ArrayRef, RecordBatch, RecordBatchOptions};
 use arrow_schema::{DataType, Field, Schema, SchemaRef};
-use endcap_model::SetAside;
 use bytes::Bytes;
+use endcap_model::SetAside;
 use parquet::arrow::ProjectionMask;
 use parquet::arrow::arrow_reader::{ParquetRecordBatchReader, ParquetRecordBatchReaderBuilder};
 use parquet::errors::ParquetError;
@@ -88,7 +88,10 @@ pub(super) fn open(path: &Path) -> Result<(File, Form), AdapterError> {
 }
 
 /// Runs what reads Parquet; on bytes that were tampered with or damaged the library may panic instead of saying so.
-pub(super) fn guarded<T, E: std::fmt::Display>(path: &Path, read: impl FnOnce() -> Result<T, E>) -> Result<T, AdapterError> {
+pub(super) fn guarded<T, E: std::fmt::Display>(
+    path: &Path,
+    read: impl FnOnce() -> Result<T, E>,
+) -> Result<T, AdapterError> {
     let problem = match catch_unwind(AssertUnwindSafe(read)) {
         Ok(Ok(value)) => return Ok(value),
         Ok(Err(problem)) => problem.to_string(),
