@@ -33,7 +33,7 @@ struct Proof {
     ignored: bool,
 }
 
-const PROOFS: [Proof; 7] = [
+const PROOFS: [Proof; 11] = [
     Proof {
         promise: "R1",
         says: "kill -9 of the sender at any step: nothing lost, nothing doubled, the trail whole",
@@ -53,6 +53,34 @@ const PROOFS: [Proof; 7] = [
         says: "seeded simulation from decision to confirmation, the same seed the same bytes",
         test: ("--test=simulated", "many_lives_and_each_the_same_again"),
         size: Some(("ENDCAP_SEEDS", "200000")),
+        ignored: false,
+    },
+    Proof {
+        promise: "I1",
+        says: "broken copies of small real files and answers: read or refused, never more",
+        test: ("--lib", "broken_"),
+        size: Some(("ENDCAP_MUTATIONS", "1000000")),
+        ignored: false,
+    },
+    Proof {
+        promise: "I1",
+        says: "broken files in a process of their own: the service goes on, memory and time are bounded",
+        test: ("--test=cli", "inputs::"),
+        size: Some(("ENDCAP_READS", "10000")),
+        ignored: false,
+    },
+    Proof {
+        promise: "I3",
+        says: "poisoned sales on public panels: set aside, and sound ones not",
+        test: ("--test=adapters", "poisoned::"),
+        size: Some(("ENDCAP_POISON", "1")),
+        ignored: false,
+    },
+    Proof {
+        promise: "I4",
+        says: "competitors that lie: no price leaves its bounds, whoever follows is stopped",
+        test: ("--lib", "a_lying_competitor"),
+        size: None,
         ignored: false,
     },
     Proof {

@@ -22,6 +22,8 @@ pub mod journal;
 pub mod ledger;
 pub mod load;
 mod lookup;
+#[cfg(test)]
+mod mutated;
 mod panel;
 pub mod presets;
 pub mod project;

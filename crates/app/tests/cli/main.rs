@@ -16,6 +16,8 @@ mod drift;
 mod experiments;
 mod explain;
 mod forecast;
+#[cfg(unix)]
+mod inputs;
 mod judgement;
 mod known_truth;
 mod operations;
