@@ -23,6 +23,8 @@ pub mod journal;
 pub mod ledger;
 pub mod load;
 mod lookup;
+#[cfg(test)]
+mod mutated;
 pub mod notary;
 mod panel;
 pub mod presets;

@@ -12,6 +12,9 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use tempfile::TempDir;
 
+#[path = "adapters/poisoned.rs"]
+mod poisoned;
+
 const HEAD: &str = "name = \"Shop\"\ncurrency = \"EUR\"\ncalendar = \"day\"\n";
 const SALES: &str = "[[sales]]\nfiles = [\"sales.csv\"]\n[sales.columns]\nsku = \"sku\"\nplace = \"place\"\n\
                      period = \"day\"\nunits = \"units\"\nprice = \"price\"\n";

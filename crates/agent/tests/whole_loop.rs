@@ -24,6 +24,14 @@ impl FactStore for Shop {
         Ok(AsOf("2024-03-25T00:00:00Z".parse().unwrap()))
     }
 
+    fn alarms(&self, snapshot: &SnapshotId) -> Result<Vec<String>, PortError> {
+        Ok(if snapshot.as_str() == "drifting" { vec!["all places: sales drift up".to_owned()] } else { vec![] })
+    }
+
+    fn last_good(&self, _: &SnapshotId) -> Result<Option<SnapshotId>, PortError> {
+        Ok(Some("facts".into()))
+    }
+
     fn panel(&self, snapshot: &SnapshotId) -> Result<Panel, PortError> {
         Ok(if snapshot.as_str() == "stores shut" { panel_until(DAYS + 3) } else { panel() })
     }
@@ -192,6 +200,10 @@ fn go(memory: &Memory, scenario: &Scenario, policy: &Policy) -> Went {
 }
 
 fn go_knowing(memory: &Memory, scenario: &Scenario, policy: &Policy, judgement: Judgement) -> Went {
+    go_from("facts", memory, scenario, policy, judgement)
+}
+
+fn go_from(facts: &str, memory: &Memory, scenario: &Scenario, policy: &Policy, judgement: Judgement) -> Went {
     let steps = std::sync::Mutex::new(Vec::new());
     let progress = |step: &str, _: usize, _: usize| steps.lock().unwrap().push(step.to_owned());
     let settings = Settings {
@@ -203,7 +215,7 @@ fn go_knowing(memory: &Memory, scenario: &Scenario, policy: &Policy, judgement: 
     };
     let mut bench = Bench::new(&Shop, memory, scenario, policy, &settings, &progress);
     let (mut journal, mut recorder) = (Log::default(), Recorder::default());
-    let first = Event::Ingested { snapshot: "facts".into(), rows_read: 2016, rows_set_aside: 0 };
+    let first = Event::Ingested { snapshot: facts.into(), rows_read: 2016, rows_set_aside: 0 };
     let ended = run(first, &mut bench, policy, &mut journal, &mut recorder, &|_| false);
     drop(bench);
     Went { ended, journal: journal.0, published: recorder.0, steps: steps.into_inner().unwrap() }
@@ -228,6 +240,24 @@ fn facts_become_a_published_plan_whose_books_balance() {
     assert_eq!(plan.report.pnl.total(), plan.report.value);
     assert!(plan.report.value <= plan.report.bound);
     assert!(matches!(went.journal.last(), Some(Event::Published { .. })));
+}
+
+#[test]
+fn facts_under_alarm_are_planned_with_the_last_good_model_and_nothing_goes_out() {
+    let memory = Memory::new();
+    let good = go(&memory, &scenario(), &policy());
+    let went = go_from("drifting", &memory, &scenario(), &policy(), Judgement::default());
+    let model = |went: &Went| {
+        went.journal.iter().find_map(|event| if let Event::Fitted { model } = event { Some(model.clone()) } else { None })
+    };
+    assert_eq!(model(&went), model(&good));
+    assert!(!went.steps.iter().any(|step| step == "fit"), "{:?}", went.steps);
+    let said = went.journal.iter().any(|event| matches!(event, Event::Held { snapshot, reasons }
+        if snapshot.as_str() == "facts" && reasons[0].contains("drift")));
+    assert!(said, "{:?}", went.journal);
+    let Ok((state, Ended::Stopped { reason })) = &went.ended else { panic!("{:?}", went.ended) };
+    assert!(state.plan.is_some() && went.published.is_empty());
+    assert!(reason.contains("rests on facts under alarm"), "{reason}");
 }
 
 #[test]

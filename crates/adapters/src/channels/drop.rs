@@ -290,6 +290,7 @@ fn fields_of_xml(text: &str) -> Option<BTreeMap<String, String>> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::mutated;
     use endcap_agent::outbox::Wanted;
 
     #[test]
@@ -312,6 +313,25 @@ mod tests {
             let bytes = format.write(&notice);
             assert_eq!(format.read(&bytes).as_ref(), Some(&notice), "{}", String::from_utf8_lossy(&bytes));
             assert_eq!(format.read(&bytes[..bytes.len() / 2]), None, "half a file is no file");
+        }
+    }
+
+    #[test]
+    fn broken_notices_are_read_or_left_out() {
+        let wanted =
+            Wanted::Transfer { sku: "a & b".into(), origin: "north".into(), place: "s\u{fc}d".into(), pieces: 12 };
+        let notice = Notice {
+            key: hash_bytes(b"k"),
+            subject: "[\"transfer\"]".into(),
+            generation: 7,
+            action: "transfer".into(),
+            offer: None,
+            wanted,
+        };
+        for (name, format) in [("JSON", Format::Json), ("XML", Format::Xml), ("CSV notices", Format::Csv)] {
+            let whole = format.write(&notice);
+            let read = |bytes: &[u8]| format.read(bytes).is_some();
+            assert_eq!(mutated::each(name, &[whole], mutated::copies(20_000), read).panics, 0);
         }
     }
 }

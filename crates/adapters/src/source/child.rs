@@ -179,3 +179,38 @@ fn apart(batch: &RecordBatch, schema: &SchemaRef) -> Option<(Vec<u64>, RecordBat
     let batch = RecordBatch::try_new_with_options(schema.clone(), columns.to_vec(), &options).ok()?;
     Some((rows, batch))
 }
+
+#[cfg(all(test, unix))]
+mod tests {
+    use super::*;
+    use std::os::unix::fs::PermissionsExt;
+
+    /// What is said of a file whose reader does this.
+    fn said(script: &str) -> String {
+        let folder = tempfile::tempdir().unwrap();
+        let (program, file) = (folder.path().join("reader"), folder.path().join("sales.csv"));
+        std::fs::write(&file, "sku\na\n").unwrap();
+        std::fs::write(&program, format!("#!/bin/sh\n{script}\n")).unwrap();
+        std::fs::set_permissions(&program, std::fs::Permissions::from_mode(0o700)).unwrap();
+        let error = Child::open(&program, &file, b',').err().unwrap().to_string();
+        assert!(error.contains("sales.csv") && error.contains("nothing of it was taken"), "{error}");
+        error
+    }
+
+    #[test]
+    fn whatever_becomes_of_a_reader_is_a_message_about_the_file() {
+        for (script, expected) in [
+            ("kill -6 $$", "needed more than 1024 MiB of memory"),
+            ("kill -9 $$", "it took more than 60 seconds of computing, or was killed"),
+            ("kill -11 $$", "reached for memory that is not its own"),
+            ("kill -15 $$", "was stopped by signal 15"),
+            ("exit 3", "ended before the file did"),
+            ("printf '?12345678'", "ended before the file did"),
+            ("printf 'N\\377\\377\\377\\377\\377\\377\\377\\377x'", "ended before the file did"),
+            ("printf 'N\\002\\000\\000\\000\\000\\000\\000\\000{}'", "said what no reader says"),
+        ] {
+            let told = said(script);
+            assert!(told.contains(expected), "{script}: {told}");
+        }
+    }
+}

@@ -325,7 +325,8 @@ fn read_at(file: &File, into: &mut [u8], at: u64) -> std::io::Result<usize> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use arrow_array::Int64Array;
+    use crate::mutated;
+    use arrow_array::{Float64Array, Int64Array, StringArray};
     use parquet::arrow::ArrowWriter;
     use parquet::file::properties::WriterProperties;
 
@@ -342,5 +343,48 @@ mod tests {
         assert!(path.metadata().unwrap().len() < 2000);
         let refused = Opened::open(&path, b',').err().unwrap().to_string();
         assert!(refused.contains("hold 2000000 rows"), "{refused}");
+    }
+
+    fn parquet_file(folder: &Path) -> Vec<u8> {
+        let path = folder.join("small.parquet");
+        let rows = 200_i64;
+        let batch = RecordBatch::try_from_iter([
+            ("sku", Arc::new((0..rows).map(|row| Some(format!("item {}", row % 7))).collect::<StringArray>()) as ArrayRef),
+            ("units", Arc::new(Int64Array::from_iter_values(0..rows)) as ArrayRef),
+            ("price", Arc::new(Float64Array::from_iter_values((0..rows).map(|row| row as f64 / 4.0))) as ArrayRef),
+        ])
+        .unwrap();
+        let mut writer = ArrowWriter::try_new(File::create(&path).unwrap(), batch.schema(), None).unwrap();
+        writer.write(&batch).unwrap();
+        writer.close().unwrap();
+        std::fs::read(path).unwrap()
+    }
+
+    /// Reads a file to its end; whether it could be.
+    fn reads(path: &Path, bytes: &[u8]) -> bool {
+        std::fs::write(path, bytes).unwrap();
+        let Ok(opened) = Opened::open(path, b',') else { return false };
+        let all = (0..opened.schema.fields().len()).collect();
+        let Ok(mut reading) = opened.read(all) else { return false };
+        loop {
+            match reading.read() {
+                Ok(Some(_)) => {}
+                Ok(None) => return true,
+                Err(_) => return false,
+            }
+        }
+    }
+
+    #[test]
+    fn broken_copies_of_parquet_and_csv_are_read_or_refused_and_never_more() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("copy");
+        let whole = parquet_file(folder.path());
+        assert!(reads(&path, &whole));
+        let parquet = mutated::each("Parquet", &[whole], mutated::copies(20_000), |bytes| reads(&path, bytes));
+        assert_eq!(parquet.panics, 0, "what the library panics on is told as what is wrong with the file");
+        let csv = b"sku,place,day,units\n\"item, 1\",x,2024-01-01,3\nitem 2,\"a \"\"b\"\"\",2024-01-02,4\n\xc3\xa4,y,z,1\n";
+        let csv = mutated::each("CSV", &[csv.to_vec()], mutated::copies(20_000), |bytes| reads(&path, bytes));
+        assert_eq!(csv.panics, 0);
     }
 }

@@ -79,3 +79,26 @@ pub(super) fn unpacked(bytes: Vec<u8>) -> Result<(SchemaRef, Option<RecordBatch>
     let batch = reader.next().transpose()?;
     Ok((reader.schema(), batch))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::mutated;
+    use arrow_array::{ArrayRef, Int64Array};
+    use std::sync::Arc;
+
+    #[test]
+    fn broken_frames_of_a_reader_that_was_taken_over_are_refused() {
+        let batch = RecordBatch::try_from_iter([("n", Arc::new(Int64Array::from(vec![1, 2, 3])) as ArrayRef)]).unwrap();
+        let mut whole = vec![];
+        write(&mut whole, Kind::Batch, &packed(&batch.schema(), Some(&batch)).unwrap()).unwrap();
+        let reads = |bytes: &[u8]| match read(&mut &bytes[..]) {
+            Ok(Some((_, bytes))) => {
+                super::super::direct::guarded(std::path::Path::new("x"), || unpacked(bytes)).is_ok()
+            }
+            _ => false,
+        };
+        assert!(reads(&whole));
+        assert_eq!(mutated::each("frames", &[whole], mutated::copies(20_000), reads).panics, 0);
+    }
+}

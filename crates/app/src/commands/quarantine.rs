@@ -11,8 +11,7 @@ use endcap_ingest::doubt::{Alarm, Answer, Answers, CAUSES, Verdict};
 use endcap_model::{Calendar, FactKind, Period, SetAside};
 use jiff::Timestamp;
 use serde::Serialize;
-use std::collections::BTreeMap;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
 /// Show what the last load set aside and what alarms it gave; release what is right, confirm what is wrong.

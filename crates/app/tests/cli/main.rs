@@ -17,6 +17,8 @@ mod erasure;
 mod experiments;
 mod explain;
 mod forecast;
+#[cfg(unix)]
+mod inputs;
 mod judgement;
 mod known_truth;
 mod objectives;

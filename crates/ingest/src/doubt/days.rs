@@ -16,6 +16,11 @@ const CELLS_MIN: usize = 5;
 const SWAPPED_CELLS_MIN: usize = 8;
 /// How much better another place must explain them.
 const SWAPPED_FIT: f32 = 0.6;
+/// Times its usual misfit from which on a place and period may be that of another place.
+const ODD: f32 = 1.0;
+/// How much better two places must explain each other than themselves, times the root of their cells: on public panels chance
+/// does so in one of a thousand store-days.
+const EXCHANGED: f32 = 1.0;
 /// Times what is usual that all quantities of a place may be at once.
 const SCALED_MIN: f32 = 3.0;
 /// Seasons that a place is looked back at to tell whether it is open.
@@ -39,9 +44,7 @@ pub(super) fn find(sales: &Loaded, cells: &Cells, grid: &Grid, terms: &Terms<'_>
         if let Some(times) = times_usual(cells, grid, &of).filter(|times| *times > SCALED_MIN) {
             for row in of.iter().flat_map(|&at| cells.cells[at].rows.clone()) {
                 doubt(doubts, row as usize, "scaled", || {
-                    format!(
-                        "all quantities of the place are about {times:.1} times what is usual: looks like another unit"
-                    )
+                    format!("all quantities of the place are about {times:.1} times what is usual: looks like another unit")
                 });
             }
         }
@@ -54,8 +57,7 @@ pub(super) fn find(sales: &Loaded, cells: &Cells, grid: &Grid, terms: &Terms<'_>
         for &at in days.iter().flat_map(|&day| &grid.by_day[grid.days[day].clone()]) {
             for row in cells.cells[at as usize].rows.clone() {
                 doubt(doubts, row as usize, "silent", || {
-                    "nothing was sold of anything in a place that always sells: no report rather than no sales"
-                        .to_owned()
+                    "nothing was sold of anything in a place that always sells: no report rather than no sales".to_owned()
                 });
             }
         }
@@ -76,9 +78,8 @@ fn is_silent(cells: &Cells, grid: &Grid, of: &[usize], terms: &Terms<'_>) -> boo
 /// How many times what is usual the quantities of a place and period are, without what promotions explain.
 fn times_usual(cells: &Cells, grid: &Grid, of: &[usize]) -> Option<f32> {
     let telling = of.iter().filter(|&&at| grid.expected[at] >= 2.0);
-    let mut logs: Vec<f32> = telling
-        .map(|&at| grid.residual(cells, at) - lift_allowed(&cells.cells[at], grid.series_of[at], grid))
-        .collect();
+    let mut logs: Vec<f32> =
+        telling.map(|&at| grid.residual(cells, at) - lift_allowed(&cells.cells[at], grid.series_of[at], grid)).collect();
     if logs.len() < CELLS_MIN { None } else { median(&mut logs).map(f32::exp) }
 }
 
@@ -88,11 +89,30 @@ fn swapped(sales: &Loaded, cells: &Cells, grid: &Grid, doubts: &mut Doubts) {
     let misfits: Vec<f32> = (0..grid.days.len()).map(|day| misfit(cells, grid, day)).collect();
     let mut by_place: BTreeMap<u32, Vec<f32>> = BTreeMap::new();
     (0..grid.days.len()).for_each(|day| by_place.entry(place_of(day)).or_default().push(misfits[day]));
-    let typical: BTreeMap<u32, f32> =
-        by_place.into_iter().map(|(place, mut misfits)| (place, median(&mut misfits).unwrap_or(f32::MAX))).collect();
-    for day in 0..grid.days.len() {
-        let (own, usual) = (misfits[day], typical[&place_of(day)]);
-        if grid.days[day].len() < SWAPPED_CELLS_MIN || own <= 2.0 * usual + 0.3 {
+    let typical: BTreeMap<u32, f32> = by_place
+        .into_iter()
+        .map(|(place, mut misfits)| (place, median(&mut misfits).unwrap_or(f32::MAX)))
+        .collect();
+    let mut name = |day: usize, other: u32| {
+        let name = &sales.texts_of("place")[other as usize];
+        for &at in &grid.by_day[grid.days[day].clone()] {
+            for row in cells.cells[at as usize].rows.clone() {
+                doubt(doubts, row as usize, "swapped", || {
+                    format!("the quantities of the period are not like this place's, and like those of {name}")
+                });
+            }
+        }
+    };
+    let mut odd: BTreeMap<i32, Vec<usize>> = BTreeMap::new();
+    for (day, &own) in misfits.iter().enumerate() {
+        let usual = typical[&place_of(day)];
+        if grid.days[day].len() < SWAPPED_CELLS_MIN {
+            continue;
+        }
+        if own > ODD * usual {
+            odd.entry(cells.cells[grid.by_day[grid.days[day].start] as usize].period).or_default().push(day);
+        }
+        if own <= 2.0 * usual + 0.3 {
             continue;
         }
         let fit = |&place: &u32| (place, fit(cells, grid, day, place));
@@ -101,12 +121,18 @@ fn swapped(sales: &Loaded, cells: &Cells, grid: &Grid, doubts: &mut Doubts) {
         if fit > SWAPPED_FIT * own || fit > 1.5 * typical[&other] + 0.3 {
             continue;
         }
-        let name = &sales.texts_of("place")[other as usize];
-        for &at in &grid.by_day[grid.days[day].clone()] {
-            for row in cells.cells[at as usize].rows.clone() {
-                doubt(doubts, row as usize, "swapped", || {
-                    format!("the quantities of the period are not like this place's, and like those of {name}")
-                });
+        name(day, other);
+    }
+    // Two places that were exchanged explain each other better than themselves.
+    for days in odd.values() {
+        for (number, &one) in days.iter().enumerate() {
+            for &two in &days[number + 1..] {
+                let least = grid.days[one].len().min(grid.days[two].len()) as f32;
+                let gained = |day: usize, other: u32| misfits[day] - fit(cells, grid, day, other);
+                if gained(one, place_of(two)) + gained(two, place_of(one)) > EXCHANGED / least.sqrt() {
+                    name(one, place_of(two));
+                    name(two, place_of(one));
+                }
             }
         }
     }

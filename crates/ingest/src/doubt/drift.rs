@@ -20,8 +20,17 @@ const SLACK: f64 = 0.5;
 const STEP_MAX: f64 = 2.5;
 /// Least standard deviation of a share, in logs.
 const SPREAD_MIN: f64 = 0.02;
-/// Mean deviation below which a drift does no harm, in logs.
-const HARM_MIN: f64 = 0.04;
+/// Mean deviation below which a drift does no harm, in logs, and periods after which it is what is usual: by day, and by week,
+/// where a drift of 2 % a day is one of 15 % a period.
+const BY_DAY: Harm = Harm { least: 0.04, lasts: 28 };
+const BY_WEEK: Harm = Harm { least: 0.1, lasts: 6 };
+
+/// What a drift is.
+#[derive(Clone, Copy)]
+struct Harm {
+    least: f64,
+    lasts: usize,
+}
 
 /// Finds drifts that stand at the end of the history.
 pub(super) fn find(sales: &Loaded, cells: &Cells, grid: &Grid, doubts: &Doubts, terms: &Terms<'_>) -> Vec<Alarm> {
@@ -35,11 +44,12 @@ pub(super) fn find(sales: &Loaded, cells: &Cells, grid: &Grid, doubts: &Doubts, 
             scopes.entry(scope).or_default().insert(place);
         }
     }
+    let harm = if grid.window().season > 1 { BY_DAY } else { BY_WEEK };
     let mut alarms = vec![];
     let mut look = |scope: &str, places: &BTreeSet<u32>| {
         let answered = terms.answers.last_answered(AlarmKind::Drift, scope);
         let apart = chain.apart(places);
-        let Some((since, until, mean)) = standing(&apart, terms.rules.drift_max, answered) else { return };
+        let Some((since, until, mean)) = standing(&apart, (terms.rules.drift_max, harm), answered) else { return };
         let way = if mean > 0.0 { "up" } else { "down" };
         let reason = format!(
             "sales drift {way} since {}, by {:.0} % on average: ask whether that is so",
@@ -121,18 +131,18 @@ fn totals(cells: &Cells, doubts: &Doubts) -> BTreeMap<(u32, i32), f64> {
 }
 
 /// The drift that stands at the end, either way: since when, until when, and its mean deviation in logs.
-pub(super) fn standing(series: &[(i32, f64)], height: f64, answered: Option<Period>) -> Option<(i32, i32, f64)> {
+fn standing(series: &[(i32, f64)], limits: (f64, Harm), answered: Option<Period>) -> Option<(i32, i32, f64)> {
     [1.0, -1.0].into_iter().find_map(|way| {
         let turned: Vec<(i32, f64)> = series.iter().map(|(period, value)| (*period, way * value)).collect();
-        rising(&turned, height, answered).map(|(since, until, mean)| (since, until, way * mean))
+        rising(&turned, limits, answered).map(|(since, until, mean)| (since, until, way * mean))
     })
 }
 
 /// One-sided CUSUM; what it is held against stays as it was before the sum began, for as long as that many periods.
-fn rising(series: &[(i32, f64)], height: f64, answered: Option<Period>) -> Option<(i32, i32, f64)> {
+fn rising(series: &[(i32, f64)], (height, harm): (f64, Harm), answered: Option<Period>) -> Option<(i32, i32, f64)> {
     let (mut sum, mut began, mut usual) = (0.0, 0, None);
     for at in 0..series.len() {
-        if answered.is_some_and(|answered| series[at].0 <= answered.0) || at - began >= BEFORE {
+        if answered.is_some_and(|answered| series[at].0 <= answered.0) || at - began >= harm.lasts {
             sum = 0.0;
         }
         if sum == 0.0 {
@@ -146,7 +156,7 @@ fn rising(series: &[(i32, f64)], height: f64, answered: Option<Period>) -> Optio
     let (centre, _) = usual?;
     let run = &series[began..];
     let mean = run.iter().map(|(_, value)| value - centre).sum::<f64>() / run.len() as f64;
-    (sum > height && mean >= HARM_MIN).then(|| (run[0].0, run[run.len() - 1].0, mean))
+    (sum > height && mean >= harm.least).then(|| (run[0].0, run[run.len() - 1].0, mean))
 }
 
 fn before(series: &[(i32, f64)]) -> Option<(f64, f64)> {

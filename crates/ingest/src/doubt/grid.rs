@@ -13,8 +13,12 @@ pub(crate) const ONE: f32 = 1.0;
 const LEVEL_MIN: f32 = 4.0;
 /// Cells that a factor of a day or a weekday needs.
 const CELLS_MIN: usize = 10;
+/// Places that must tell what happened to an item.
+const PLACES_MIN: usize = 5;
 /// Largest log of such a factor: what is wrong with many rows is no holiday.
 const FACTOR_MAX: f32 = 0.7;
+/// Periods back from its last that a series is judged in: one date that is a slip must not make it endless.
+const PERIODS_MAX: i32 = 4_000;
 /// Least spread of a series, in logs.
 const SPREAD_MIN: f32 = 0.25;
 
@@ -38,6 +42,8 @@ pub(crate) struct Grid {
     levels: Vec<Vec<f32>>,
     factors: Factors,
     window: Window,
+    /// How far an item lay above what was expected in a period at half of its places or more, in logs.
+    items: HashMap<(u32, i32), f32>,
 }
 
 /// How busy a day was everywhere, and each weekday at each place, in logs.
@@ -66,8 +72,8 @@ impl Grid {
         }
         let level = |at: usize| {
             let number = series_of[at] as usize;
-            let first = cells[series[number].start].period;
-            levels[number].get((cells[at].period - first) as usize).copied().unwrap_or(f32::NAN)
+            let first = first_of(&cells[series[number].clone()]);
+            level_at(&levels[number], cells[at].period - first).unwrap_or(f32::NAN)
         };
         let levels_of_cells: Vec<f32> = (0..cells.len()).map(level).collect();
         let factors = factors(cells, &levels_of_cells, window);
@@ -76,6 +82,7 @@ impl Grid {
             .zip(&levels_of_cells)
             .map(|(cell, level)| level * factors.of(cell.place, cell.period, window).exp())
             .collect();
+        let items = items(cells, &expected);
         let by_day = by_day(cells);
         let days = days(cells, &by_day);
         let spread = series.iter().map(|rows| spread(&cells[rows.clone()], &expected[rows.clone()])).collect();
@@ -95,14 +102,21 @@ impl Grid {
             levels,
             factors,
             window,
+            items,
         }
+    }
+
+    /// How far an item lay above what was expected at half of its places or more, in logs: what happens to it everywhere is
+    /// no slip of one till.
+    pub fn everywhere(&self, cell: &Cell) -> f32 {
+        self.items.get(&(cell.sku, cell.period)).copied().unwrap_or(0.0)
     }
 
     /// What an item was expected to sell at a place in a period, where its history tells.
     pub fn expected_at(&self, cells: &Cells, (sku, place, period): (u32, u32, i32)) -> Option<f32> {
         let number = *self.series_at.get(&(sku, place))? as usize;
-        let first = cells.cells[cells.series[number].start].period;
-        let level = *self.levels[number].get(usize::try_from(period - first).ok()?)?;
+        let first = first_of(&cells.cells[cells.series[number].clone()]);
+        let level = level_at(&self.levels[number], period - first)?;
         (!level.is_nan()).then(|| level * self.factors.of(place, period, self.window).exp())
     }
 
@@ -117,12 +131,22 @@ impl Grid {
     }
 }
 
+/// The first period of a series that is judged.
+fn first_of(cells: &[Cell]) -> i32 {
+    cells[0].period.max(cells[cells.len() - 1].period - PERIODS_MAX)
+}
+
+fn level_at(levels: &[f32], at: i32) -> Option<f32> {
+    levels.get(usize::try_from(at).ok()?).copied()
+}
+
 /// Levels of a series, from its first to its last period; none where its history is too short.
 fn level_of(cells: &[Cell], window: Window, terms: &Terms<'_>) -> Vec<f32> {
     if cells.len() < terms.rules.history_min {
         return vec![];
     }
-    let first = cells[0].period;
+    let first = first_of(cells);
+    let cells = &cells[cells.partition_point(|cell| cell.period < first)..];
     let absent = if terms.absent_is_zero { 0.0 } else { f32::NAN };
     let mut units = vec![absent; (cells[cells.len() - 1].period - first) as usize + 1];
     for cell in cells {
@@ -160,6 +184,18 @@ fn factors(cells: &[Cell], levels: &[f32], window: Window) -> Factors {
         factors.slot = by_slot.into_iter().map(|(at, mut residuals)| (at, enough(&mut residuals))).collect();
     }
     factors
+}
+
+fn items(cells: &[Cell], expected: &[f32]) -> HashMap<(u32, i32), f32> {
+    let mut residuals: HashMap<(u32, i32), Vec<f32>> = HashMap::new();
+    for (cell, expected) in cells.iter().zip(expected).filter(|(_, expected)| **expected >= 1.0) {
+        residuals.entry((cell.sku, cell.period)).or_default().push(((cell.units + ONE) / (expected + ONE)).ln());
+    }
+    let raised = |(at, mut residuals): ((u32, i32), Vec<f32>)| {
+        let enough = residuals.len() >= PLACES_MIN;
+        median(&mut residuals).filter(|lift| enough && *lift > 0.0).map(|lift| (at, lift))
+    };
+    residuals.into_iter().filter_map(raised).collect()
 }
 
 fn spread(cells: &[Cell], expected: &[f32]) -> f32 {

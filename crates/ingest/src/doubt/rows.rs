@@ -9,8 +9,12 @@ use crate::Loaded;
 const ELASTICITY: f32 = 4.0;
 /// What each unusual kind of support, a holiday or another event may raise sales by, in logs: twice.
 const SUPPORT: f32 = 0.7;
+/// What few pieces add to how much they may be multiplied by chance, in logs.
+const FEW: f32 = 0.8;
 /// Smallest change of a price that is a cut, in logs.
 const CUT_MIN: f32 = 0.03;
+/// What may happen to an item at most of its places without a price or support that explains it, in logs: three times.
+const EVERYWHERE_MAX: f32 = 1.1;
 /// Part of the selling time without stock that lost sales are counted for.
 const STOCKOUT_COUNTED: f32 = 0.9;
 
@@ -52,8 +56,11 @@ fn allowed(cell: &Cell, at: usize, grid: &Grid, terms: &Terms<'_>) -> Option<(f3
         return None;
     }
     let chance = (spread.powi(2) + 1.0 / (usual + ONE)).sqrt();
-    let plain = (rules.deviations_max as f32 * chance).min((rules.times_max as f32).ln());
-    let lift = lift_allowed(cell, grid.series_of[at], grid);
+    let times = (rules.times_max as f32).ln() + FEW / (usual + ONE);
+    let plain = (rules.deviations_max as f32 * chance).min(times);
+    let known = lift_allowed(cell, grid.series_of[at], grid);
+    let everywhere = grid.everywhere(cell);
+    let lift = known.max(if known > 0.0 { everywhere } else { everywhere.min(EVERYWHERE_MAX) });
     let most = (usual + ONE) * (plain + lift).exp() - ONE;
     Some((usual, most.max(usual + rules.pieces_min as f32)))
 }

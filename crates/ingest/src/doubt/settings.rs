@@ -8,7 +8,8 @@ use serde::{Deserialize, Serialize};
 pub struct Plausibility {
     /// Standard deviations (from the median absolute deviation) that a quantity may lie above what is usual. Default 3.5.
     pub deviations_max: f64,
-    /// Times what is usual that a quantity may be, however much it varies; promotions and holidays may be more. Default 3.7.
+    /// Times what is usual that a quantity may be, however much it varies; promotions and holidays may be more, and few
+    /// pieces as well. Default 3.2.
     pub times_max: f64,
     /// Pieces above what is usual below which nothing is in doubt. Default 8.
     pub pieces_min: f64,
@@ -29,7 +30,7 @@ impl Default for Plausibility {
     fn default() -> Self {
         Self {
             deviations_max: 3.5,
-            times_max: 3.7,
+            times_max: 3.2,
             pieces_min: 8.0,
             history_min: 14,
             silent_pieces_min: 15.0,

@@ -37,8 +37,10 @@ pub(super) fn interchanges(text: &str) -> Vec<&str> {
 fn end_of(text: &str) -> Option<usize> {
     let (element, end) = marks(text)?;
     let last = text.find(&format!("{end}IEA{element}")).or_else(|| text.find(&format!("\nIEA{element}")))?;
-    let behind = text[last + 1..].find(end)?;
-    Some(last + 1 + behind + end.len_utf8())
+    // Behind the mark or the line end before it, however many bytes that has.
+    let from = last + text[last..].chars().next()?.len_utf8();
+    let behind = text[from..].find(end)?;
+    Some(from + behind + end.len_utf8())
 }
 
 /// The marks that an interchange declares: between elements, and behind segments.
@@ -94,7 +96,8 @@ pub(super) fn standing(received: &[String], number: &str) -> Standing {
 /// What one document makes of it. A refusal of a second order or of a change leaves what was accepted as it is.
 fn after(standing: Standing, head: &[&str], set: &Set) -> Standing {
     let was_accepted = matches!(standing, Standing::Accepted { .. });
-    let confirmed: i64 = set.iter().filter(|segment| segment[0] == "ACK").filter_map(confirmed).sum();
+    let lines = set.iter().filter(|segment| segment[0] == "ACK").filter_map(confirmed);
+    let confirmed = lines.fold(0_i64, i64::saturating_add);
     if part(head, 2).starts_with('R') || confirmed == 0 {
         return if was_accepted { standing } else { Standing::Rejected };
     }
@@ -118,6 +121,7 @@ fn confirmed(ack: &Vec<&str>) -> Option<i64> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::mutated;
 
     fn interchange(body: &str) -> String {
         format!(
@@ -153,5 +157,29 @@ mod tests {
         assert_eq!(interchanges(&format!("\n{one}\n\n{two}")).len(), 2);
         assert_eq!(interchanges(&one[..one.len() - 20]).len(), 0, "half an interchange is none");
         assert_eq!(interchanges("ISA"), [""; 0]);
+    }
+
+    #[test]
+    fn broken_answers_of_a_supplier_are_read_or_left_out() {
+        let yes = answered("BAK*00*AD*E1*20261123", "PO1*1*100*EA*12.50**VP*W", "ACK*IA*100*EA");
+        let change = answered("BCA*00*AC*E1**2*20261123", "POC*1*QD*80**EA*11.50**VP*W", "ACK*IQ*70*EA");
+        let files = [yes.clone().into_bytes(), format!("{yes}\n{change}").into_bytes()];
+        let read = |bytes: &[u8]| {
+            let text = String::from_utf8_lossy(bytes);
+            let found: Vec<String> = interchanges(&text).into_iter().map(str::to_owned).collect();
+            standing(&found, "E1") != Standing::Unanswered
+        };
+        let outcome = mutated::each("EDI answers", &files, mutated::copies(20_000), read);
+        assert_eq!(outcome.panics, 0);
+        assert!(outcome.read > 0);
+    }
+
+    #[test]
+    fn marks_of_several_bytes_and_endless_pieces_break_nothing() {
+        let strange = interchange("ST*855*1~\nSE*1*1~\n").replace('~', "\u{20ac}");
+        assert_eq!(interchanges(&strange).len(), 1);
+        let most = answered("BAK*00*AD*E1*20261123", "PO1*1*1*EA*1", &format!("ACK*IA*{0}*EA~\nACK*IA*{0}*EA", i64::MAX));
+        let found = standing(&[most], "E1");
+        assert!(matches!(found, Standing::Accepted { pieces: i64::MAX, .. }), "{found:?}");
     }
 }

@@ -102,3 +102,38 @@ fn a_runaway_agent_is_stopped_within_the_window_whatever_it_splits() {
     assert!(passed <= 2 * 100, "1 % of 10,000 items an hour, each moving twice, not {passed}");
     assert!(given_away <= gate.limits().given_away_per_day_max, "{given_away}");
 }
+
+/// What a repricer wants that follows a competitor: a cent below, above its own cost or not.
+fn undercut(competitor: i64) -> i64 {
+    competitor.saturating_sub(1).max(1)
+}
+
+#[test]
+fn a_lying_competitor_moves_no_price_out_of_its_bounds_and_stops_whoever_follows_it() {
+    let gate = gate();
+    let lies: [(&str, fn(i64, usize) -> i64); 4] = [
+        ("0.01", |_, _| 1),
+        ("ten times", |price, _| price * 10),
+        ("up and down", |price, round| if round.is_multiple_of(2) { price * 12 / 10 } else { price * 8 / 10 }),
+        ("always a little less", |price, _| price * 97 / 100),
+    ];
+    for (lie, competitor) in lies {
+        let (mut traffic, mut price, mut moved_in) = (Traffic::default(), 200_i64, 0);
+        for round in 0..50usize {
+            let wanted = undercut(competitor(price, round));
+            let mut standing = on_day(0);
+            standing.now = at(20 * 60 * round as i64);
+            standing.lease =
+                Some(standing.stops.as_ref().unwrap().lease(standing.now, SignedDuration::from_secs(5)));
+            standing.shelf.confirmed_price = Some(price);
+            let action = Action::SetPrice { price: wanted };
+            let intent = Intent { generation: round as u64 + 1, ..intent(action, &gate) };
+            if gate.admit(&fresh(intent, &standing), &standing, &mut traffic).is_ok() {
+                (price, moved_in) = (wanted, round + 1);
+            }
+            assert!((120..=300).contains(&price), "{lie}: {price}");
+        }
+        assert!(moved_in <= 3, "{lie}: it followed until round {moved_in}");
+        println!("measured: I4 | a competitor at {lie}, 50 rounds | last move in round {moved_in}, price {price} of 120 to 300");
+    }
+}
