@@ -33,7 +33,7 @@ struct Proof {
     ignored: bool,
 }
 
-const PROOFS: [Proof; 7] = [
+const PROOFS: [Proof; 10] = [
     Proof {
         promise: "R1",
         says: "kill -9 of the sender at any step: nothing lost, nothing doubled, the trail whole",
@@ -59,6 +59,27 @@ const PROOFS: [Proof; 7] = [
         promise: "A1",
         says: "nothing leaves without authority; every attempt is refused",
         test: ("--test=authority", ""),
+        size: None,
+        ignored: false,
+    },
+    Proof {
+        promise: "A7",
+        says: "what somebody changes at a channel behind our back is found at the next reading and put right",
+        test: ("--test=channels", "every_silent_drift_is_found_at_the_next_reading_and_put_right"),
+        size: Some(("ENDCAP_DRIFTS", "1000")),
+        ignored: false,
+    },
+    Proof {
+        promise: "A7",
+        says: "a real shop's cart charges the approved price again after a repair",
+        test: ("--test=channels", "what_somebody_changes_in_a_real_shop"),
+        size: None,
+        ignored: false,
+    },
+    Proof {
+        promise: "G1",
+        says: "a person who is erased is in no file of the project, and the trail verifies",
+        test: ("--test=cli", "a_person_who_is_erased_is_in_no_store"),
         size: None,
         ignored: false,
     },
