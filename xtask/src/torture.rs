@@ -157,6 +157,27 @@ const PROOFS: &[Proof] = &[
         ignored: false,
     },
     Proof {
+        promise: "A7",
+        says: "what somebody changes at a channel behind our back is found at the next reading and put right",
+        test: ("--test=channels", "every_silent_drift_is_found_at_the_next_reading_and_put_right"),
+        size: Some(("ENDCAP_DRIFTS", "1000")),
+        ignored: false,
+    },
+    Proof {
+        promise: "A7",
+        says: "a real shop's cart charges the approved price again after a repair",
+        test: ("--test=channels", "what_somebody_changes_in_a_real_shop"),
+        size: None,
+        ignored: false,
+    },
+    Proof {
+        promise: "G1",
+        says: "a person who is erased is in no file of the project, and the trail verifies",
+        test: ("--test=cli", "a_person_who_is_erased_is_in_no_store"),
+        size: None,
+        ignored: false,
+    },
+    Proof {
         promise: "P1",
         says: "price law against a naive reading",
         test: ("--lib", "the_law_says_what_a_naive_reading_says_a_million_times"),

@@ -148,8 +148,9 @@ impl Ledger {
         }
         for ((finding, _), number) in noted.new.iter().zip(&mut numbers) {
             query(
+                // Of two who read at the same time the first tells.
                 "insert into finding (channel, subject, place, sku, held_generation, content, found, record) \
-                 values ($1, $2, $3, $4, $5, $6, $7, $8)",
+                 values ($1, $2, $3, $4, $5, $6, $7, $8) on conflict do nothing",
             )
             .bind(finding.channel.as_str())
             .bind(&finding.subject)

@@ -202,6 +202,7 @@ create table finding (
     repair          integer references record (sequence)
 ) strict;
 create index finding_open on finding (channel, place, sku) where gone is null;
+create unique index finding_once on finding (channel, subject) where gone is null;
 create trigger finding_is_kept before delete on finding
 begin select raise(abort, 'what was found is kept'); end;
 

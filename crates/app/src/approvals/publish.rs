@@ -145,14 +145,17 @@ async fn approved(
     }
     let plan: Plan = read_json(&path)?;
     let (decision, staff) = (standing.decision(&plan.id)?, office.staff().await?);
+    let against = crate::objectives::stands_against(office, wanted.folder, &plan).await?;
+    if let (Some(_), Some(why)) = (wanted.glass, &against) {
+        return Ok(Err(NotTaken::Stopped(why.clone())));
+    }
     if let Some(glass) = wanted.glass {
         return in_emergency(office, standing, (plan, &decision), request.as_ref(), (glass, &staff)).await;
     }
     let Some(request) = request else {
         bail!("nobody was asked about plan {}: run `endcap plan` anew", plan.id);
     };
-    let against = crate::objectives::stands_against(office, wanted.folder, &plan).await;
-    let (stopped, published) = (standing.stopped().or(against?), standing.published(&plan.id));
+    let (stopped, published) = (standing.stopped().or(against), standing.published(&plan.id));
     let effect = plan.id.to_string();
     let wanted = Use {
         effect: &effect,

@@ -9,7 +9,7 @@ use crate::console::{Console, Ending, table};
 use crate::{reconcile, who_may};
 use anyhow::ensure;
 use endcap_agent::ports::Findings;
-use endcap_agent::reconcile::{Contact, Open, Report};
+use endcap_agent::reconcile::{Contact, Kind, Open, Report};
 use endcap_govern::who_may::{Act, Actor, Circumstances, Field, Question};
 use endcap_model::{Autonomy, Channel};
 use jiff::Timestamp;
@@ -134,7 +134,8 @@ fn for_people(found: &Found) -> String {
             let words = |wanted: &Option<endcap_agent::outbox::Wanted>, none: &str| {
                 wanted.as_ref().map_or(none.to_owned(), |wanted| wanted.describe())
             };
-            let unread = if finding.answer.is_some() { "something that cannot be read" } else { "nothing" };
+            let there = finding.answer.is_some() || finding.kind == Kind::Extra;
+            let unread = if there { "something that cannot be read" } else { "nothing" };
             let after = finding.after.map_or("not known".to_owned(), |at| format!("{at:.0}"));
             let repair = match (repair, asked) {
                 (Some(record), _) => format!("decided in record {record}"),

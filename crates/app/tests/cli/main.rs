@@ -8,6 +8,7 @@ mod audit;
 mod authority;
 mod bad_input;
 mod browser;
+mod collapse;
 mod commands;
 mod compare;
 mod demo;

@@ -13,7 +13,7 @@ use axum::extract::{Path, Query, State};
 use axum::response::IntoResponse;
 use endcap_adapters::tables::{Column, csv_of};
 use endcap_agent::outbox::{Known, Wanted};
-use endcap_agent::reconcile::{Contact, Open};
+use endcap_agent::reconcile::{Contact, Kind, Open};
 use endcap_govern::Right;
 use endcap_govern::audit::Told;
 use endcap_govern::gate::Intent;
@@ -488,7 +488,8 @@ impl ChannelMessage {
 impl ChannelFinding {
     fn of(open: &Open) -> Self {
         let finding = &open.finding;
-        let unreadable = || finding.answer.as_ref().map(|_| "something that cannot be read".to_owned());
+        let there = finding.answer.is_some() || finding.kind == Kind::Extra;
+        let unreadable = || there.then(|| "something that cannot be read".to_owned());
         Self {
             id: open.id,
             channel: finding.channel.to_string(),
