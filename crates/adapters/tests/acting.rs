@@ -1,10 +1,14 @@
 //! What is decided leaves once, whatever kills the sender: a real outbox on disk, a channel that really keeps what it is sent,
 //! and processes that die at every step.
 
+#[path = "acting/clock.rs"]
+mod clock;
 #[path = "acting/counterpart.rs"]
 mod counterpart;
 #[path = "acting/ground.rs"]
 mod ground;
+#[path = "acting/revert.rs"]
+mod revert;
 
 use counterpart::{Counterpart, Faults};
 use endcap_adapters::ledger::{FILE_NAME, LedgerOutbox, verify};

@@ -12,6 +12,7 @@ mod ladder;
 mod outbox;
 mod read;
 mod requests;
+mod revise;
 mod schema;
 pub mod stops;
 mod verify;
