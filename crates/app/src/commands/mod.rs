@@ -32,6 +32,8 @@ pub mod plan;
 mod plan_rows;
 pub mod policy;
 pub mod replan;
+pub mod revert;
+pub mod rollout;
 pub mod send;
 pub mod serve;
 pub mod solve;
@@ -41,6 +43,7 @@ pub mod test;
 pub mod twin;
 pub mod twin_panel;
 pub mod update;
+pub mod veto;
 
 /// Reads a number of threads.
 pub fn threads(text: &str) -> Result<usize, String> {

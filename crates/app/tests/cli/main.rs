@@ -21,6 +21,7 @@ mod known_truth;
 mod operations;
 mod replan;
 mod shop;
+mod staging;
 mod stop;
 mod supply_input;
 #[cfg(feature = "otel")]

@@ -17,6 +17,7 @@ mod provider;
 mod ready;
 mod records;
 mod requests;
+mod reverts;
 mod rollup;
 mod sandbox;
 mod session;
@@ -67,6 +68,7 @@ fn guarded() -> OpenApiRouter<App> {
         .merge(tokens::routes())
         .merge(audit::routes())
         .merge(stops::routes())
+        .merge(reverts::routes())
         .merge(ladder::routes())
 }
 
