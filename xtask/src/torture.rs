@@ -33,7 +33,7 @@ struct Proof {
     ignored: bool,
 }
 
-const PROOFS: [Proof; 7] = [
+const PROOFS: [Proof; 10] = [
     Proof {
         promise: "R1",
         says: "kill -9 of the sender at any step: nothing lost, nothing doubled, the trail whole",
@@ -53,6 +53,27 @@ const PROOFS: [Proof; 7] = [
         says: "seeded simulation from decision to confirmation, the same seed the same bytes",
         test: ("--test=simulated", "many_lives_and_each_the_same_again"),
         size: Some(("ENDCAP_SEEDS", "200000")),
+        ignored: false,
+    },
+    Proof {
+        promise: "R7",
+        says: "clocks that change, jump by 400 days or run ten times as fast: nothing begins early, ends late or is used expired",
+        test: ("--test=acting", "clock"),
+        size: None,
+        ignored: false,
+    },
+    Proof {
+        promise: "A5",
+        says: "prices are taken back to the base price that is approved then, at every stage, also while the channel is down",
+        test: ("--test=acting", "revert"),
+        size: Some(("ENDCAP_REVERTS", "10000")),
+        ignored: false,
+    },
+    Proof {
+        promise: "A6",
+        says: "a roll-out that does harm is stopped in few stores, one that does none seldom",
+        test: ("--test=rollout", "roll_outs"),
+        size: Some(("ENDCAP_ROLLOUTS", "1000")),
         ignored: false,
     },
     Proof {
