@@ -19,6 +19,8 @@ pub fn ensure_for_channels(folder: &Path) -> Option<PathBuf> {
     install_quietly("mosquitto", "mosquitto mosquitto-clients");
     install_quietly("sshd", "openssh-server");
     install_quietly("initdb", "postgresql");
+    // The program itself is run under wrong clocks with it; its test says so where it is missing.
+    install_quietly("faketime", "faketime");
     let missing: Vec<String> = [
         venv.err().map(|error| format!("Python programs ({error:#})")),
         (!python.is_file()).then(|| "Python 3".to_owned()),

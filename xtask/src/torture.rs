@@ -157,6 +157,27 @@ const PROOFS: &[Proof] = &[
         ignored: false,
     },
     Proof {
+        promise: "R7",
+        says: "clocks that change, jump by 400 days or run ten times as fast: nothing begins early, ends late or is used expired",
+        test: ("--test=acting", "clock"),
+        size: None,
+        ignored: false,
+    },
+    Proof {
+        promise: "A5",
+        says: "prices are taken back to the base price that is approved then, at every stage, also while the channel is down",
+        test: ("--test=acting", "revert"),
+        size: Some(("ENDCAP_REVERTS", "10000")),
+        ignored: false,
+    },
+    Proof {
+        promise: "A6",
+        says: "a roll-out that does harm is stopped in few stores, one that does none seldom",
+        test: ("--test=rollout", "roll_outs"),
+        size: Some(("ENDCAP_ROLLOUTS", "1000")),
+        ignored: false,
+    },
+    Proof {
         promise: "A7",
         says: "what somebody changes at a channel behind our back is found at the next reading and put right",
         test: ("--test=channels", "every_silent_drift_is_found_at_the_next_reading_and_put_right"),

@@ -6,6 +6,7 @@
 pub mod artifacts;
 pub mod backup;
 pub mod channels;
+pub mod conditions;
 mod csv_rows;
 pub mod database;
 mod delivery;

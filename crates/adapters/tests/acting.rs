@@ -3,10 +3,14 @@
 
 #[path = "acting/backups.rs"]
 mod backups;
+#[path = "acting/clock.rs"]
+mod clock;
 #[path = "acting/counterpart.rs"]
 mod counterpart;
 #[path = "acting/ground.rs"]
 mod ground;
+#[path = "acting/revert.rs"]
+mod revert;
 #[path = "support/mod.rs"]
 mod support;
 

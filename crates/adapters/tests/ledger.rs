@@ -11,10 +11,13 @@ mod support;
 
 use endcap_adapters::database::is_kept;
 use endcap_adapters::journal::{self, StoredJournal};
-use endcap_adapters::ledger::{AuditedJournal, Erased, Erasure, FILE_NAME, Ledger, LedgerError, LedgerFault, verify};
+use endcap_adapters::ledger::{
+    AuditedJournal, Erased, Erasure, FILE_NAME, Ledger, LedgerError, LedgerFault, Move, verify,
+};
 use endcap_agent::ports::Journal;
 use endcap_govern::audit::{Anchors, Entry, Fault, Record, Ruling, Told, Verified, Wrong};
-use endcap_model::{Event, Halt};
+use endcap_govern::ladder::{Alarm, Field, Ladder, Rung};
+use endcap_model::{Autonomy, Event, Halt};
 use jiff::Timestamp;
 use std::hash::{BuildHasher, Hasher, RandomState};
 use std::io::{BufRead, BufReader};
@@ -344,5 +347,42 @@ fn thousands_of_decisions_a_second_are_kept_for_good(project: Project) {
             project.kind()
         );
         assert!(rate >= 2000.0, "{rate:.0} a second");
+    });
+}
+
+#[test]
+fn an_alarm_lowers_the_machine_once_with_a_record_and_never_raises_it() {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    runtime.block_on(async {
+        let folder = tempfile::tempdir().unwrap();
+        let ledger = Ledger::open(&folder.path().join(FILE_NAME), random).await.unwrap();
+        let field =
+            |category: &str| Field { category: category.into(), channel: "till".into(), action: "start_offer".into() };
+        for (category, rung) in [("dairy", Autonomy::Act), ("beer", Autonomy::Propose)] {
+            let (by, reasons) = (Told::personal("ada"), vec![]);
+            let wanted = Move { field: field(category), by, reasons, at: noon() };
+            let rung = Rung { autonomy: rung, since: noon(), because: String::new() };
+            let on = |_: &Ladder| Ok::<_, ()>(Ladder::from(vec![(field(category), rung)]));
+            ledger.move_to_rung(wanted, on).await.unwrap().unwrap();
+        }
+        let raise = |alarm, fields: Option<Vec<Field>>| {
+            let ledger = &ledger;
+            async move { ledger.alarm(fields.as_deref(), alarm, "sales doubled overnight", noon()).await.unwrap() }
+        };
+        let dairy = vec![(field("dairy"), Autonomy::Propose)];
+        assert_eq!(raise(Alarm::Drift, None).await, dairy, "where a person sends already it falls no further");
+        assert_eq!(raise(Alarm::Drift, None).await, []);
+        assert_eq!(raise(Alarm::MissedCheckpoint, None).await, []);
+        let beer = Some(vec![field("beer")]);
+        assert_eq!(raise(Alarm::Breach, beer).await, [(field("beer"), Autonomy::Advise)]);
+        let unset = Some(vec![field("toys")]);
+        assert_eq!(raise(Alarm::Breach, unset).await, [(field("toys"), Autonomy::Halted)]);
+        let records = ledger.last(10).await.unwrap();
+        let lowered = records.iter().filter(|record| record.entry.action == "autonomy lowered").count();
+        assert_eq!(lowered, 3);
+        let ladder = ledger.ladder().await.unwrap();
+        let because = &ladder.rung(&field("dairy")).unwrap().because;
+        assert!(because.contains("sales or forecasts drift") && because.contains("sales doubled"), "{because}");
+        ledger.close().await;
     });
 }

@@ -25,6 +25,9 @@ pub struct Acting {
     /// Where transfers go.
     #[serde(default)]
     pub transfers_to: Option<Channel>,
+    /// Age in hours from which a checkpoint of the audit trail counts as missed; checkpoints are not watched when absent.
+    #[serde(default)]
+    pub checkpoint_hours_max: Option<u32>,
     /// Law and clock of places; the first that names a place holds.
     #[serde(rename = "market")]
     pub markets: Vec<Territory>,

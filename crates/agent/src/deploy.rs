@@ -181,7 +181,7 @@ impl Terms<'_> {
 }
 
 /// The first moment of a day, which is not midnight where clocks go forward then.
-pub(crate) fn begins(day: jiff::civil::Date, zone: &TimeZone) -> Option<Timestamp> {
+pub fn begins(day: jiff::civil::Date, zone: &TimeZone) -> Option<Timestamp> {
     day.to_zoned(zone.clone()).and_then(|noon| noon.start_of_day()).ok().map(|start| start.timestamp())
 }
 

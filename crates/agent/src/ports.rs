@@ -1,7 +1,8 @@
 //! What the loop needs from outside. Live, shadow, backtest and twin differ only in what is plugged in here.
 
-use crate::outbox::{Decided, Heard, Known, Message, Promises};
+use crate::outbox::{Decided, Everything, Heard, Known, Message, Promises, Revision, Waiting};
 use crate::reconcile::{Contact, Decision, Extras, Finding, Noted, Open};
+use crate::rollout::Rollouts;
 use crate::send::{Kept, Pending};
 use endcap_govern::Approved;
 use endcap_govern::gate::{Intent, Standing, Traffic};
@@ -155,6 +156,28 @@ pub trait Outbox {
     /// [`PortError`] when they could not be made durable; then none is kept.
     fn decide(&mut self, decided: Vec<Decided>, now: Timestamp) -> Result<(), PortError>;
 
+    /// Changes what was decided, in one transaction with the records: `change` sees everything, and nothing leaves in between.
+    ///
+    /// # Errors
+    /// [`PortError`] when it could not be made durable; then nothing is changed.
+    fn revise(
+        &mut self,
+        now: Timestamp,
+        change: &mut dyn FnMut(&Everything) -> Revision,
+    ) -> Result<Revision, PortError>;
+
+    /// Returns what was decided and whose time has not come, or never will, oldest first.
+    ///
+    /// # Errors
+    /// [`PortError`] when it cannot be read.
+    fn waiting(&self) -> Result<Vec<Waiting>, PortError>;
+
+    /// Returns the roll-outs. One whose steps differ from the audit trail counts as stopped.
+    ///
+    /// # Errors
+    /// [`PortError`] when they cannot be read.
+    fn rollouts(&self) -> Result<Rollouts, PortError>;
+
     /// Turns what was decided for a later time into messages once their time has come; the end of an offer leads to the base
     /// price that is approved then.
     ///
@@ -240,6 +263,8 @@ pub struct Asked<'a> {
     pub intent: &'a Intent,
     /// What the audit trail says it was decided on: the hash of a plan.
     pub proposal: Option<&'a ContentHash>,
+    /// When it was decided; nothing where it is only being asked about.
+    pub decided: Option<Timestamp>,
     /// Everything about its item at its place and channel, oldest first.
     pub past: &'a [(Known, Intent)],
 }

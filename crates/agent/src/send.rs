@@ -4,18 +4,24 @@
 //! wire it is asked once more whether a stop was pressed. Whatever kills the sender in between, the next one reads in
 //! [`Known`] what may have happened and settles it by what the channel promised.
 
-use crate::outbox::{Heard, Known, Line, Next, Patience, Promises, Stage, about, decision_of, next};
+use crate::outbox::{
+    Decided, Heard, Known, Line, Next, Patience, Promises, Stage, Waits, about, decision_of, next, ripened,
+};
 use crate::ports::{Asked, Outbox, Outlet, PortError, Standings};
 use endcap_govern::Approved;
-use endcap_govern::audit::{Entry, Ruling, Told};
+use endcap_govern::audit::{Entry, Grounds, Ruling, Told};
 use endcap_govern::gate::{Gate, Intent, Sent, Standing, Traffic, passes_with_time};
+use endcap_govern::ladder::{Alarm, Field};
 use endcap_govern::stop::LEASE_MAX;
 use endcap_model::{Breach, Channel, ContentHash, later};
 use jiff::{SignedDuration, Timestamp};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Messages that are handled in one round.
 const AT_ONCE: u32 = 64;
+
+/// How long something waits that another takes the place of.
+const AT_NEXT: SignedDuration = SignedDuration::from_secs(1);
 
 /// How long something waits that a limit on pace holds up, or a stop that cannot be read.
 const PACE: SignedDuration = SignedDuration::from_secs(30);
@@ -31,6 +37,8 @@ pub struct Pending {
     pub decided: Option<String>,
     /// What it says it was decided on.
     pub proposal: Option<ContentHash>,
+    /// When, by that.
+    pub recorded: Option<Timestamp>,
     /// Other messages about the same subject.
     pub others: Vec<Known>,
 }
@@ -72,6 +80,8 @@ pub struct Round {
     pub settled: usize,
     /// Messages that wait.
     pub waiting: usize,
+    /// What makes the machine fall: where, and why, each once.
+    pub alarms: BTreeSet<(Field, Alarm)>,
 }
 
 /// Sends what is due. There is one sender to an outbox.
@@ -115,6 +125,11 @@ impl<'a> Sender<'a> {
         for pending in self.outbox.due(now, AT_ONCE)? {
             match self.what_next(&pending, now)? {
                 Turn::Keep(known) => kept.push(known),
+                Turn::Refused(known, breaches) => {
+                    let raised = breaches.iter().filter_map(Alarm::of);
+                    round.alarms.extend(raised.map(|alarm| (field_of(&pending.intent), alarm)));
+                    kept.push(known);
+                }
                 Turn::Read => {
                     round.read += 1;
                     kept.push(self.read_back(&pending));
@@ -146,7 +161,8 @@ impl<'a> Sender<'a> {
         };
         let promises = outlet.promises();
         let line = Line::of(known.message.generation, &pending.others, &promises, &self.patience);
-        Ok(match next(&known, &line, &promises, &self.patience, now) {
+        let patience = self.patience_with(pending);
+        Ok(match next(&known, &line, &promises, &patience, now) {
             Next::Nothing => Turn::Keep(known),
             Next::Settle(stage) => Turn::Keep(Known { stage, ..known }),
             Next::Rest { until } => Turn::Keep(Known { rest_until: until, ..known }),
@@ -155,9 +171,19 @@ impl<'a> Sender<'a> {
         })
     }
 
+    /// The way back is tried until its channel takes it: an offer that ends only while the channel is up would run for ever.
+    fn patience_with(&self, pending: &Pending) -> Patience {
+        let goes_on = pending.intent.action.only_reverts() && pending.known.stage == Stage::Decided;
+        let give_up = if goes_on { SignedDuration::MAX } else { self.patience.give_up };
+        Patience { give_up, ..self.patience }
+    }
+
     fn admit(&mut self, pending: &Pending, promises: &Promises, now: Timestamp) -> Result<Turn, PortError> {
         let (known, intent) = (pending.known.clone(), &pending.intent);
-        let standing = self.standing(intent, pending.proposal.as_ref(), now)?;
+        let standing = self.standing(pending, now)?;
+        if intent.action.only_reverts() && ripened(intent, &standing) != *intent {
+            return self.lead_elsewhere(pending, &standing, now);
+        }
         let admitted = match known.tries {
             0 => self.gate.admit(intent, &standing, &mut self.traffic).map(|(intent, sent)| (intent, Some(sent))),
             _ => self.gate.admit_again(intent, &standing, &self.traffic).map(|intent| (intent, None)),
@@ -172,15 +198,30 @@ impl<'a> Sender<'a> {
             }
             Err(breaches) => {
                 let heard = Heard::HeldBack { reason: told(&breaches) };
-                Turn::Keep(known.after(heard, promises, &self.patience, now))
+                Turn::Refused(known.after(heard, promises, &self.patience, now), breaches)
             }
         })
     }
 
-    fn standing(&self, intent: &Intent, proposal: Option<&ContentHash>, now: Timestamp) -> Result<Standing, PortError> {
+    /// The base price that people approve has changed since the way back was made: another one, to that price, takes its place.
+    fn lead_elsewhere(&mut self, pending: &Pending, standing: &Standing, now: Timestamp) -> Result<Turn, PortError> {
+        let grounds = Grounds { proposal: pending.proposal.clone(), ..Grounds::default() };
+        let by = (Told::open("sender"), &grounds);
+        let back = Intent { generation: 0, ..ripened(&pending.intent, standing) };
+        let mut decided = Decided::of((back, Waits::default()), pending.known.message.subject.clone(), now, by);
+        decided.replaces = false;
+        decided.record.reasons = vec![Told::open("the approved base price changed before it left")];
+        self.outbox.decide(vec![decided], now)?;
+        Ok(Turn::Keep(Known { rest_until: later(now, AT_NEXT), ..pending.known.clone() }))
+    }
+
+    fn standing(&self, pending: &Pending, now: Timestamp) -> Result<Standing, PortError> {
+        let intent = &pending.intent;
         let past = self.outbox.shelf(&intent.channel, &intent.place, &intent.sku)?;
-        let standing = self.standings.standing(&Asked { intent, proposal, past: &past }, now);
-        Ok(self.stops(standing, now))
+        // What the trail does not date has been decided just now.
+        let decided = Some(pending.recorded.unwrap_or(now));
+        let asked = Asked { intent, proposal: pending.proposal.as_ref(), decided, past: &past };
+        Ok(self.stops(self.standings.standing(&asked, now), now))
     }
 
     /// Adds the stops in force and the right to act that follows from having read them.
@@ -247,6 +288,7 @@ fn count(round: &mut Round, kept: &[Known]) {
 /// What is done about a message now.
 enum Turn {
     Keep(Known),
+    Refused(Known, Vec<Breach>),
     Read,
     Leave(Box<Leaving>),
 }
@@ -290,6 +332,12 @@ pub fn settled_by(known: &Known, by: &str, reason: &str) -> Entry<Told> {
     entry.reasons = vec![Told::open(found), Told::personal(reason)];
     entry.effect = Some(known.message.key().to_string());
     entry
+}
+
+/// The field of the ladder that an intent falls into.
+pub fn field_of(intent: &Intent) -> Field {
+    let (category, channel) = (intent.category.clone(), intent.channel.clone());
+    Field { category, channel, action: intent.action.name().to_owned() }
 }
 
 fn told(breaches: &[Breach]) -> String {

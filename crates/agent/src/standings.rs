@@ -8,13 +8,17 @@ use crate::ground::Ground;
 use crate::outbox::{Known, Stage};
 use crate::ports::{Asked, Standings};
 use crate::quarantined::Quarantined;
+use crate::rollout::Rollouts;
+use crate::send::field_of;
 use endcap_govern::gate::{Action, Business, Intent, Shelf, Standing, Supply};
 use endcap_govern::ladder::Ladder;
 use endcap_govern::law::{Goods, Market, Offered, PriceHistory};
 use endcap_govern::stop::Stops;
 use endcap_govern::who_may::{Actor, Question, WhoMay};
-use endcap_model::{Calendar, ContentHash, Currency, ForecastRow, Period, Pieces, Place, Sku, StockState};
-use jiff::Timestamp;
+use endcap_model::{
+    Autonomy, Calendar, ContentHash, Currency, ForecastRow, Period, Pieces, Place, Sku, StockState, later,
+};
+use jiff::{SignedDuration, Timestamp};
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 
@@ -39,6 +43,10 @@ pub struct Sources<'a> {
     pub ladder: &'a Ladder,
     /// Proposals that people have signed.
     pub signed: &'a BTreeSet<ContentHash>,
+    /// Roll-outs of plans.
+    pub rollouts: &'a Rollouts,
+    /// How long a person may veto what the machine decides on the rung where it asks for that.
+    pub veto_time: SignedDuration,
     /// Reads the stops anew.
     pub stops: &'a dyn Fn() -> Option<Stops>,
 }
@@ -48,13 +56,17 @@ impl Standings for Sources<'_> {
         let intent = asked.intent;
         let approved = asked.proposal.is_some_and(|proposal| self.signed.contains(proposal));
         let actors = BTreeMap::from([(self.acting.agent.clone(), Actor::agent(&self.acting.agent))]);
-        let question = Question::about(intent, &actors, self.ladder, approved, false);
+        // Whether the time for a veto is over is not for policies to say: the gate waits for it.
+        let question = Question::about(intent, &actors, self.ladder, approved, true);
+        let veto_until = asked.decided.zip(self.veto(intent, approved)).map(|(decided, wait)| later(decided, wait));
         Standing {
             currency: Some(self.currency),
             shelf: self.shelf(asked, now),
             business: self.business(),
             supply: self.supply(intent),
             market: self.market(asked),
+            guardrail: self.rollouts.guardrail(intent.action.offer(), &intent.place),
+            veto_until,
             approved_by_a_person: approved,
             permit: Some(self.who_may.ask(&question).permit()),
             ..Standing::default()
@@ -67,6 +79,12 @@ impl Standings for Sources<'_> {
 }
 
 impl Sources<'_> {
+    /// How long a person may veto an intent before it leaves; nothing where nobody is asked.
+    pub fn veto(&self, intent: &Intent, approved: bool) -> Option<SignedDuration> {
+        let asks = self.ladder.autonomy(&field_of(intent)) == Autonomy::ActWithVeto;
+        (asks && !approved && !intent.action.only_reverts()).then_some(self.veto_time)
+    }
+
     fn shelf(&self, asked: &Asked, now: Timestamp) -> Shelf {
         let Intent { sku, place, .. } = asked.intent;
         let item = self.ground.items.get(sku);

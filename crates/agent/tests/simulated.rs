@@ -1,5 +1,6 @@
 //! The whole way from decision to confirmation in simulated time: channels that lose, delay and repeat, senders that die at any
-//! step, stops that are pressed and lifted, people who change their minds; the same seed gives the same trace.
+//! step, stops that are pressed and lifted, people who change their minds, take prices back and veto, base prices that change; the
+//! same seed gives the same trace.
 
 #[path = "simulated/memory.rs"]
 mod memory;
@@ -8,8 +9,9 @@ mod world;
 
 use endcap_agent::outbox::Patience;
 use endcap_agent::ports::Outbox;
+use endcap_agent::revert::{Scope, revert};
 use endcap_agent::send::{Sender, Step};
-use endcap_govern::stop::Scope;
+use endcap_govern::stop;
 use memory::Memory;
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
@@ -39,13 +41,29 @@ fn lived(seed: u64) -> Vec<String> {
             memory.borrow_mut().decide(all, at(clock.get())).unwrap();
         }
         if faulty && rng.random_bool(0.01) {
-            let (scope, now) = (Scope::Category("food".into()), at(clock.get()));
+            let (scope, now) = (stop::Scope::Category("food".into()), at(clock.get()));
             frozen = match frozen {
                 None => Some(channel.borrow().effects.len()),
                 Some(_) => None,
             };
             shop.order(scope, frozen.is_some(), now);
             trace.borrow_mut().push(format!("{}: stop {}", clock.get(), frozen.is_some()));
+        }
+        if faulty && rng.random_bool(0.02) {
+            let base = rng.random_range(180..=220);
+            shop.base_price.set(base);
+            channel.borrow_mut().base_price = base;
+        }
+        if faulty && rng.random_bool(0.03) {
+            let scope = [Scope::Global, Scope::Offer("o1".into()), Scope::Category("food".into())];
+            let scope = scope[rng.random_range(0..3)].clone();
+            trace.borrow_mut().push(format!("{}: revert {scope}", clock.get()));
+            let wanted = world::taken_back(scope, at(clock.get()));
+            memory.borrow_mut().revise(at(clock.get()), &mut |all| revert(&wanted, all)).unwrap();
+        }
+        if faulty && rng.random_bool(0.03) {
+            trace.borrow_mut().push(format!("{}: veto", clock.get()));
+            memory.borrow_mut().revise(at(clock.get()), &mut world::vetoed).unwrap();
         }
         channel.borrow_mut().faulty = faulty;
         channel.borrow_mut().let_late_ones_arrive(clock.get());
@@ -82,7 +100,7 @@ fn lived(seed: u64) -> Vec<String> {
             assert_eq!(new.count(), 0, "seed {seed}: an effect after the stop");
         }
         if !faulty && frozen.take().is_some() {
-            shop.order(Scope::Category("food".into()), false, at(clock.get()));
+            shop.order(stop::Scope::Category("food".into()), false, at(clock.get()));
         }
         clock.set(clock.get() + if faulty { rng.random_range(1..60) } else { 600 });
     }
@@ -114,7 +132,7 @@ fn many_lives_and_each_the_same_again() {
         })
         .sum();
     eprintln!(
-        "measured: R4 | {seeds} simulated lives with crashes, lost, late and doubled messages and stops | {events} events, 0 violations, every 50th lived again byte for byte | {:.0} s",
+        "measured: R4 | {seeds} simulated lives with crashes, lost, late and doubled messages, stops, reverts, vetoes and new base prices | {events} events, 0 violations, every 50th lived again byte for byte | {:.0} s",
         began.elapsed().as_secs_f64()
     );
 }

@@ -9,15 +9,17 @@ use crate::console::Console;
 use crate::objectives;
 use crate::who_may;
 use anyhow::{Context, bail};
-use endcap_adapters::goods;
 use endcap_adapters::journal::StoredJournal;
 use endcap_adapters::ledger::LedgerOutbox;
 use endcap_adapters::ledger::stops::{StopBook, StopReader};
 use endcap_adapters::tables::{read_json, read_toml};
+use endcap_adapters::{conditions, goods};
 use endcap_agent::acting::Acting;
 use endcap_agent::ground::Ground;
+use endcap_agent::launch::Conditions;
 use endcap_agent::ports::Journal;
 use endcap_agent::quarantined::Quarantined;
+use endcap_agent::rollout::Rollouts;
 use endcap_agent::standings::Sources;
 use endcap_govern::gate::Gate;
 use endcap_govern::ladder::Ladder;
@@ -25,7 +27,9 @@ use endcap_govern::law::Goods;
 use endcap_govern::stop::Stops;
 use endcap_govern::who_may::WhoMay;
 use endcap_govern::{Approved, approve};
-use endcap_model::{ContentHash, Decision, Event, Plan, Policy, SignOff, Sku};
+use endcap_model::{ContentHash, Decision, Event, Plan, Policy, RolloutRules, SignOff, Sku, VETO_MINUTES};
+use jiff::SignedDuration;
+use jiff::tz::TimeZone;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
@@ -40,6 +44,10 @@ pub struct Footing {
     /// The limits in force.
     pub gate: Gate,
     policy: Policy,
+    /// Roll-outs of plans, as they stood when this was read.
+    pub rollouts: Rollouts,
+    /// What must hold before items start.
+    pub conditions: Conditions,
     who_may: WhoMay,
     ladder: Ladder,
     stops: StopReader,
@@ -69,24 +77,52 @@ impl Footing {
             Ok(ground) => ground,
             Err(reason) => return Ok(Err(reason)),
         };
-        let (ladder, signed) = runtime()?.block_on(async {
+        let (conditions, wrong) = conditions::read(folder)?;
+        for (row, reason) in wrong {
+            console.note(format!("conditions.csv, row {row}: {reason}; its item does not start"));
+        }
+        let (ladder, rollouts, signed) = runtime()?.block_on(async {
             // Stops that cannot be begun cannot be read either, and then nothing leaves.
             let _ = StopBook::new(folder, audit::random).begin(jiff::Timestamp::now()).await;
             let office = Office::open(folder).await?;
-            let (ladder, signed) = (office.ledger.ladder().await, approvals::signed(&office).await);
+            let (ladder, rollouts) = (office.ledger.ladder().await, office.ledger.rollouts().await);
+            let signed = approvals::signed(&office).await;
             office.close().await;
-            anyhow::Ok((ladder?, signed?))
+            anyhow::Ok((ladder?, rollouts?, signed?))
         })?;
         let stops = StopReader::start(folder).context("the stop cannot be read")?;
         let decisions = decisions(folder, signed)?;
         let who_may = who_may::in_force(folder)?;
         let quarantined = alarms::quarantined(folder, &ground)?;
-        Ok(Ok(Self { acting, ground, goods, gate, policy, who_may, ladder, stops, decisions, quarantined }))
+        Ok(Ok(Self {
+            acting,
+            ground,
+            goods,
+            gate,
+            policy,
+            rollouts,
+            conditions,
+            who_may,
+            ladder,
+            stops,
+            decisions,
+            quarantined,
+        }))
     }
 
     /// The outbox of the project.
     pub fn outbox(folder: &Path) -> anyhow::Result<LedgerOutbox> {
         Ok(LedgerOutbox::open(folder, audit::random)?)
+    }
+
+    /// How offers reach the stores.
+    pub fn rollout_rules(&self) -> RolloutRules {
+        self.policy.rollout.clone().unwrap_or_default()
+    }
+
+    /// Clocks of the stores.
+    pub fn zones(&self) -> Vec<TimeZone> {
+        self.acting.markets.iter().filter_map(|market| market.zone().ok()).collect()
     }
 
     /// What is stopped; nothing when that is not known.
@@ -127,6 +163,8 @@ impl Footing {
             who_may: &self.who_may,
             ladder: &self.ladder,
             signed: &signed,
+            rollouts: &self.rollouts,
+            veto_time: SignedDuration::from_mins(self.policy.veto_minutes.unwrap_or(VETO_MINUTES).into()),
             stops: &stops,
         })
     }

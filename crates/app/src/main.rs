@@ -15,6 +15,7 @@ mod reconcile;
 mod report;
 mod report_input;
 mod serve;
+mod staging;
 mod who_may;
 
 use clap::{Parser, Subcommand};
@@ -63,10 +64,13 @@ enum Command {
     Halt(commands::halt::HaltArgs),
     Resume(commands::halt::ResumeArgs),
     Stop(commands::stop::Args),
+    Revert(commands::revert::Args),
+    Veto(commands::veto::Args),
     Deploy(commands::deploy::Args),
     Send(commands::send::SendArgs),
     Outbox(commands::send::OutboxArgs),
     Reconcile(commands::reconcile::Args),
+    Rollout(commands::rollout::Args),
     Ladder(commands::ladder::Args),
     Policy(commands::policy::Args),
     Objectives(commands::objectives::Args),
@@ -117,6 +121,9 @@ fn main() -> ExitCode {
         Command::Halt(args) => commands::halt::halt(args, &console),
         Command::Resume(args) => commands::halt::resume(args, &console),
         Command::Stop(args) => commands::stop::run(args, &console),
+        Command::Revert(args) => commands::revert::run(args, &console),
+        Command::Veto(args) => commands::veto::run(args, &console),
+        Command::Rollout(args) => commands::rollout::run(args, &console),
         Command::Deploy(args) => commands::deploy::run(args, &console),
         Command::Send(args) => commands::send::send(args, &console),
         Command::Outbox(args) => commands::send::outbox(args, &console),

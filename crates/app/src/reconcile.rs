@@ -5,7 +5,7 @@ use crate::commands::deploy::{HeldBack, sorted};
 use crate::console::Console;
 use endcap_adapters::channels;
 use endcap_adapters::ledger::LedgerOutbox;
-use endcap_agent::outbox::{Decided, decide};
+use endcap_agent::outbox::{Decided, Waits, decide};
 use endcap_agent::ports::{Asked, Findings, Outbox, Standings};
 use endcap_agent::reconcile::{Decision, Finding, Open, Report, reconcile, repair};
 use endcap_govern::audit::{Grounds, Told};
@@ -66,17 +66,18 @@ pub fn decide_asked(footing: &Footing, outbox: &mut LedgerOutbox, folder: &Path)
             let of = wanted.iter().find(|one| one.intent.does_the_same_as(intent));
             let proposal = of.and_then(|one| one.decision.proposal.as_ref());
             let past = outbox.shelf(&intent.channel, &intent.place, &intent.sku)?;
-            let standing = sources.standing(&Asked { intent, proposal, past: &past }, now);
+            let standing = sources.standing(&Asked { intent, proposal, decided: None, past: &past }, now);
             let (stops, lease) = (Some(stops.clone()), Some(stops.lease(now, LEASE_MAX)));
             Ok::<_, anyhow::Error>(Standing { now, stops, lease, ..standing })
         };
-        let intents = wanted.iter().map(|one| one.intent.clone()).collect();
+        let intents = wanted.iter().map(|one| (one.intent.clone(), Waits::default())).collect();
         sorted(footing, intents, &mut standing, outbox.traffic(now)?)
     })?;
     held_back.extend(refused);
     let outlets = channels::open(folder)?;
     let promises = |channel: &Channel| outlets.get(channel).map(|outlet| outlet.promises()).unwrap_or_default();
-    let repairs = wanted.into_iter().filter(|one| passing.contains(&one.intent)).map(|one| {
+    let passes = |one: &Wanted| passing.iter().any(|(intent, _)| *intent == one.intent);
+    let repairs = wanted.into_iter().filter(passes).map(|one| {
         let Wanted { open, intent, decision } = one;
         let grounds = Grounds { proposal: decision.proposal, policy: decision.policy, ..Grounds::default() };
         let mut decided = decide(vec![intent], &promises, now, &footing.acting.agent, &grounds);

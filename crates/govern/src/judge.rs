@@ -51,6 +51,8 @@ mod tests {
             rise: vec![],
             gate: None,
             approval: None,
+            rollout: None,
+            veto_minutes: None,
         }
     }
 

@@ -8,7 +8,7 @@
 //! Levels of automation: Sheridan and Verplank, 1978; Parasuraman, Sheridan and Wickens, 2000.
 
 pub use endcap_model::RiseRule;
-use endcap_model::{Autonomy, Channel};
+use endcap_model::{Autonomy, Breach, Channel};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -60,7 +60,7 @@ pub struct Evidence {
 }
 
 /// What makes the machine fall.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Alarm {
     /// It broke a limit.
@@ -71,6 +71,32 @@ pub enum Alarm {
     Data,
     /// A checkpoint of the audit trail or a reading was missed.
     MissedCheckpoint,
+}
+
+impl Alarm {
+    /// What a breach at the gate says of the machine; nothing where what people ordered or decided stood in the way.
+    pub fn of(breach: &Breach) -> Option<Self> {
+        const BY_PEOPLE: [&str; 8] =
+            ["stop", "stop unknown", "lease", "limits", "who may", "veto", "guardrail", "validity"];
+        const OF_DATA: [&str; 3] = ["quarantine", "data_age_hours_max", "forecast_change_mads_max"];
+        let limit = breach.limit.as_str();
+        match () {
+            () if BY_PEOPLE.contains(&limit) => None,
+            () if OF_DATA.contains(&limit) || breach.found.ends_with("is not known") => Some(Self::Data),
+            () => Some(Self::Breach),
+        }
+    }
+}
+
+impl fmt::Display for Alarm {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Breach => "a limit was broken",
+            Self::Drift => "sales or forecasts drift",
+            Self::Data => "data raised an alarm",
+            Self::MissedCheckpoint => "a checkpoint of the audit trail was missed",
+        })
+    }
 }
 
 /// Why the machine does not rise.
@@ -330,6 +356,20 @@ mod tests {
             on(Autonomy::Act).fall(&field(), Alarm::Drift, now()).rung(&field()).unwrap().because,
             "fell: Drift"
         );
+    }
+
+    #[test]
+    fn what_people_ordered_is_no_alarm_and_what_is_not_known_is_one_of_data() {
+        let breach = |limit: &str, found: &str| {
+            let (found, allowed, at) = (found.to_owned(), String::new(), String::new());
+            Alarm::of(&Breach { limit: limit.to_owned(), found, allowed, at })
+        };
+        assert_eq!(breach("price_step_max", "70 of 100"), Some(Alarm::Breach));
+        assert_eq!(breach("price_step_max", "the last confirmed price is not known"), Some(Alarm::Data));
+        assert_eq!(breach("data_age_hours_max", "60 hours old"), Some(Alarm::Data));
+        for limit in ["stop", "who may", "veto", "guardrail", "limits"] {
+            assert_eq!(breach(limit, "ada froze everything"), None, "{limit}");
+        }
     }
 
     #[test]

@@ -11,6 +11,7 @@ pub mod approval;
 mod approved;
 pub mod audit;
 pub mod gate;
+pub mod guardrail;
 mod judge;
 pub mod ladder;
 pub mod law;

@@ -25,6 +25,7 @@ mod plan;
 mod policy;
 mod quantity;
 mod rise;
+mod rollout;
 mod rules;
 mod scenario;
 mod supply;
@@ -53,9 +54,10 @@ pub use panel::{Control, Panel, PanelColumns, PanelError, PlaceEntry, SkuEntry};
 pub use plan::{
     Because, Explanation, Instead, LimitPrice, Plan, PlanReport, ProfitAndLoss, RejectedOffer, SolveStatus,
 };
-pub use policy::{Autonomy, Breach, Decision, Policy, SignOff, Verdict};
+pub use policy::{Autonomy, Breach, Decision, Policy, SignOff, VETO_MINUTES, Verdict};
 pub use quantity::{Depth, DepthError, Pieces, Share, ShareError, Units};
 pub use rise::RiseRule;
+pub use rollout::RolloutRules;
 pub use rules::{CalendarRule, Clearance, Counts, OfferKind, Pool, Stretch, Together, Which, WindowRule};
 pub use scenario::{
     ItemTerms, Limits, Lock, Objective, OpeningStock, PriceTerms, Scenario, ScenarioError, SupplyTerms, TwinTerms,

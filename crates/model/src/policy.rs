@@ -1,7 +1,7 @@
 //! Policy: the limits that people set, and what was decided under them.
 
 use crate::scenario::in_range;
-use crate::{Chain, ContentHash, GateLimits, RiseRule, ScenarioError};
+use crate::{Chain, ContentHash, GateLimits, RiseRule, RolloutRules, ScenarioError};
 use serde::{Deserialize, Serialize};
 use std::fmt;
 
@@ -55,7 +55,16 @@ pub struct Policy {
     /// Who signs a plan that needs a person. Without it nobody can.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub approval: Option<Chain>,
+    /// How an offer reaches the stores in stages; the start values of [`RolloutRules`] where absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rollout: Option<RolloutRules>,
+    /// Minutes for which a decision waits on the rung *act with veto*; [`VETO_MINUTES`] where absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub veto_minutes: Option<u32>,
 }
+
+/// Minutes in which a person may veto what the machine decided, where policy says no other.
+pub const VETO_MINUTES: u32 = 240;
 
 impl Policy {
     /// Checks every limit's range.
@@ -75,6 +84,10 @@ impl Policy {
         in_range("person_above", self.person_above, 0.0, 1e12, "an amount from 0 to 1e12")?;
         in_range("tail_value_min", self.tail_value_min, -1e12, 1e12, "an amount from -1e12 to 1e12")?;
         RiseRule::check(&self.rise)?;
+        self.rollout.as_ref().map_or(Ok(()), RolloutRules::check)?;
+        if self.veto_minutes == Some(0) {
+            return Err(ScenarioError { field: "veto_minutes", found: "0".into(), expected: "1 minute or more" });
+        }
         self.approval.as_ref().map_or(Ok(()), Chain::check).map_err(|flaw| ScenarioError {
             field: "approval",
             found: flaw.to_string(),

@@ -1,6 +1,6 @@
 //! What was found at channels, in one file with the audit trail: each difference comes and goes with a record of its own.
 
-use super::outbox::{broken, parsed, text, whole};
+use super::outbox::{broken, insert_decided, parsed, text, whole};
 use super::{Ledger, LedgerError, LedgerOutbox};
 use crate::database::{Row, query};
 use endcap_agent::outbox::{Decided, Known};
@@ -196,7 +196,7 @@ impl Ledger {
     async fn repair(&self, repairs: Vec<(i64, Vec<Decided>)>, now: Timestamp) -> Result<(), LedgerError> {
         let mut transaction = self.begin().await?;
         for (id, decided) in repairs {
-            let numbers = self.decide_in(&mut transaction, decided, now).await?;
+            let numbers = insert_decided(self, &mut transaction, decided, now).await?;
             let Some(first) = numbers.first() else { continue };
             query("update finding set repair = $1 where id = $2")
                 .bind(whole(*first))

@@ -4,9 +4,12 @@ use super::stops::said;
 use super::{Ledger, LedgerError};
 use crate::database::{Connection, query};
 use endcap_govern::audit::{Entry, Record, Ruling, Told};
-use endcap_govern::ladder::{Field, Ladder, Rung};
+use endcap_govern::ladder::{Alarm, Field, Ladder, Rung};
 use endcap_model::Autonomy;
 use jiff::Timestamp;
+
+/// What programs sign with.
+const PROGRAM: &str = "endcap";
 
 /// Who moves the machine to another rung, and why.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -68,6 +71,34 @@ impl Ledger {
         let after = ladder(&mut transaction).await?;
         transaction.commit().await?;
         Ok(Ok(after))
+    }
+}
+
+impl Ledger {
+    /// Raises an alarm: the machine falls by itself in these fields, or in every field where a rung was set, each with its
+    /// record. Tells where it fell, and to which rung. A fall that changes nothing leaves no record.
+    ///
+    /// # Errors
+    /// [`LedgerError`] when it cannot be kept.
+    pub async fn alarm(
+        &self,
+        fields: Option<&[Field]>,
+        alarm: Alarm,
+        why: &str,
+        at: Timestamp,
+    ) -> Result<Vec<(Field, Autonomy)>, LedgerError> {
+        let before = self.ladder().await?;
+        let all = || before.rungs().map(|(field, _)| field.clone()).collect();
+        let mut fell = vec![];
+        for field in fields.map_or_else(all, <[Field]>::to_vec) {
+            let reasons = vec![Told::open(alarm), Told::open(why)];
+            let wanted = Move { field: field.clone(), by: Told::open(PROGRAM), reasons, at };
+            let fall = |ladder: &Ladder| Ok::<_, std::convert::Infallible>(ladder.fall(&field, alarm, at));
+            let Ok(after) = self.move_to_rung(wanted, fall).await?;
+            let rung = after.autonomy(&field);
+            fell.extend((rung < before.autonomy(&field)).then_some((field, rung)));
+        }
+        Ok(fell)
     }
 }
 

@@ -14,6 +14,7 @@ mod ladder;
 mod outbox;
 mod read;
 mod requests;
+mod revise;
 pub(crate) mod schema;
 pub mod stops;
 mod verify;

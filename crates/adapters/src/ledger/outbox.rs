@@ -3,11 +3,14 @@
 
 use super::{FILE_NAME, Ledger, LedgerError, Random, read};
 use crate::database::{Connection, Row, Transaction, query};
-use endcap_agent::outbox::{Decided, Known, Message};
+use endcap_agent::outbox::{Decided, Everything, Known, Message, Revision, Waiting, Waits, ripened};
 use endcap_agent::ports::{Asked, Outbox, PortError, Standings};
+use endcap_agent::rollout::Rollouts;
 use endcap_agent::send::{Kept, Pending};
-use endcap_govern::gate::{Action, Intent, KEPT, Sent, Traffic};
-use endcap_model::{Channel, Place, Sku};
+use endcap_govern::audit::Record;
+use endcap_govern::gate::{Intent, KEPT, Sent, Traffic};
+use endcap_govern::ladder::{Alarm, Field};
+use endcap_model::{Autonomy, Channel, Place, Sku};
 use jiff::Timestamp;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -30,11 +33,50 @@ impl LedgerOutbox {
         let ledger = runtime.block_on(Ledger::open(&project.join(FILE_NAME), random)).map_err(broken)?;
         Ok(Self { ledger, runtime })
     }
+
+    /// Raises an alarm, as [`Ledger::alarm`] does.
+    ///
+    /// # Errors
+    /// [`PortError`] when it cannot be kept.
+    pub fn alarm(
+        &mut self,
+        fields: Option<&[Field]>,
+        alarm: Alarm,
+        why: &str,
+        at: Timestamp,
+    ) -> Result<Vec<(Field, Autonomy)>, PortError> {
+        self.runtime.block_on(self.ledger.alarm(fields, alarm, why, at)).map_err(broken)
+    }
+
+    /// When the last checkpoint of the audit trail was kept, if any was.
+    ///
+    /// # Errors
+    /// [`PortError`] when it cannot be read.
+    pub fn last_checkpoint(&self) -> Result<Option<Timestamp>, PortError> {
+        let last = self.runtime.block_on(self.ledger.last_checkpoint()).map_err(broken)?;
+        Ok(last.map(|(_, _, at)| at))
+    }
 }
 
 impl Outbox for LedgerOutbox {
     fn decide(&mut self, decided: Vec<Decided>, now: Timestamp) -> Result<(), PortError> {
         self.runtime.block_on(self.ledger.decide(decided, now)).map_err(broken)
+    }
+
+    fn revise(
+        &mut self,
+        now: Timestamp,
+        change: &mut dyn FnMut(&Everything) -> Revision,
+    ) -> Result<Revision, PortError> {
+        self.runtime.block_on(self.ledger.revise(now, |all| change(all))).map_err(broken)
+    }
+
+    fn waiting(&self) -> Result<Vec<Waiting>, PortError> {
+        self.runtime.block_on(self.ledger.waiting()).map_err(broken)
+    }
+
+    fn rollouts(&self) -> Result<Rollouts, PortError> {
+        self.runtime.block_on(self.ledger.rollouts()).map_err(broken)
     }
 
     fn ripen(&mut self, now: Timestamp, standings: &dyn Standings) -> Result<(), PortError> {
@@ -66,37 +108,8 @@ impl Ledger {
     /// Keeps decisions: each with its record, and what is pending of an offer that it replaces is withdrawn.
     async fn decide(&self, decided: Vec<Decided>, now: Timestamp) -> Result<(), LedgerError> {
         let mut transaction = self.begin().await?;
-        self.decide_in(&mut transaction, decided, now).await?;
+        insert_decided(self, &mut transaction, decided, now).await?;
         Ok(transaction.commit().await?)
-    }
-
-    /// The same in a transaction that its caller commits; returns the numbers of the records.
-    pub(super) async fn decide_in(
-        &self,
-        transaction: &mut Transaction,
-        decided: Vec<Decided>,
-        now: Timestamp,
-    ) -> Result<Vec<u64>, LedgerError> {
-        let (plans, records): (Vec<_>, Vec<_>) =
-            decided.into_iter().map(|one| ((one.intent, one.subject, one.due), (now, one.record))).unzip();
-        let numbers = self.append(transaction, records).await?;
-        for ((intent, _, _), number) in plans.iter().zip(&numbers) {
-            withdraw_pending(transaction, intent, *number).await?;
-        }
-        for ((intent, subject, due), number) in plans.iter().zip(&numbers) {
-            query(
-                "insert into scheduled (due, channel, subject, offer, intent, record) values ($1, $2, $3, $4, $5, $6)",
-            )
-            .bind(due.as_millisecond())
-            .bind(intent.channel.as_str())
-            .bind(subject)
-            .bind(intent.action.offer())
-            .bind(text(intent))
-            .bind(whole(*number))
-            .execute(&mut **transaction)
-            .await?;
-        }
-        Ok(numbers)
     }
 
     async fn ripen(&self, now: Timestamp, standings: &dyn Standings) -> Result<(), LedgerError> {
@@ -110,11 +123,8 @@ impl Ledger {
         for row in rows {
             let mut intent: Intent = parsed("a decision", row.try_get(2)?)?;
             if intent.action.only_reverts() {
-                let asked = Asked { intent: &intent, proposal: None, past: &[] };
-                let base = standings.standing(&asked, now).shelf.base_price;
-                if let (Action::EndOffer { price, .. }, Some(base)) = (&mut intent.action, base) {
-                    *price = base;
-                }
+                let asked = Asked { intent: &intent, proposal: None, decided: None, past: &[] };
+                intent = ripened(&intent, &standings.standing(&asked, now));
             }
             intent.generation = last_generation(&mut transaction, &intent).await? + 1;
             let subject: String = row.try_get(1)?;
@@ -128,7 +138,7 @@ impl Ledger {
 
     async fn due(&self, now: Timestamp, limit: u32) -> Result<Vec<Pending>, LedgerError> {
         let rows = query(
-            "select message.known, message.intent, record.content ->> 'effect', record.content ->> 'proposal' from message \
+            "select message.known, message.intent, record.content from message \
              left join record on record.sequence = message.record \
              where open and rest_until <= $1 order by message.id limit $2",
         )
@@ -140,11 +150,13 @@ impl Ledger {
         for row in &rows {
             let known: Known = parsed("a message", row.try_get(0)?)?;
             let intent: Intent = parsed("an intent", row.try_get(1)?)?;
-            let decided: Option<String> = row.try_get(2)?;
-            let proposal: Option<String> = row.try_get(3)?;
-            let proposal = proposal.map(|hash| parsed("a proposal", &text(&hash))).transpose()?;
+            let record: Option<&str> = row.try_get(2)?;
+            let record = record.map(|content| parsed::<Record>("a record", content)).transpose()?;
+            let recorded = record.as_ref().map(|record| record.at);
+            let (decided, proposal) =
+                record.map_or((None, None), |record| (record.entry.effect, record.entry.grounds.proposal));
             let others = self.others(&known.message).await?;
-            pending.push(Pending { known, intent, decided, proposal, others });
+            pending.push(Pending { known, intent, decided, proposal, recorded, others });
         }
         Ok(pending)
     }
@@ -222,20 +234,50 @@ impl Ledger {
     }
 }
 
+/// Keeps decisions in a transaction: each with its record, in the place of what is pending of the same offer. Returns the
+/// numbers of the records.
+pub(super) async fn insert_decided(
+    ledger: &Ledger,
+    transaction: &mut Transaction,
+    decided: Vec<Decided>,
+    now: Timestamp,
+) -> Result<Vec<u64>, LedgerError> {
+    let records = decided.iter().map(|one| (now, one.record.clone())).collect();
+    let numbers = ledger.append(transaction, records).await?;
+    for (one, number) in decided.iter().zip(&numbers).filter(|(one, _)| one.replaces) {
+        withdraw_pending(transaction, &one.intent, *number).await?;
+    }
+    for (Decided { intent, subject, due, waits, .. }, number) in decided.iter().zip(&numbers) {
+        query(
+            "insert into scheduled (due, channel, subject, offer, place, sku, intent, waits, record) \
+             values ($1, $2, $3, $4, $5, $6, $7, $8, $9)",
+        )
+        .bind(due.as_millisecond())
+        .bind(intent.channel.as_str())
+        .bind(subject)
+        .bind(intent.action.offer())
+        .bind(intent.place.as_str())
+        .bind(intent.sku.as_str())
+        .bind(text(intent))
+        .bind((*waits != Waits::default()).then(|| text(waits)))
+        .bind(whole(*number))
+        .execute(&mut **transaction)
+        .await?;
+    }
+    Ok(numbers)
+}
+
 /// What was planned for an offer and has not begun gives way to what is decided of it now.
 async fn withdraw_pending(connection: &mut Connection, intent: &Intent, record: u64) -> Result<(), LedgerError> {
     let Some(offer) = intent.action.offer() else { return Ok(()) };
-    query(
-        "delete from scheduled where channel = $1 and offer = $2 and intent ->> 'sku' = $3 and intent ->> 'place' = $4 \
-         and record < $5",
-    )
-    .bind(intent.channel.as_str())
-    .bind(offer)
-    .bind(intent.sku.as_str())
-    .bind(intent.place.as_str())
-    .bind(whole(record))
-    .execute(connection)
-    .await?;
+    query("delete from scheduled where channel = $1 and offer = $2 and sku = $3 and place = $4 and record < $5")
+        .bind(intent.channel.as_str())
+        .bind(offer)
+        .bind(intent.sku.as_str())
+        .bind(intent.place.as_str())
+        .bind(whole(record))
+        .execute(connection)
+        .await?;
     Ok(())
 }
 
@@ -296,7 +338,7 @@ pub(super) async fn update(connection: &mut Connection, known: &Known) -> Result
     Ok(())
 }
 
-fn both(row: &Row) -> Result<(Known, Intent), LedgerError> {
+pub(super) fn both(row: &Row) -> Result<(Known, Intent), LedgerError> {
     Ok((parsed("a message", row.try_get(0)?)?, parsed("an intent", row.try_get(1)?)?))
 }
 

@@ -52,6 +52,7 @@ create index opening_value on opening (value);
     OUTBOX,
     REQUESTS,
     FINDINGS,
+    ROLLOUTS,
 ];
 
 /// Orders on stops: who gave them and why stands in the record, so that erasing it there erases it. The row without a
@@ -210,4 +211,24 @@ create table contact (
     channel text primary key,
     content text not null
 ) strict;
+";
+
+/// What decisions wait for beside their time, why some never leave, and the steps of roll-outs, each bound to its record.
+const ROLLOUTS: &str = "
+alter table scheduled add column place text;
+alter table scheduled add column sku text;
+alter table scheduled add column waits text;
+alter table scheduled add column void text;
+update scheduled set place = intent ->> 'place', sku = intent ->> 'sku';
+create index scheduled_shelf on scheduled (channel, offer, place, sku);
+create table rollout_step (
+    id      integer primary key autoincrement,
+    plan    text not null,
+    record  integer not null unique references record (sequence),
+    content text not null
+) strict;
+create trigger rollout_step_stays before update on rollout_step
+begin select raise(abort, 'steps of a roll-out are only added to'); end;
+create trigger rollout_step_is_kept before delete on rollout_step
+begin select raise(abort, 'steps of a roll-out are only added to'); end;
 ";

@@ -349,7 +349,10 @@ mod tests {
         let path = folder.join("small.parquet");
         let rows = 200_i64;
         let batch = RecordBatch::try_from_iter([
-            ("sku", Arc::new((0..rows).map(|row| Some(format!("item {}", row % 7))).collect::<StringArray>()) as ArrayRef),
+            (
+                "sku",
+                Arc::new((0..rows).map(|row| Some(format!("item {}", row % 7))).collect::<StringArray>()) as ArrayRef,
+            ),
             ("units", Arc::new(Int64Array::from_iter_values(0..rows)) as ArrayRef),
             ("price", Arc::new(Float64Array::from_iter_values((0..rows).map(|row| row as f64 / 4.0))) as ArrayRef),
         ])
@@ -383,7 +386,8 @@ mod tests {
         assert!(reads(&path, &whole));
         let parquet = mutated::each("Parquet", &[whole], mutated::copies(20_000), |bytes| reads(&path, bytes));
         assert_eq!(parquet.panics, 0, "what the library panics on is told as what is wrong with the file");
-        let csv = b"sku,place,day,units\n\"item, 1\",x,2024-01-01,3\nitem 2,\"a \"\"b\"\"\",2024-01-02,4\n\xc3\xa4,y,z,1\n";
+        let csv =
+            b"sku,place,day,units\n\"item, 1\",x,2024-01-01,3\nitem 2,\"a \"\"b\"\"\",2024-01-02,4\n\xc3\xa4,y,z,1\n";
         let csv = mutated::each("CSV", &[csv.to_vec()], mutated::copies(20_000), |bytes| reads(&path, bytes));
         assert_eq!(csv.panics, 0);
     }

@@ -61,7 +61,7 @@ impl Standings for Shop {
                 generation: 0,
                 quarantined: false,
             },
-            business: Business { skus: Some(1_000), places: Some(100), revenue_per_day: Some(100_000_000) },
+            business: Business { skus: Some(100_000), places: Some(100), revenue_per_day: Some(100_000_000) },
             supply: Supply {
                 cover_pieces: Some(1_000),
                 forecast_change_hundredths: Some(0),

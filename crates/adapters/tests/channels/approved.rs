@@ -59,7 +59,8 @@ fn standing(generation: u64) -> Standing {
             history: vec![(long_ago, Offered::At(BASE_PRICE))].into(),
             goods,
         }),
-        guardrail_read: false,
+        guardrail: endcap_govern::gate::Guardrail::Unread,
+        veto_until: None,
         approved_by_a_person: false,
         permit: Some(Permit::Allowed),
     }

@@ -14,14 +14,18 @@ mod decided;
 mod heard;
 mod known;
 mod next;
+mod revision;
 #[cfg(test)]
 mod simulated;
+mod waits;
 mod wanted;
 
-pub use decided::{Decided, decide, decision_of};
+pub use decided::{Decided, decide, decide_waiting, decision_of, ripened};
 pub use heard::{Heard, Held};
 pub use known::{Known, Stage};
 pub use next::{Line, Next, next};
+pub use revision::{Everything, Revision, Voided};
+pub use waits::{Recorded, Shelf, StageOf, Waiting, Waits, shelf};
 pub use wanted::Wanted;
 
 use endcap_model::{Channel, ContentHash, Hasher};

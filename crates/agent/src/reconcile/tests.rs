@@ -1,6 +1,7 @@
 use super::*;
-use crate::outbox::{Decided, Heard, Held, Known, Message, Promises, Stage};
+use crate::outbox::{Decided, Everything, Heard, Held, Known, Message, Promises, Revision, Stage, Waiting};
 use crate::ports::{Findings, Outbox, Outlet, PortError, Standings};
+use crate::rollout::Rollouts;
 use crate::send::{Kept, Pending};
 use endcap_govern::Approved;
 use endcap_govern::gate::{Action, Inputs, Traffic};
@@ -62,6 +63,15 @@ impl Book {
 impl Outbox for Book {
     fn decide(&mut self, _: Vec<Decided>, _: Timestamp) -> Result<(), PortError> {
         Ok(())
+    }
+    fn revise(&mut self, _: Timestamp, _: &mut dyn FnMut(&Everything) -> Revision) -> Result<Revision, PortError> {
+        Ok(Revision::default())
+    }
+    fn waiting(&self) -> Result<Vec<Waiting>, PortError> {
+        Ok(vec![])
+    }
+    fn rollouts(&self) -> Result<Rollouts, PortError> {
+        Ok(Rollouts::default())
     }
     fn ripen(&mut self, _: Timestamp, _: &dyn Standings) -> Result<(), PortError> {
         Ok(())

@@ -1,13 +1,16 @@
 //! A shop, a channel that misbehaves, and decisions of people.
 
 use super::memory::Memory;
-use endcap_agent::outbox::{Decided, Heard, Held, Known, Message, Promises, Stage, decide};
+use endcap_agent::outbox::{
+    Decided, Everything, Heard, Held, Known, Message, Promises, Revision, Stage, Voided, decide,
+};
 use endcap_agent::ports::{Asked, Outlet, Standings};
+use endcap_agent::revert::{Scope, Wanted};
 use endcap_govern::Approved;
-use endcap_govern::audit::Grounds;
+use endcap_govern::audit::{Grounds, Told};
 use endcap_govern::gate::{Action, Business, Gate, Inputs, Intent, Permit, Shelf, Standing, Supply};
 use endcap_govern::law::{Goods, Market, MarketRules, Offered, PriceHistory, Shown, shipped_markets};
-use endcap_govern::stop::{Scope, Stops};
+use endcap_govern::stop::{self, Stops};
 use endcap_model::{ContentHash, Currency, GateLimits, Share, SnapshotId};
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
@@ -49,6 +52,7 @@ pub fn gate() -> Gate {
 /// How things stand.
 pub struct Shop {
     stops: RefCell<Stops>,
+    pub base_price: Cell<i64>,
     standing: Standing,
 }
 
@@ -76,14 +80,14 @@ impl Shop {
             permit: Some(Permit::Allowed),
             ..Standing::default()
         };
-        Self { stops: RefCell::default(), standing }
+        Self { stops: RefCell::default(), base_price: Cell::new(200), standing }
     }
 
     pub fn stops(&self) -> Stops {
         self.stops.borrow().clone()
     }
 
-    pub fn order(&self, scope: Scope, freeze: bool, now: Timestamp) {
+    pub fn order(&self, scope: stop::Scope, freeze: bool, now: Timestamp) {
         let stops = self.stops();
         *self.stops.borrow_mut() =
             if freeze { stops.freeze(scope, "ada", now) } else { stops.resume(scope, "ada", now) };
@@ -92,7 +96,9 @@ impl Shop {
 
 impl Standings for Shop {
     fn standing(&self, _: &Asked, _: Timestamp) -> Standing {
-        self.standing.clone()
+        let mut standing = self.standing.clone();
+        standing.shelf.base_price = Some(self.base_price.get());
+        standing
     }
 
     fn stops(&self) -> Option<Stops> {
@@ -131,6 +137,19 @@ pub fn decided(rng: &mut ChaCha8Rng, promises: Promises, stops: &Stops, now: Tim
     decide(vec![intent], &|_| promises, now, "planner", &Grounds::default())
 }
 
+/// Somebody's order to take prices back.
+pub fn taken_back(scope: Scope, at: Timestamp) -> Wanted {
+    let (by, reason) = (Told::personal("ada"), Told::personal("a wrong price"));
+    Wanted { scope, by, reason, told: "by a person".to_owned(), at }
+}
+
+/// Somebody's no to whatever waits the longest.
+pub fn vetoed(all: &Everything) -> Revision {
+    let oldest = all.waiting.iter().find(|one| one.void.is_none());
+    let voided = oldest.map(|one| Voided::of(one, Told::personal("ada"), "vetoed", vec![]));
+    Revision { void: voided.into_iter().collect(), ..Revision::default() }
+}
+
 /// What really happened at the channel.
 pub struct Effect {
     pub at: i64,
@@ -149,12 +168,14 @@ pub struct Counterpart {
     pub effects: Vec<Effect>,
     pub late: Vec<(i64, Message, bool)>,
     pub faulty: bool,
+    /// What the way back must lead to when it leaves.
+    pub base_price: i64,
 }
 
 impl Counterpart {
     pub fn new(promises: Promises, seed: u64) -> Self {
         let rng = ChaCha8Rng::seed_from_u64(seed ^ 0x5eed);
-        Self { promises, rng, holds: BTreeMap::new(), effects: vec![], late: vec![], faulty: true }
+        Self { promises, rng, holds: BTreeMap::new(), effects: vec![], late: vec![], faulty: true, base_price: 200 }
     }
 
     pub fn outlet<'a>(channel: &'a RefCell<Self>, clock: &'a Cell<i64>) -> Box<dyn Outlet + 'a> {
@@ -208,6 +229,8 @@ impl Outlet for Wire<'_> {
     fn send(&mut self, message: &Message, intent: &Approved<Intent>) -> Heard {
         let (mut channel, now) = (self.channel.borrow_mut(), self.clock.get());
         let reverts = intent.get().action.only_reverts();
+        let leads_to = intent.get().action.price();
+        assert!(!reverts || leads_to == Some(channel.base_price), "{leads_to:?} is not {}", channel.base_price);
         if channel.fault(0.1) {
             return Heard::Unreachable;
         }

@@ -3,13 +3,15 @@
 use crate::acting::Footing;
 use crate::commands::ground::Terms;
 use crate::console::{Console, Ending, table};
+use crate::staging::{rollout_of, waits_of};
 use anyhow::Context;
 use endcap_adapters::channels;
 use endcap_agent::deploy::{self, LeftOut, deploy};
-use endcap_agent::outbox::{Message, Stage, decide};
+use endcap_agent::outbox::{Message, Revision, Stage, Waits, decide_waiting, shelf};
 use endcap_agent::ports::{Asked, Outbox, Outlet, Standings};
-use endcap_govern::audit::Grounds;
-use endcap_govern::gate::{Intent, Standing, Traffic};
+use endcap_agent::rollout::{Step, recorded};
+use endcap_govern::audit::{Grounds, Told};
+use endcap_govern::gate::{Guardrail, Intent, Standing, Traffic};
 use endcap_govern::stop::LEASE_MAX;
 use endcap_model::Channel;
 use jiff::Timestamp;
@@ -18,8 +20,9 @@ use std::collections::BTreeMap;
 
 /// Decide what the plan in force asks of each channel: prices with their begin and end, orders, transfers.
 ///
-/// Each is checked against every limit now and again just before it leaves. Nothing is sent: `endcap send` does that. What was
-/// decided before is not decided twice.
+/// Offers reach a few stores first; the other stores have them decided as well, and wait for their stage. Each is checked against
+/// every limit now and again just before it leaves. Nothing is sent: `endcap send` does that. What was decided before is not
+/// decided twice.
 #[derive(clap::Args)]
 #[command(after_help = "Examples:
   endcap deploy shop --dry-run      what would be decided, what a limit holds back, whether the channels would take it
@@ -41,6 +44,10 @@ struct Deployed {
     plan: String,
     dry_run: bool,
     decided: usize,
+    /// Of these, those that wait for a later stage or for conditions.
+    waiting: usize,
+    /// Stores of each stage of its roll-out; none where it has no stages.
+    stages: Vec<usize>,
     /// Decided before, so not again.
     known: usize,
     held_back: Vec<HeldBack>,
@@ -87,21 +94,35 @@ pub fn run(args: &Args, console: &Console) -> anyhow::Result<Ending> {
     let mut outlets = channels::open(folder)?;
     let mut outbox = Footing::outbox(folder)?;
     let proposal = plan.decision().content.clone();
+    let rollout = rollout_of(&footing, plan.get(), folder, now)?;
+    if let Some((at, reason)) = rollout.as_ref().and_then(|one| one.stopped.as_ref()) {
+        return refused(format!("the roll-out of this plan was stopped at {at:.0} ({reason}): plan again"));
+    }
     let (fresh, known) = not_decided_yet(intents, &outbox)?;
     let (passing, held_back) = footing.with_sources(|sources| {
+        let waits = |intent: Intent| {
+            let waits = waits_of(&intent, rollout.as_ref(), (&footing, sources), &proposal, now);
+            (intent, waits)
+        };
+        let fresh = fresh.into_iter().map(waits).collect();
         let mut standings = |intent: &Intent| {
             let past = outbox.shelf(&intent.channel, &intent.place, &intent.sku)?;
-            let standing = sources.standing(&Asked { intent, proposal: Some(&proposal), past: &past }, now);
+            let standing =
+                sources.standing(&Asked { intent, proposal: Some(&proposal), decided: None, past: &past }, now);
             let (stops, lease) = (Some(stops.clone()), Some(stops.lease(now, LEASE_MAX)));
             Ok::<_, anyhow::Error>(Standing { now, stops, lease, ..standing })
         };
         sorted(&footing, fresh, &mut standings, outbox.traffic(now)?)
     })?;
     let rehearsed = if args.dry_run { rehearsed(&passing, &mut outlets) } else { vec![] };
+    let waiting = passing.iter().filter(|(_, waits)| waits.holds()).count();
+    let stages = rollout.as_ref().map(|one| one.begun.stages.iter().map(Vec::len).collect()).unwrap_or_default();
     let deployed = Deployed {
         plan: plan.get().id.to_string(),
         dry_run: args.dry_run,
         decided: passing.len(),
+        waiting,
+        stages,
         known,
         held_back,
         left_out: left_out.into_iter().map(|LeftOut { what, reason }| HeldBack { what, reason }).collect(),
@@ -115,7 +136,13 @@ pub fn run(args: &Args, console: &Console) -> anyhow::Result<Ending> {
             objectives: plan.get().objectives.clone(),
             ..Grounds::default()
         };
-        outbox.decide(decide(passing, &promises, now, &footing.acting.agent, &grounds), now).context("deciding")?;
+        let decide = decide_waiting(passing, &promises, now, &footing.acting.agent, &grounds);
+        let plan = plan.get().id.to_string();
+        let begins = !decide.is_empty() && footing.rollouts.of(&plan).is_none();
+        let step = rollout.filter(|_| begins).map(|one| Step::Begun { plan, at: now, begun: Box::new(one.begun) });
+        let steps = step.map(|step| (step.clone(), recorded(&step, Told::open(&footing.acting.agent))));
+        let revision = Revision { decide, steps: steps.into_iter().collect(), ..Revision::default() };
+        outbox.revise(now, &mut |_| revision.clone()).context("deciding")?;
     }
     console.result(&deployed, for_people)?;
     Ok(Ending::Done)
@@ -131,28 +158,47 @@ fn not_decided_yet(intents: Vec<Intent>, outbox: &dyn Outbox) -> anyhow::Result<
             known.entry((intent.sku.clone(), intent.place.clone())).or_default().push(intent);
         }
     }
+    // An offer that began later than planned, with its stage or its conditions, is the same offer.
+    let is_same = |one: &Intent, other: &Intent| {
+        let same_offer = one.action.offer().is_some() && shelf(one) == shelf(other) && one.action == other.action;
+        one.does_the_same_as(other) || same_offer
+    };
     let is_known = |intent: &Intent| {
         let same = known.get(&(intent.sku.clone(), intent.place.clone()));
-        same.is_some_and(|same| same.iter().any(|other| other.does_the_same_as(intent)))
+        same.is_some_and(|same| same.iter().any(|other| is_same(other, intent)))
     };
     let (known, fresh): (Vec<_>, Vec<_>) = intents.into_iter().partition(is_known);
     Ok((fresh, known.len()))
 }
 
-/// Passes every intent through the gate, one after another, so that they count against each other.
+/// What passes the gate, and what is held back.
+pub(crate) type Sorted = (Vec<(Intent, Waits)>, Vec<HeldBack>);
+
+/// Passes every intent through the gate, one after another, so that they count against each other; stages go out on different
+/// days, and count each for itself.
 pub(crate) fn sorted(
     footing: &Footing,
-    intents: Vec<Intent>,
+    intents: Vec<(Intent, Waits)>,
     standing: &mut dyn FnMut(&Intent) -> anyhow::Result<Standing>,
-    mut traffic: Traffic,
-) -> anyhow::Result<(Vec<Intent>, Vec<HeldBack>)> {
+    traffic: Traffic,
+) -> anyhow::Result<Sorted> {
     let (mut passing, mut held_back) = (vec![], vec![]);
+    let mut by_stage: BTreeMap<usize, Traffic> = BTreeMap::new();
     // Above every generation that was sent, and rising, as they will be when their time comes.
-    for (intent, generation) in intents.into_iter().zip(u64::MAX / 2..) {
+    for ((intent, waits), generation) in intents.into_iter().zip(u64::MAX / 2..) {
         let asked = Intent { generation, ..intent.clone() };
-        match footing.gate.admit(&asked, &standing(&asked)?, &mut traffic) {
-            Ok(_) => passing.push(intent),
-            Err(breaches) if breaches.iter().all(endcap_govern::gate::passes_with_time) => passing.push(intent),
+        let mut standing = standing(&asked)?;
+        let stage = waits.stage.as_ref().map_or(0, |of| of.stage);
+        if stage > 0 {
+            // It goes out once the guardrail is clear, and not otherwise.
+            standing.guardrail = Guardrail::Clear;
+        }
+        let traffic = by_stage.entry(stage).or_insert_with(|| traffic.clone());
+        match footing.gate.admit(&asked, &standing, traffic) {
+            Ok(_) => passing.push((intent, waits)),
+            Err(breaches) if breaches.iter().all(endcap_govern::gate::passes_with_time) => {
+                passing.push((intent, waits))
+            }
             Err(breaches) => {
                 let reason = breaches.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ");
                 held_back.push(HeldBack { what: intent.describe(), reason });
@@ -162,9 +208,9 @@ pub(crate) fn sorted(
     Ok((passing, held_back))
 }
 
-fn rehearsed(intents: &[Intent], outlets: &mut BTreeMap<Channel, Box<dyn Outlet>>) -> Vec<HeldBack> {
+fn rehearsed(intents: &[(Intent, Waits)], outlets: &mut BTreeMap<Channel, Box<dyn Outlet>>) -> Vec<HeldBack> {
     let mut said = vec![];
-    for intent in intents {
+    for (intent, _) in intents {
         let answer = match outlets.get_mut(&intent.channel) {
             None => Err("channels.toml names no such channel".to_owned()),
             Some(outlet) => outlet.rehearse(&Message::of(intent, &outlet.promises()), intent),
@@ -178,6 +224,13 @@ fn for_people(deployed: &Deployed) -> String {
     let did = if deployed.dry_run { "would be decided" } else { "decided: `endcap send` sends them" };
     let mut text =
         format!("Plan {}: {} messages {did}; {} known before.", deployed.plan, deployed.decided, deployed.known);
+    if deployed.waiting > 0 {
+        text += &format!("\n{} of them wait: `endcap outbox` says for what.", deployed.waiting);
+    }
+    if !deployed.stages.is_empty() {
+        let stages: Vec<String> = deployed.stages.iter().map(usize::to_string).collect();
+        text += &format!("\nStores in its stages: {}; `endcap rollout show` tells how far it is.", stages.join(", "));
+    }
     for (title, rows) in [
         ("held back by limits", &deployed.held_back),
         ("left out", &deployed.left_out),

@@ -34,6 +34,8 @@ pub mod policy;
 pub mod quarantine;
 pub mod reconcile;
 pub mod replan;
+pub mod revert;
+pub mod rollout;
 pub mod send;
 pub mod serve;
 pub mod solve;
@@ -43,6 +45,7 @@ pub mod test;
 pub mod twin;
 pub mod twin_panel;
 pub mod update;
+pub mod veto;
 
 /// Reads a number of threads.
 pub fn threads(text: &str) -> Result<usize, String> {

@@ -3,14 +3,16 @@
 use crate::acting::Footing;
 use crate::commands::ground::Terms;
 use crate::console::{Console, Ending, table};
-use crate::{checkpoints, reconcile};
+use crate::{checkpoints, reconcile, staging};
 use anyhow::{Context, ensure};
 use endcap_adapters::channels;
 use endcap_adapters::database::{Alone, Taken, alone, is_kept};
-use endcap_agent::outbox::{Known, Patience, Stage};
+use endcap_agent::outbox::{Known, Patience, Stage, Waiting};
 use endcap_agent::ports::Outbox;
 use endcap_agent::send::{Round, Sender};
 use endcap_govern::gate::Intent;
+use endcap_govern::ladder::{Alarm, Field};
+use endcap_model::Channel;
 use jiff::Timestamp;
 use serde::Serialize;
 use std::collections::BTreeMap;
@@ -24,6 +26,9 @@ const REST: Duration = Duration::from_millis(500);
 /// How long it goes on before it reads everything anew: facts, limits, policies, the ladder, channels. Stops are read at
 /// every message.
 const READ_ANEW: Duration = Duration::from_secs(60);
+
+/// For how long messages that break the same limit are one breach.
+const ONE_BREACH: Duration = Duration::from_secs(3_600);
 
 /// Send what was decided and is due, through the gate, and read back what the channels hold.
 ///
@@ -74,6 +79,9 @@ struct Sent {
 /// One message, for programs.
 #[derive(Serialize)]
 struct Row {
+    /// Its number while it waits: a veto names it.
+    number: Option<i64>,
+    offer: Option<String>,
     channel: String,
     place: String,
     sku: String,
@@ -85,6 +93,10 @@ struct Row {
     until: Option<Timestamp>,
     generation: Option<u64>,
     key: Option<String>,
+    /// When it leaves, while it waits for its time.
+    leaves: Option<Timestamp>,
+    /// Until when a person may veto it, where its rung asks for that.
+    veto_until: Option<Timestamp>,
 }
 
 /// Runs `endcap send`.
@@ -99,8 +111,9 @@ pub fn send(args: &SendArgs, console: &Console) -> anyhow::Result<Ending> {
     let mut outbox = Footing::outbox(folder)?;
     let (before, mut done) = (stages(&outbox.all()?), Round::default());
     let (mut read, mut sent_since, mut drift) = (None::<Instant>, false, None);
+    let (mut harm, mut raised) = (false, BTreeMap::new());
     loop {
-        let footing = match Footing::open(&args.terms, console)? {
+        let mut footing = match Footing::open(&args.terms, console)? {
             Ok(footing) => footing,
             Err(reason) => {
                 console.result(&serde_json::json!({ "refused": reason }), |_| reason.clone())?;
@@ -111,11 +124,14 @@ pub fn send(args: &SendArgs, console: &Console) -> anyhow::Result<Ending> {
             console.note(format!("not repaired: {}: {}", held.what, held.reason));
         }
         let outlets = channels::open(folder)?;
+        let promises = |channel: &Channel| outlets.get(channel).map(|outlet| outlet.promises()).unwrap_or_default();
+        harm |= !staging::reviewed(&mut footing, &mut outbox, &promises, console)?.stopped.is_empty();
+        staging::alarms(&footing, folder, &mut outbox, console)?;
         let round = footing.with_sources(|sources| {
             let now = Timestamp::now;
             let ports = (&mut outbox as &mut dyn Outbox, sources as _);
             let mut sender = Sender::open(&footing.gate, Patience::default(), outlets, ports, &now, &|_| {})?;
-            until_nothing_is_due(&mut sender, args.watch, console)
+            until_nothing_is_due(&mut sender, args.watch, &raised, console)
         })?;
         add(&mut done, &round);
         sent_since |= round.sent > 0;
@@ -126,7 +142,14 @@ pub fn send(args: &SendArgs, console: &Console) -> anyhow::Result<Ending> {
             reconcile::tell(&report, console);
             (read, sent_since, drift) = (Some(Instant::now()), false, Some(report.findings.len()));
         }
-        if !args.watch {
+        let fresh: Vec<Raised> = round.alarms.into_iter().filter(|alarm| is_new(alarm, &raised)).collect();
+        for (field, alarm) in &fresh {
+            let why = "what was to be sent was held back: the outbox says why";
+            let fell = outbox.alarm(Some(std::slice::from_ref(field)), *alarm, why, Timestamp::now())?;
+            staging::told(&fell, *alarm, console);
+            raised.insert((field.clone(), *alarm), Instant::now());
+        }
+        if !args.watch && fresh.is_empty() {
             break;
         }
     }
@@ -143,30 +166,45 @@ pub fn send(args: &SendArgs, console: &Console) -> anyhow::Result<Ending> {
         };
         format!("{} sent, {} read back, {} settled. In all: {stages}.{drift}", sent.sent, sent.read_back, sent.settled)
     })?;
-    Ok(if worse { Ending::Refused } else { Ending::Done })
+    Ok(if worse || harm { Ending::Refused } else { Ending::Done })
 }
 
 /// Ends when nothing is due, or after a while when it is to go on.
-fn until_nothing_is_due(sender: &mut Sender, watch: bool, console: &Console) -> anyhow::Result<Round> {
+fn until_nothing_is_due(
+    sender: &mut Sender,
+    watch: bool,
+    raised: &BTreeMap<Raised, Instant>,
+    console: &Console,
+) -> anyhow::Result<Round> {
     let (mut all, began) = (Round::default(), Instant::now());
     loop {
         let round = sender.round()?;
         add(&mut all, &round);
+        all.alarms.extend(round.alarms.iter().cloned());
         let busy = round.sent + round.read + round.settled > 0;
         if busy && watch {
-            let Round { sent, read, settled, waiting } = round;
+            let Round { sent, read, settled, waiting, .. } = round;
             console.note(format!(
                 "{:.0}: {sent} sent, {read} read back, {settled} settled, {waiting} wait",
                 Timestamp::now()
             ));
         }
-        if !busy && (!watch || began.elapsed() > READ_ANEW) {
+        // A fall of the machine is heeded at once.
+        if all.alarms.iter().any(|alarm| is_new(alarm, raised)) || (!busy && (!watch || began.elapsed() > READ_ANEW)) {
             return Ok(all);
         }
         if !busy {
             std::thread::sleep(REST);
         }
     }
+}
+
+/// An alarm with where it was raised.
+type Raised = (Field, Alarm);
+
+/// Whether an alarm costs a rung: many messages that break the same limit are one breach.
+fn is_new(alarm: &Raised, raised: &BTreeMap<Raised, Instant>) -> bool {
+    raised.get(alarm).is_none_or(|at| at.elapsed() > ONE_BREACH)
 }
 
 fn add(all: &mut Round, round: &Round) {
@@ -197,18 +235,27 @@ pub fn outbox(args: &OutboxArgs, console: &Console) -> anyhow::Result<Ending> {
         "{} has decided nothing yet: `endcap deploy`",
         args.folder.display()
     );
-    let all = Footing::outbox(&args.folder)?.all()?;
-    let rows = all.into_iter().map(|(intent, known)| row(&intent, known.as_ref()));
-    let rows: Vec<Row> = rows.filter(|row| !args.open || !matches!(row.stage, "confirmed" | "superseded")).collect();
+    let outbox = Footing::outbox(&args.folder)?;
+    let sent = outbox.all()?.into_iter().filter_map(|(intent, known)| Some(row(&intent, Some(&known?))));
+    let waiting = outbox.waiting()?;
+    let rows = sent.chain(waiting.iter().map(waiting_row));
+    let rows: Vec<Row> =
+        rows.filter(|row| !args.open || !matches!(row.stage, "confirmed" | "superseded" | "void")).collect();
     console.result(&rows, |rows| {
-        let mut shown = table(&["channel", "place", "item", "action", "from", "until", "stage", "tries", "reason"]);
+        let titles =
+            ["number", "offer", "channel", "place", "item", "action", "from", "until", "stage", "tries", "reason"];
+        let mut shown = table(&titles);
         for row in rows {
             let time = |at: Timestamp| format!("{at:.0}");
             let until = row.until.map(time).unwrap_or_default();
             let reason = row.reason.as_deref().unwrap_or_default();
             let tries = row.tries.to_string();
-            let cells =
-                [&row.channel, &row.place, &row.sku, row.action, &time(row.from), &until, row.stage, &tries, reason];
+            let number = row.number.map(|number| number.to_string()).unwrap_or_default();
+            let offer = row.offer.as_deref().unwrap_or_default();
+            let from = time(row.from);
+            let (channel, place, sku) = (&row.channel, &row.place, &row.sku);
+            let cells: [&str; 11] =
+                [&number, offer, channel, place, sku, row.action, &from, &until, row.stage, &tries, reason];
             shown.add_row(cells);
         }
         if rows.is_empty() { "Nothing was decided.".into() } else { shown.to_string() }
@@ -227,6 +274,8 @@ fn stages(all: &[(Intent, Option<Known>)]) -> BTreeMap<&'static str, usize> {
 fn row(intent: &Intent, known: Option<&Known>) -> Row {
     let (stage, reason) = stage(known);
     Row {
+        number: None,
+        offer: intent.action.offer().map(str::to_owned),
         channel: intent.channel.to_string(),
         place: intent.place.to_string(),
         sku: intent.sku.to_string(),
@@ -238,6 +287,28 @@ fn row(intent: &Intent, known: Option<&Known>) -> Row {
         until: intent.until,
         generation: known.map(|known| known.message.generation),
         key: known.map(|known| known.message.key().to_string()),
+        leaves: None,
+        veto_until: None,
+    }
+}
+
+/// Something whose time has not come, or never will.
+fn waiting_row(waiting: &Waiting) -> Row {
+    let vetoable = waiting.waits.veto_until.map(|until| format!("can be vetoed until {until:.0}"));
+    let leaves = waiting.due.map(|due| format!("leaves at {due:.0}"));
+    let words = waiting.waits.words().into_iter().map(|word| format!("waits for {word}"));
+    let told = words.chain(vetoable).chain(leaves).collect::<Vec<_>>().join("; ");
+    let (stage, reason) = match &waiting.void {
+        Some(reason) => ("void", Some(reason.clone())),
+        None => (stage(None).0, Some(told)),
+    };
+    Row {
+        number: Some(waiting.number),
+        stage,
+        reason,
+        leaves: waiting.due,
+        veto_until: waiting.waits.veto_until,
+        ..row(&waiting.intent, None)
     }
 }
 

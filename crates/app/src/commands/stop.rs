@@ -122,7 +122,7 @@ fn wanted(scope: Scope, by: &str, reason: &str) -> anyhow::Result<Wanted> {
 }
 
 /// A stop in the wrong folder would stop nothing.
-fn is_project(folder: &Path) -> anyhow::Result<()> {
+pub fn is_project(folder: &Path) -> anyhow::Result<()> {
     let files = ["endcap.toml", "journal.db", "ledger.db", "stops.json", "desk.db"];
     ensure!(
         files.iter().any(|file| folder.join(file).exists()),

@@ -577,6 +577,8 @@ fn policy() -> Policy {
         rise: vec![],
         gate: None,
         approval: None,
+        rollout: None,
+        veto_minutes: None,
     }
 }
 

@@ -52,7 +52,7 @@ fn shop_at(folder: &Path, home: &str) {
 }
 
 /// The same, not planned yet; its policies let agents send.
-fn write(folder: &Path) {
+pub fn write(folder: &Path) {
     let all = Share::of_basis_points(10_000);
     let limits = GateLimits {
         skus_per_hour_max: all,
@@ -65,7 +65,10 @@ fn write(folder: &Path) {
     let permits = "permit (principal in Role::\"agent\", action in Action::\"send\", resource);\n";
     let goods = "abcdef".chars().map(|item| format!("{item},500,gram\n")).collect::<String>();
     for (name, text) in [
-        ("policy.toml", format!("{policy}\n[gate]\n{}", toml::to_string(&limits).unwrap())),
+        (
+            "policy.toml",
+            format!("{policy}\n[gate]\n{}\n[rollout]\nstages = [1.0]\n", toml::to_string(&limits).unwrap()),
+        ),
         ("acting.toml", ACTING.to_owned()),
         ("channels.toml", CHANNELS.to_owned()),
         ("goods.csv", format!("unit_id,content_amount,content_measure\n{goods}")),
@@ -78,7 +81,7 @@ fn write(folder: &Path) {
     }
 }
 
-fn told(folder: &Path, command: &str, options: &[&str], expected: i32) -> Value {
+pub fn told(folder: &Path, command: &str, options: &[&str], expected: i32) -> Value {
     let (out, messages, status) = run(&[&[command, folder.to_str().unwrap(), "--json"], options].concat());
     assert_eq!(status, expected, "{command}: {out}{messages}");
     serde_json::from_str(&out).unwrap_or_default()

@@ -146,10 +146,14 @@ fn planned(folder: &Path) -> (f64, String) {
     let mut locks: Vec<String> = "abcdef".chars().map(|sku| format!("{{ sku = \"{sku}\", depth = 0.0 }}")).collect();
     for line in offers.lines().skip(1) {
         let fields: Vec<&str> = line.split(',').collect();
-        let (calendar, [sku, place, start, end]) = (endcap_model::Calendar::Week, [fields[0], fields[1], fields[2], fields[3]]);
+        let (calendar, [sku, place, start, end]) =
+            (endcap_model::Calendar::Week, [fields[0], fields[1], fields[2], fields[3]]);
         for week in calendar.parse(start).unwrap().0..calendar.parse(end).unwrap().0 {
             let week = calendar.format(endcap_model::Period(week));
-            locks.push(format!("{{ sku = \"{sku}\", place = \"{place}\", period = \"{week}\", depth = {} }}", fields[5]));
+            locks.push(format!(
+                "{{ sku = \"{sku}\", place = \"{place}\", period = \"{week}\", depth = {} }}",
+                fields[5]
+            ));
         }
     }
     (plan["value"].as_f64().unwrap(), format!("[limits]\nlocks = [{}]\n", locks.join(", ")))

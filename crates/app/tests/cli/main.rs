@@ -29,6 +29,7 @@ mod replan;
 #[path = "../../../adapters/tests/support/server.rs"]
 mod server;
 mod shop;
+mod staging;
 mod stop;
 mod supply_input;
 #[cfg(feature = "otel")]

@@ -36,6 +36,11 @@ pub fn lease_holds(case: &Case, found: &mut Found) {
 
 /// The policies on who may do what allow it.
 pub fn is_permitted(case: &Case, found: &mut Found) {
+    if let Some(until) = case.standing.veto_until.filter(|until| case.standing.now < *until)
+        && !case.intent.action.only_reverts()
+    {
+        found.refuse("veto", format!("a person may veto it until {until}"), "after that");
+    }
     let Some(permit) = found.need("who may", case.standing.permit.as_ref(), "what the policies say") else { return };
     if let Permit::Denied(why) = permit {
         found.refuse("who may", why, "what the policies allow");

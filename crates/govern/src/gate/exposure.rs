@@ -2,7 +2,7 @@
 
 use super::case::{Case, Found};
 use super::traffic::{DAY, HOUR, Sent, Tally};
-use super::{Action, order};
+use super::{Action, Guardrail, order};
 use endcap_model::Share;
 use jiff::SignedDuration;
 use std::collections::BTreeSet;
@@ -18,7 +18,10 @@ pub fn touches_little_at_once(case: &Case, found: &mut Found) {
         let all = touched.len() as i64 + i64::from(!touched.contains(&case.intent.sku));
         few("skus_per_hour_max", all, skus, limits.skus_per_hour_max, found);
     }
-    if !case.standing.guardrail_read
+    if let Guardrail::Closed(why) = &case.standing.guardrail {
+        found.refuse("guardrail", why, "places whose stage of the roll-out is open");
+    }
+    if case.standing.guardrail == Guardrail::Unread
         && let Some(places) = found.need("places_before_reading_max", business.places, "the number of places")
     {
         let reached: BTreeSet<_> =

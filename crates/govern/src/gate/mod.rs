@@ -25,7 +25,7 @@ mod traffic;
 
 pub use change::LimitsChange;
 pub use intent::{Action, Inputs, Intent};
-pub use standing::{Business, Permit, Shelf, Standing, Supply};
+pub use standing::{Business, Guardrail, Permit, Shelf, Standing, Supply};
 pub use traffic::{KEPT, Sent, Traffic};
 
 use crate::approved::{Approved, let_through};
@@ -170,9 +170,16 @@ impl Gate {
     }
 }
 
-/// Whether a breach goes away by waiting: a rate that was reached, a stop that could not be read, a lease that ran out.
+/// Whether a breach goes away by waiting: a rate that was reached, a stop that could not be read, a lease that ran out, a time
+/// in which a person may still say no.
 pub fn passes_with_time(breach: &Breach) -> bool {
-    const PACE: [&str; 5] =
-        ["lease", "stop unknown", "agent_changes_per_hour_max", "category_changes_per_hour_max", "skus_per_hour_max"];
+    const PACE: [&str; 6] = [
+        "lease",
+        "stop unknown",
+        "agent_changes_per_hour_max",
+        "category_changes_per_hour_max",
+        "skus_per_hour_max",
+        "veto",
+    ];
     PACE.contains(&breach.limit.as_str())
 }

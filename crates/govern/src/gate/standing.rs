@@ -26,8 +26,10 @@ pub struct Standing {
     pub supply: Supply,
     /// Law and past prices of the market that the place belongs to.
     pub market: Option<Market>,
-    /// Whether the first reading of the guardrail of this offer was taken, and was good.
-    pub guardrail_read: bool,
+    /// What the guardrail of this offer says of the place.
+    pub guardrail: Guardrail,
+    /// Until when a person may veto it, where one may.
+    pub veto_until: Option<Timestamp>,
     /// Whether a person approved exactly this intent or the plan that it belongs to.
     pub approved_by_a_person: bool,
     /// What the policies on who may do what said.
@@ -75,6 +77,18 @@ pub struct Supply {
     pub forecast_change_hundredths: Option<i64>,
     /// Pieces that the origin of a transfer can give.
     pub transferable_pieces: Option<i64>,
+}
+
+/// What the guardrail of an offer says of a place.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum Guardrail {
+    /// Nothing yet: it was not read.
+    #[default]
+    Unread,
+    /// It was read, and is clear.
+    Clear,
+    /// The place may not have the offer, and why.
+    Closed(String),
 }
 
 /// An answer of the policies.

@@ -19,6 +19,7 @@ mod provider;
 mod ready;
 mod records;
 mod requests;
+mod reverts;
 mod rollup;
 mod sandbox;
 mod session;
@@ -72,6 +73,7 @@ fn guarded() -> OpenApiRouter<App> {
         .merge(stops::routes())
         .merge(channels::routes())
         .merge(objectives::routes())
+        .merge(reverts::routes())
         .merge(ladder::routes())
 }
 

@@ -33,8 +33,8 @@ fn needed(method: &str, path: &str) -> Needs {
         ("post", "stops") => Needs::Permitted(Act::Freeze),
         ("post", "ladder") if path.ends_with("raise") => Needs::Permitted(Act::Raise),
         ("post", "ladder") => Needs::Permitted(Act::Lower),
-        ("post", "channels") => Needs::Permitted(Act::Revert),
-        ("get", "channels" | "objectives" | "stops" | "ladder") => Needs::The(Right::Read),
+        ("post", "channels" | "reverts" | "vetoes") => Needs::Permitted(Act::Revert),
+        ("get", "channels" | "objectives" | "stops" | "ladder" | "waiting") => Needs::The(Right::Read),
         ("get", "project" | "live" | "data" | "evidence" | "after" | "boards" | "imports" | "supply" | "compare") => {
             Needs::The(Right::Read)
         }
@@ -66,7 +66,8 @@ fn body(path: &str) -> Value {
         "/accounts/{name}/password" => value!({ "new": "another long secret" }),
         "/learn/sandbox" => value!({ "world": 0 }),
         "/project" => value!({ "name": "shop", "currency": "none", "calendar": "day" }),
-        "/stops" | "/stops/lift" => value!({ "scope": "category", "of": "dairy", "reason": "a drill" }),
+        "/vetoes" => value!({ "numbers": [1], "reason": "a drill" }),
+        "/reverts" | "/stops" | "/stops/lift" => value!({ "scope": "category", "of": "dairy", "reason": "a drill" }),
         "/ladder/raise" | "/ladder/lower" => {
             value!({ "category": "dairy", "channel": "till", "action": "order", "reason": "a drill" })
         }

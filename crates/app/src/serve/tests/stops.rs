@@ -190,3 +190,41 @@ impl Program<'_> {
         self.desk.send(request).await
     }
 }
+
+#[test]
+fn whoever_may_stop_may_take_prices_back_and_people_alone_veto() {
+    run(async {
+        let desk = TestDesk::new(false).await;
+        for (name, role) in [("ada", Role::Planner), ("vic", Role::Viewer)] {
+            desk.account(name, &[role]).await;
+        }
+        let (ada, vic) = (desk.sign_in("ada").await, desk.sign_in("vic").await);
+        assert_eq!(vic.send("POST", "/api/v1/reverts", &everything()).await.kind(), "/problems/forbidden");
+        let back = ada.send("POST", "/api/v1/reverts", &everything()).await;
+        assert_eq!(
+            (back.status, &back.json()["reverted"], &back.json()["void"]),
+            (StatusCode::OK, &0.into(), &0.into())
+        );
+        for wrong in [
+            value!({ "scope": "plan", "reason": "why" }),
+            value!({ "scope": "global", "of": "dairy", "reason": "why" }),
+            value!({ "scope": "global", "reason": " " }),
+            value!({ "scope": "tenant", "of": "shop", "reason": "why" }),
+        ] {
+            let got = ada.send("POST", "/api/v1/reverts", &wrong).await;
+            assert_eq!(got.status, StatusCode::UNPROCESSABLE_ENTITY, "{wrong}: {}", got.body);
+        }
+        assert_eq!(vic.get("/api/v1/waiting").await.json(), value!([]));
+        let no = value!({ "numbers": [7], "reason": "a strike" });
+        assert_eq!(ada.send("POST", "/api/v1/vetoes", &no).await.json(), value!({ "void": 0, "gone": [7] }));
+        let token = desk.token_of("ada").await;
+        assert_eq!(token.send("POST", "/api/v1/vetoes", &no).await.status, StatusCode::FORBIDDEN);
+        assert_eq!(
+            ada.send("POST", "/api/v1/vetoes", &value!({ "numbers": [], "reason": "x" })).await.status,
+            StatusCode::UNPROCESSABLE_ENTITY
+        );
+        use endcap_govern::audit::Ruling::{Allowed, Refused};
+        let reverted = "prices reverted".to_owned();
+        assert_eq!(actions(&desk).await, [(reverted.clone(), Refused), (reverted, Allowed)]);
+    });
+}

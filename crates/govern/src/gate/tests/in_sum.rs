@@ -76,7 +76,8 @@ fn an_item_reaches_few_places_until_its_guardrail_was_read() {
     let gate = gate();
     let at_place = |place: usize, read, places| {
         let mut standing = standing();
-        (standing.guardrail_read, standing.business.places) = (read, places);
+        standing.guardrail = if read { Guardrail::Clear } else { Guardrail::Unread };
+        standing.business.places = places;
         (Intent { place: format!("store {place}").as_str().into(), ..intent(start(190), &gate) }, standing)
     };
     let (sent, why) = run(&gate, (0..99).map(|place| at_place(place, false, Some(1_000))));

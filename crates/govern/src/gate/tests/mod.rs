@@ -71,7 +71,8 @@ fn made_up() -> Standing {
             history,
             goods,
         }),
-        guardrail_read: false,
+        guardrail: Guardrail::Unread,
+        veto_until: None,
         approved_by_a_person: false,
         permit: Some(Permit::Allowed),
     }
