@@ -84,7 +84,7 @@ struct Row {
 /// Runs `endcap send`.
 pub fn send(args: &SendArgs, console: &Console) -> anyhow::Result<Ending> {
     let folder = &args.terms.folder;
-    let _only_one = only_one(folder)?;
+    let mut only_one = only_one(folder)?;
     let mut outbox = Footing::outbox(folder)?;
     let (before, mut done) = (stages(&outbox.all()?), Round::default());
     loop {
@@ -100,7 +100,7 @@ pub fn send(args: &SendArgs, console: &Console) -> anyhow::Result<Ending> {
             let now = Timestamp::now;
             let ports = (&mut outbox as &mut dyn Outbox, sources as _);
             let mut sender = Sender::open(&footing.gate, Patience::default(), outlets, ports, &now, &|_| {})?;
-            until_nothing_is_due(&mut sender, args.watch, console)
+            until_nothing_is_due(&mut sender, &mut only_one, args.watch, console)
         })?;
         add(&mut done, &round);
         if !args.watch {
@@ -119,9 +119,15 @@ pub fn send(args: &SendArgs, console: &Console) -> anyhow::Result<Ending> {
 }
 
 /// Ends when nothing is due, or after a while when it is to go on.
-fn until_nothing_is_due(sender: &mut Sender, watch: bool, console: &Console) -> anyhow::Result<Round> {
+fn until_nothing_is_due(
+    sender: &mut Sender,
+    only_one: &mut OnlyOne,
+    watch: bool,
+    console: &Console,
+) -> anyhow::Result<Round> {
     let (mut all, began) = (Round::default(), Instant::now());
     loop {
+        only_one.still()?;
         let round = sender.round()?;
         add(&mut all, &round);
         let busy = round.sent + round.read + round.settled > 0;
@@ -147,8 +153,22 @@ fn add(all: &mut Round, round: &Round) {
     all.settled += round.settled;
 }
 
+/// The place of the one sender: of those that share the folder, and of those that share the schema.
+struct OnlyOne {
+    _folder: File,
+    schema: Option<Alone>,
+}
+
+impl OnlyOne {
+    /// Ends a sender whose place may be another's by now.
+    fn still(&mut self) -> anyhow::Result<()> {
+        let held = self.schema.as_mut().map_or(Ok(()), Alone::still);
+        held.context("the sender's place is lost: start it again")
+    }
+}
+
 /// Holds the place of the one sender until it is dropped, or its process ends.
-fn only_one(folder: &Path) -> anyhow::Result<(File, Option<Alone>)> {
+fn only_one(folder: &Path) -> anyhow::Result<OnlyOne> {
     let path = folder.join("sender.lock");
     let file = File::create(&path).with_context(|| format!("{} cannot be written", path.display()))?;
     match file.try_lock() {
@@ -157,7 +177,7 @@ fn only_one(folder: &Path) -> anyhow::Result<(File, Option<Alone>)> {
     }
     // Another machine has another folder, and may name the same schema.
     match alone(&folder.join("ledger.db"), "sender")? {
-        Ok(alone) => Ok((file, alone)),
+        Ok(schema) => Ok(OnlyOne { _folder: file, schema }),
         Err(Taken) => anyhow::bail!("{} has a sender already, in another folder: stop it first", folder.display()),
     }
 }
