@@ -8,6 +8,7 @@ use sha2::{Digest, Sha256};
 use std::fs::{self, File};
 use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
 
 /// Writes a file whole or not at all, making its folder where needed.
 ///
@@ -17,7 +18,10 @@ pub fn write_atomic(path: &Path, bytes: &[u8]) -> Result<(), AdapterError> {
     let folder = folder_of(path);
     create_folder(folder)?;
     let name = path.file_name().unwrap_or_default().to_string_lossy();
-    let temporary = folder.join(format!(".{name}.{}.tmp", std::process::id()));
+    // Of two who write the same at once, each has a file of its own.
+    static WRITTEN: AtomicU64 = AtomicU64::new(0);
+    let number = WRITTEN.fetch_add(1, Ordering::Relaxed);
+    let temporary = folder.join(format!(".{name}.{}.{number}.tmp", std::process::id()));
     let written = write_synced(&temporary, bytes).and_then(|()| publish(&temporary, path));
     if written.is_err() {
         let _ = fs::remove_file(&temporary);

@@ -48,6 +48,10 @@ impl Seat {
         .execute(&mut *transaction)
         .await
         .map_err(DatabaseError::postgres)?;
+        if seat.turn == 1 {
+            let gone = sqlx::query("delete from writer where at < now() - interval '1 day'");
+            gone.execute(&mut *transaction).await.map_err(DatabaseError::postgres)?;
+        }
         Ok(Transaction::of_schema(transaction, Turn { seat, writer: writer.clone() }))
     }
 }
@@ -83,49 +87,67 @@ async fn take_lock(connection: &mut PgConnection, lock: i64) -> Result<(), sqlx:
     sqlx::query("select pg_advisory_xact_lock($1)").bind(lock).execute(connection).await.map(|_| ())
 }
 
-/// Makes a project's schema and brings tables in it to the newest version, all or nothing. The inner error says that a newer
-/// program made them.
+/// Makes a project's schema and brings tables in it to the newest version, all or nothing; nothing is written where they
+/// are. The inner error says that a newer program made them.
 pub async fn bring_up(pool: &PgPool, server: &Server, tables: Tables) -> Result<Result<Seat, String>, DatabaseError> {
-    let seat = bring_up_all(pool, server, tables).await.map_err(DatabaseError::postgres)?;
-    Ok(match seat {
-        Made::Done(seat) => Ok(seat),
-        Made::Newer(newer) => Err(newer),
-        Made::Unsafe(setting) => return Err(DatabaseError::Unsafe(setting)),
-    })
+    let mut connection = pool.acquire().await.map_err(DatabaseError::postgres)?;
+    let found = looked_at(&mut connection, server, tables).await.map_err(DatabaseError::postgres)?;
+    if let Some(setting) = found.off {
+        return Err(DatabaseError::Unsafe(setting));
+    }
+    drop(connection);
+    if found.version != tables.versions.len()
+        && let Some(newer) = made(pool, server, tables).await.map_err(DatabaseError::postgres)?
+    {
+        return Ok(Err(newer));
+    }
+    Ok(Ok(Seat { token: found.token, lock: server.lock(tables.name), turn: 0 }))
 }
 
-enum Made {
-    Done(Seat),
-    Newer(String),
-    Unsafe(&'static str),
+/// What a look at a server tells.
+struct Found {
+    /// A setting that must be on, and is not.
+    off: Option<&'static str>,
+    version: usize,
+    /// Drawn for whoever looks.
+    token: String,
 }
 
-async fn bring_up_all(pool: &PgPool, server: &Server, tables: Tables) -> Result<Made, sqlx::Error> {
+async fn looked_at(connection: &mut PgConnection, server: &Server, tables: Tables) -> Result<Found, sqlx::Error> {
+    let row = sqlx::query(
+        "select current_setting('fsync') = 'on', current_setting('full_page_writes') = 'on', gen_random_uuid()::text, \
+         to_regclass($1 || '.version') is not null",
+    );
+    let row = row.bind(&server.schema).fetch_one(&mut *connection).await?;
+    let off = match (row.try_get(0)?, row.try_get(1)?) {
+        (false, _) => Some("fsync"),
+        (_, false) => Some("full_page_writes"),
+        (true, true) => None,
+    };
+    let version = if row.try_get(3)? { version(connection, tables).await? } else { 0 };
+    Ok(Found { off, version, token: row.try_get(2)? })
+}
+
+async fn version(connection: &mut PgConnection, tables: Tables) -> Result<usize, sqlx::Error> {
+    let number = sqlx::query_scalar("select number from version where tables = $1").bind(tables.name);
+    let number: Option<i64> = number.fetch_optional(connection).await?;
+    Ok(usize::try_from(number.unwrap_or(0)).unwrap_or(usize::MAX))
+}
+
+async fn made(pool: &PgPool, server: &Server, tables: Tables) -> Result<Option<String>, sqlx::Error> {
     let mut transaction = pool.begin_with(BEGIN).await?;
     take_lock(&mut transaction, server.lock("tables")).await?;
-    for setting in ["fsync", "full_page_writes"] {
-        let on = sqlx::query_scalar("select current_setting($1) = 'on'").bind(setting);
-        if !on.fetch_one(&mut *transaction).await? {
-            return Ok(Made::Unsafe(setting));
-        }
-    }
     make_schema(&mut transaction, &server.schema).await?;
-    if let Some(newer) = make_tables(&mut transaction, tables).await? {
-        return Ok(Made::Newer(newer));
+    let newer = make_tables(&mut transaction, tables).await?;
+    if newer.is_none() {
+        transaction.commit().await?;
     }
-    sqlx::query("delete from writer where at < now() - interval '1 day'").execute(&mut *transaction).await?;
-    let token: String = sqlx::query_scalar("select gen_random_uuid()::text").fetch_one(&mut *transaction).await?;
-    transaction.commit().await?;
-    Ok(Made::Done(Seat { token, lock: server.lock(tables.name), turn: 0 }))
+    Ok(newer)
 }
 
 /// Brings tables to the newest version; says so where a newer program made them.
 pub async fn make_tables(connection: &mut PgConnection, tables: Tables) -> Result<Option<String>, sqlx::Error> {
-    let at: Option<i64> = sqlx::query_scalar("select number from version where tables = $1")
-        .bind(tables.name)
-        .fetch_optional(&mut *connection)
-        .await?;
-    let at = usize::try_from(at.unwrap_or(0)).unwrap_or(usize::MAX);
+    let at = version(connection, tables).await?;
     if at > tables.versions.len() {
         return Ok(Some(versions::newer(at, tables.versions)));
     }

@@ -48,11 +48,11 @@ impl Ledger {
         let values = query("delete from opening where value = $1 or ($2 and instr(value, $1) > 0)")
             .bind(value)
             .bind(within)
-            .execute(&mut *transaction)
+            .execute(&mut transaction)
             .await?;
         let left = query("select count(*) from opening where instr(value, $1) > 0")
             .bind(value)
-            .fetch_one(&mut *transaction)
+            .fetch_one(&mut transaction)
             .await?;
         let left: i64 = left.try_get(0)?;
         let subject = Told::open(format!("{values} personal values"));

@@ -66,7 +66,7 @@ impl Ledger {
             .bind(word(to))
             .bind(wanted.at.to_string())
             .bind(i64::try_from(record).unwrap_or(i64::MAX))
-            .execute(&mut *transaction)
+            .execute(&mut transaction)
             .await?;
         let after = ladder(&mut transaction).await?;
         transaction.commit().await?;

@@ -119,7 +119,7 @@ impl Ledger {
             return Ok(());
         }
         let mut transaction = self.begin().await?;
-        let rows = query(ripe).bind(now.as_millisecond()).fetch_all(&mut *transaction).await?;
+        let rows = query(ripe).bind(now.as_millisecond()).fetch_all(&mut transaction).await?;
         for row in rows {
             let mut intent: Intent = parsed("a decision", row.try_get(2)?)?;
             if intent.action.only_reverts() {
@@ -131,7 +131,7 @@ impl Ledger {
             let known = Known::decided(Message::about(&intent, subject), now);
             insert(&mut transaction, &known, &intent, row.try_get(3)?).await?;
             let id: i64 = row.try_get(0)?;
-            query("delete from scheduled where id = $1").bind(id).execute(&mut *transaction).await?;
+            query("delete from scheduled where id = $1").bind(id).execute(&mut transaction).await?;
         }
         Ok(transaction.commit().await?)
     }
@@ -184,7 +184,7 @@ impl Ledger {
                 query("insert into sent (at, content) values ($1, $2)")
                     .bind(sent.at().as_millisecond())
                     .bind(text(&sent))
-                    .execute(&mut *transaction)
+                    .execute(&mut transaction)
                     .await?;
             }
             records.extend(record.map(|record| (now, record)));

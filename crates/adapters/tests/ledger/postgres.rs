@@ -3,7 +3,7 @@
 use super::support::project::Project;
 use super::support::server::{self, Server};
 use super::{judged, noon, random, verified, waited};
-use endcap_adapters::database::DatabaseError;
+use endcap_adapters::database::{DatabaseError, alone};
 use endcap_adapters::ledger::stops::{NotKept, StopBook, StopReader};
 use endcap_adapters::ledger::{FILE_NAME, Ledger, LedgerError};
 use endcap_govern::audit::Record;
@@ -222,6 +222,30 @@ fn a_stop_holds_while_the_server_is_down_and_is_recorded_when_it_is_back() {
         assert!(reader.read().unwrap().frozen(&[Scope::Global]).is_some());
         book.resume(&wanted("Grace")).await.unwrap().unwrap();
     });
+}
+
+#[test]
+fn a_place_that_one_sender_holds_is_nobody_elses_until_it_ends_or_the_server_does() {
+    let Some(server) = Server::start().map(Arc::new) else { return };
+    let (project, files) = (Project::on(server.clone()), Project::in_files());
+    assert!(matches!(alone(&files.file(FILE_NAME), "sender"), Ok(Ok(None))), "a file's lock is enough there");
+    let take = || alone(&project.file(FILE_NAME), "sender").unwrap();
+    let mut first = take().unwrap().unwrap();
+    assert!(first.still().is_ok());
+    assert!(take().is_err(), "from another folder, too");
+    drop(first);
+    // The server learns of the end by itself.
+    let begun = Instant::now();
+    let mut second = loop {
+        match take() {
+            Ok(place) => break place.unwrap(),
+            Err(_) => assert!(begun.elapsed() < Duration::from_secs(5)),
+        }
+    };
+    server.crash();
+    server.again();
+    assert!(second.still().is_err(), "a server that went away has forgotten it");
+    assert!(take().is_ok());
 }
 
 #[test]

@@ -250,7 +250,9 @@ fn a_file_that_is_cut_off_anywhere_or_tampered_with_frees_nothing() {
 fn of_many_stops_at_once_none_is_lost(project: Project) {
     waited(async {
         begun(project.path()).await;
-        let stopping = (0..8).map(|at| {
+        // Whoever waits for a second for the others stops without waiting longer.
+        let many = if project.is_in_files() { 8 } else { 3 };
+        let stopping = (0..many).map(|at| {
             let book = StopBook::new(project.path(), random);
             tokio::spawn(async move { book.freeze(&wanted(category(&at.to_string()), "Ada", noon())).await.unwrap() })
         });
@@ -262,8 +264,8 @@ fn of_many_stops_at_once_none_is_lost(project: Project) {
         let stops = places.known().unwrap();
         let mut epochs: Vec<u64> = stops.orders().map(|(_, order)| order.epoch).collect();
         epochs.sort_unstable();
-        assert_eq!(epochs, [1, 2, 3, 4, 5, 6, 7, 8]);
-        assert_eq!(verified(&project.path().join(FILE_NAME)).await.unwrap().records, 8);
+        assert!(epochs.into_iter().eq(1..=many), "each has a number of its own");
+        assert_eq!(verified(&project.path().join(FILE_NAME)).await.unwrap().records, many);
     });
 }
 

@@ -4,9 +4,10 @@ use crate::acting::Footing;
 use crate::commands::ground::Terms;
 use crate::console::{Console, Ending, table};
 use crate::{checkpoints, reconcile, staging};
-use anyhow::{Context, ensure};
+use anyhow::{Context, bail, ensure};
 use endcap_adapters::channels;
 use endcap_adapters::database::{Alone, Taken, alone, is_kept};
+use endcap_adapters::ledger::LedgerOutbox;
 use endcap_agent::outbox::{Known, Patience, Stage, Waiting};
 use endcap_agent::ports::Outbox;
 use endcap_agent::send::{Round, Sender};
@@ -26,6 +27,9 @@ const REST: Duration = Duration::from_millis(500);
 /// How long it goes on before it reads everything anew: facts, limits, policies, the ladder, channels. Stops are read at
 /// every message.
 const READ_ANEW: Duration = Duration::from_secs(60);
+
+/// How long it waits after a failure before it tries again.
+const AFTER_FAULT: Duration = Duration::from_secs(5);
 
 /// For how long messages that break the same limit are one breach.
 const ONE_BREACH: Duration = Duration::from_secs(3_600);
@@ -102,57 +106,40 @@ struct Row {
 /// Runs `endcap send`.
 pub fn send(args: &SendArgs, console: &Console) -> anyhow::Result<Ending> {
     let folder = &args.terms.folder;
-    let _only_one = only_one(folder)?;
+    let mut place = OnlyOne::take(folder)?;
     // What is sent is recorded, so that whoever sends for long also sees to it that the trail is signed.
     let _notary = match args.watch {
         true => checkpoints::keep_signing(folder, |fault| eprintln!("audit trail: {fault}"))?,
         false => None,
     };
-    let mut outbox = Footing::outbox(folder)?;
-    let (before, mut done) = (stages(&outbox.all()?), Round::default());
-    let (mut read, mut sent_since, mut drift) = (None::<Instant>, false, None);
-    let (mut harm, mut raised) = (false, BTreeMap::new());
+    let outbox = Footing::outbox(folder)?;
+    let before = stages(&outbox.all()?);
+    let mut run = Run {
+        args,
+        console,
+        outbox,
+        done: Round::default(),
+        read: None,
+        drift: None,
+        harm: false,
+        raised: BTreeMap::new(),
+    };
+    let mut begun = false;
     loop {
-        let mut footing = match Footing::open(&args.terms, console)? {
-            Ok(footing) => footing,
-            Err(reason) => {
+        match run.pass(&mut place) {
+            Ok(Pass::Done) if !args.watch => break,
+            Ok(Pass::Done | Pass::Again) => begun = true,
+            Ok(Pass::Refused(reason)) if !begun || !args.watch => {
                 console.result(&serde_json::json!({ "refused": reason }), |_| reason.clone())?;
                 return Ok(Ending::Refused);
             }
-        };
-        for held in reconcile::decide_asked(&footing, &mut outbox, folder)? {
-            console.note(format!("not repaired: {}: {}", held.what, held.reason));
-        }
-        let outlets = channels::open(folder)?;
-        let promises = |channel: &Channel| outlets.get(channel).map(|outlet| outlet.promises()).unwrap_or_default();
-        harm |= !staging::reviewed(&mut footing, &mut outbox, &promises, console)?.stopped.is_empty();
-        staging::alarms(&footing, folder, &mut outbox, console)?;
-        let round = footing.with_sources(|sources| {
-            let now = Timestamp::now;
-            let ports = (&mut outbox as &mut dyn Outbox, sources as _);
-            let mut sender = Sender::open(&footing.gate, Patience::default(), outlets, ports, &now, &|_| {})?;
-            until_nothing_is_due(&mut sender, args.watch, &raised, console)
-        })?;
-        add(&mut done, &round);
-        sent_since |= round.sent > 0;
-        // After whatever was sent, and again and again: what somebody changes there tells nobody.
-        let every = Duration::from_secs(u64::from(footing.acting.reconcile.every_minutes) * 60);
-        if sent_since || args.watch && read.is_none_or(|read| read.elapsed() >= every) {
-            let report = reconcile::read(folder, &mut outbox, None)?;
-            reconcile::tell(&report, console);
-            (read, sent_since, drift) = (Some(Instant::now()), false, Some(report.findings.len()));
-        }
-        let fresh: Vec<Raised> = round.alarms.into_iter().filter(|alarm| is_new(alarm, &raised)).collect();
-        for (field, alarm) in &fresh {
-            let why = "what was to be sent was held back: the outbox says why";
-            let fell = outbox.alarm(Some(std::slice::from_ref(field)), *alarm, why, Timestamp::now())?;
-            staging::told(&fell, *alarm, console);
-            raised.insert((field.clone(), *alarm), Instant::now());
-        }
-        if !args.watch && fresh.is_empty() {
-            break;
+            Err(error) if !begun || !args.watch => return Err(error),
+            // A full disk, a server that restarts, a file that is being edited: nothing leaves, and it goes on once that is over.
+            Ok(Pass::Refused(reason)) => run.rest(&mut place, &reason)?,
+            Err(error) => run.rest(&mut place, &format!("{error:#}"))?,
         }
     }
+    let Run { outbox, done, drift, harm, .. } = run;
     let after = stages(&outbox.all()?);
     let worse = ["held back", "refused", "unclear"].iter().any(|stage| after.get(stage) > before.get(stage));
     let worse = worse || drift.is_some_and(|drift| drift > 0);
@@ -169,15 +156,92 @@ pub fn send(args: &SendArgs, console: &Console) -> anyhow::Result<Ending> {
     Ok(if worse || harm { Ending::Refused } else { Ending::Done })
 }
 
+/// A sender at work.
+struct Run<'a> {
+    args: &'a SendArgs,
+    console: &'a Console,
+    outbox: LedgerOutbox,
+    done: Round,
+    /// When channels were read last; nothing while something was sent since.
+    read: Option<Instant>,
+    /// How often they differed then.
+    drift: Option<usize>,
+    harm: bool,
+    raised: BTreeMap<Raised, Instant>,
+}
+
+/// How a pass ended.
+enum Pass {
+    Done,
+    /// The machine fell to another rung: what is due is looked at anew.
+    Again,
+    Refused(String),
+}
+
+impl Run<'_> {
+    /// Reads everything anew and sends what is due; while watching, for as long as what was read counts as new.
+    fn pass(&mut self, place: &mut OnlyOne) -> anyhow::Result<Pass> {
+        let (folder, watch) = (&self.args.terms.folder, self.args.watch);
+        let mut footing = match Footing::open(&self.args.terms, self.console)? {
+            Ok(footing) => footing,
+            Err(reason) => return Ok(Pass::Refused(reason)),
+        };
+        for held in reconcile::decide_asked(&footing, &mut self.outbox, folder)? {
+            self.console.note(format!("not repaired: {}: {}", held.what, held.reason));
+        }
+        let outlets = channels::open(folder)?;
+        let promises = |channel: &Channel| outlets.get(channel).map(|outlet| outlet.promises()).unwrap_or_default();
+        let reviewed = staging::reviewed(&mut footing, &mut self.outbox, &promises, self.console)?;
+        self.harm |= !reviewed.stopped.is_empty();
+        staging::alarms(&footing, folder, &mut self.outbox, self.console)?;
+        let round = footing.with_sources(|sources| {
+            let now = Timestamp::now;
+            let ports = (&mut self.outbox as &mut dyn Outbox, sources as _);
+            let mut sender = Sender::open(&footing.gate, Patience::default(), outlets, ports, &now, &|_| {})?;
+            until_nothing_is_due(&mut sender, place, watch, &self.raised, self.console)
+        })?;
+        add(&mut self.done, &round);
+        // After whatever was sent, and again and again: what somebody changes there tells nobody.
+        let every = Duration::from_secs(u64::from(footing.acting.reconcile.every_minutes) * 60);
+        if round.sent > 0 || watch && self.read.is_none_or(|read| read.elapsed() >= every) {
+            self.read = None;
+            let report = reconcile::read(folder, &mut self.outbox, None)?;
+            reconcile::tell(&report, self.console);
+            (self.read, self.drift) = (Some(Instant::now()), Some(report.findings.len()));
+        }
+        let fresh: Vec<Raised> = round.alarms.into_iter().filter(|alarm| is_new(alarm, &self.raised)).collect();
+        for (field, alarm) in &fresh {
+            let why = "what was to be sent was held back: the outbox says why";
+            let fell = self.outbox.alarm(Some(std::slice::from_ref(field)), *alarm, why, Timestamp::now())?;
+            staging::told(&fell, *alarm, self.console);
+            self.raised.insert((field.clone(), *alarm), Instant::now());
+        }
+        Ok(if fresh.is_empty() { Pass::Done } else { Pass::Again })
+    }
+
+    /// Tells why nothing leaves, and waits before it is tried again.
+    fn rest(&self, place: &mut OnlyOne, why: &str) -> anyhow::Result<()> {
+        self.console.note(format!(
+            "{:.0}: nothing leaves, tried again in {}s: {why}",
+            Timestamp::now(),
+            AFTER_FAULT.as_secs()
+        ));
+        std::thread::sleep(AFTER_FAULT);
+        place.take_again(&self.args.terms.folder)
+    }
+}
+
 /// Ends when nothing is due, or after a while when it is to go on.
 fn until_nothing_is_due(
     sender: &mut Sender,
+    place: &mut OnlyOne,
     watch: bool,
     raised: &BTreeMap<Raised, Instant>,
     console: &Console,
 ) -> anyhow::Result<Round> {
     let (mut all, began) = (Round::default(), Instant::now());
     loop {
+        place.still()?;
         let round = sender.round()?;
         add(&mut all, &round);
         all.alarms.extend(round.alarms.iter().cloned());
@@ -213,18 +277,45 @@ fn add(all: &mut Round, round: &Round) {
     all.settled += round.settled;
 }
 
-/// Holds the place of the one sender until it is dropped, or its process ends.
-fn only_one(folder: &Path) -> anyhow::Result<(File, Option<Alone>)> {
-    let path = folder.join("sender.lock");
-    let file = File::create(&path).with_context(|| format!("{} cannot be written", path.display()))?;
-    match file.try_lock() {
-        Err(TryLockError::WouldBlock) => anyhow::bail!("{} has a sender already: stop it first", folder.display()),
-        locked => locked.with_context(|| format!("{} cannot be locked", path.display()))?,
+/// The place of the one sender: of those that share the folder, and of those that share the schema.
+struct OnlyOne {
+    _folder: File,
+    schema: Option<Alone>,
+}
+
+impl OnlyOne {
+    /// Holds the place until it is dropped, or its process ends.
+    fn take(folder: &Path) -> anyhow::Result<Self> {
+        let path = folder.join("sender.lock");
+        let file = File::create(&path).with_context(|| format!("{} cannot be written", path.display()))?;
+        match file.try_lock() {
+            Err(TryLockError::WouldBlock) => bail!("{} has a sender already: stop it first", folder.display()),
+            locked => locked.with_context(|| format!("{} cannot be locked", path.display()))?,
+        }
+        // Another machine has another folder, and may name the same schema.
+        match alone(&folder.join("ledger.db"), "sender")? {
+            Ok(schema) => Ok(Self { _folder: file, schema }),
+            Err(Taken) => bail!("{} has a sender already, in another folder: stop it first", folder.display()),
+        }
     }
-    // Another machine has another folder, and may name the same schema.
-    match alone(&folder.join("ledger.db"), "sender")? {
-        Ok(alone) => Ok((file, alone)),
-        Err(Taken) => anyhow::bail!("{} has a sender already, in another folder: stop it first", folder.display()),
+
+    /// Fails where the place may be another's by now.
+    fn still(&mut self) -> anyhow::Result<()> {
+        self.schema.as_mut().map_or(Ok(()), Alone::still).context("the sender's place is lost")
+    }
+
+    /// Takes the place in the schema again where it was lost with the server; fails where another took it meanwhile.
+    fn take_again(&mut self, folder: &Path) -> anyhow::Result<()> {
+        if self.still().is_ok() {
+            return Ok(());
+        }
+        match alone(&folder.join("ledger.db"), "sender") {
+            Ok(Ok(schema)) => self.schema = schema,
+            Ok(Err(Taken)) => bail!("{} has another sender by now", folder.display()),
+            // The server is not there yet: the next pass says so.
+            Err(_) => {}
+        }
+        Ok(())
     }
 }
 

@@ -78,7 +78,7 @@ impl Ledger {
             .bind(i64::try_from(place).unwrap_or(i64::MAX))
             .bind(i64::try_from(record).unwrap_or(i64::MAX))
             .bind(content)
-            .execute(&mut *transaction)
+            .execute(&mut transaction)
             .await?;
         let kept = rows::one(&mut transaction, id).await?;
         transaction.commit().await?;

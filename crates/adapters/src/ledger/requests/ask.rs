@@ -76,7 +76,7 @@ impl Ledger {
             .bind(&id)
             .bind(i64::try_from(record).unwrap_or(i64::MAX))
             .bind(&content)
-            .execute(&mut *transaction)
+            .execute(&mut transaction)
             .await?;
         let kept = rows::one(&mut transaction, &id).await?;
         transaction.commit().await?;

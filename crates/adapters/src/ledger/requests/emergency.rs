@@ -56,7 +56,7 @@ impl Ledger {
         let mut transaction = self.begin().await?;
         self.append(&mut transaction, vec![(now, entry)]).await?;
         if counts {
-            query("insert into stand_in (content) values ($1)").bind(content).execute(&mut *transaction).await?;
+            query("insert into stand_in (content) values ($1)").bind(content).execute(&mut transaction).await?;
         }
         transaction.commit().await?;
         Ok(if counts { Ok(()) } else { Err(NotTaken::NoStandIn) })
@@ -100,12 +100,12 @@ impl Ledger {
             query("insert into glass (nonce, content) values ($1, $2) on conflict do nothing")
                 .bind(&glass.nonce)
                 .bind(rows::content_of(&declared).0)
-                .execute(&mut *transaction)
+                .execute(&mut transaction)
                 .await?;
             query("insert into glass_signature (nonce, content) values ($1, $2)")
                 .bind(&glass.nonce)
                 .bind(rows::content_of(signature).0)
-                .execute(&mut *transaction)
+                .execute(&mut transaction)
                 .await?;
         }
         let kept = glasses(&mut transaction).await?.into_iter().find(|other| other.nonce == glass.nonce);

@@ -66,7 +66,7 @@ impl Ledger {
                 .bind(i64::try_from(wanted.journal).unwrap_or(i64::MAX))
                 .bind(now.to_string())
                 .bind(i64::try_from(record).unwrap_or(i64::MAX))
-                .execute(&mut *transaction)
+                .execute(&mut transaction)
                 .await?;
         }
         transaction.commit().await?;
