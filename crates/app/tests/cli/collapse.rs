@@ -60,7 +60,11 @@ fn a_collapse_stops_the_loop_and_leaves_people_a_plan_that_they_can_change_until
     fs::write(manual.join("offers.csv"), format!("{header}\n")).unwrap();
     let again = told(&["plan", &shop], 1);
     assert_eq!(again["status"], "halted", "it stays halted: {again}");
-    assert_eq!(fs::read_to_string(manual.join("offers.csv")).unwrap(), format!("{header}\n"), "a person's change stays");
+    assert_eq!(
+        fs::read_to_string(manual.join("offers.csv")).unwrap(),
+        format!("{header}\n"),
+        "a person's change stays"
+    );
 
     // Only a named person starts it again, and only in shadow: it plans and publishes nothing.
     let ada = ["--by", "Ada", "--reason", "stores are open again"];
