@@ -133,9 +133,10 @@ impl Notary {
     }
 
     /// Every checkpoint that was kept is of this very trail.
-    fn continues_what_was_kept(&self) -> Result<(), NotaryError> {
+    fn continues_what_was_kept(&mut self) -> Result<(), NotaryError> {
         let mut kept: Vec<Checkpoint> = vec![];
         for note in self.runtime.block_on(self.ledger.kept_checkpoints())? {
+            self.witnesses.iter_mut().for_each(|witness| witness.remember(&note));
             kept.extend(note.text().parse::<Checkpoint>().ok());
         }
         kept.sort_by_key(|checkpoint| checkpoint.size);

@@ -51,6 +51,13 @@ impl Witness {
         &self.name
     }
 
+    /// Learns from a checkpoint that was kept how far the witness has signed.
+    pub fn remember(&mut self, kept: &Note) {
+        if let (Signed::Yes(_), Ok(checkpoint)) = (kept.signed_by(&self.key), kept.text().parse::<Checkpoint>()) {
+            self.seen = self.seen.max(checkpoint.size);
+        }
+    }
+
     /// Whether it has signed the last checkpoint.
     pub fn is_done(&self) -> bool {
         self.done
