@@ -545,7 +545,6 @@ fn store(folder: &Path, loaded: &Loaded, threads: usize) -> Result<StoredTable, 
         let turn = |at: usize| if at.is_multiple_of(2) { even.next() } else { odd.next() };
         (0..names.len()).filter_map(turn).collect()
     };
-    let sources =
-        loaded.by_source().into_iter().map(|(source, counts)| SourceCounts { source, counts });
+    let sources = loaded.by_source().into_iter().map(|(source, counts)| SourceCounts { source, counts });
     Ok(StoredTable { counts: loaded.counts(), sources: sources.collect(), files })
 }

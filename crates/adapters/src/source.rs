@@ -78,7 +78,8 @@ impl Opened {
     pub fn read(self, wanted: &dyn Fn(&str) -> bool) -> Result<Source, AdapterError> {
         let fields = self.schema.fields();
         let picked: Vec<usize> = (0..fields.len()).filter(|&at| wanted(fields[at].name())).collect();
-        let schema = Arc::new(self.schema.project(&picked).expect("Invariant: the columns were picked from this schema"));
+        let schema =
+            Arc::new(self.schema.project(&picked).expect("Invariant: the columns were picked from this schema"));
         let by = match self.by {
             OpenedBy::Us(opened) => ReadBy::Us(opened.read(picked)?),
             OpenedBy::Child(mut child) => {

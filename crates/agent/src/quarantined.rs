@@ -35,7 +35,8 @@ impl Quarantined {
             if answers.of(&row.key(*kind)) == Some(Verdict::Confirmed) || !reach.holds(row) {
                 continue;
             }
-            let places = found.items.entry(sku.as_str().into()).or_insert_with(|| row.place.iter().map(as_place).collect());
+            let places =
+                found.items.entry(sku.as_str().into()).or_insert_with(|| row.place.iter().map(as_place).collect());
             match &row.place {
                 Some(place) if !places.is_empty() => drop(places.insert(as_place(place))),
                 Some(_) => {}

@@ -243,12 +243,16 @@ fn facts_under_alarm_are_planned_with_the_last_good_model_and_nothing_goes_out()
     let good = go(&memory, &scenario(), &policy());
     let went = go_from("drifting", &memory, &scenario(), &policy(), Judgement::default());
     let model = |went: &Went| {
-        went.journal.iter().find_map(|event| if let Event::Fitted { model } = event { Some(model.clone()) } else { None })
+        went.journal
+            .iter()
+            .find_map(|event| if let Event::Fitted { model } = event { Some(model.clone()) } else { None })
     };
     assert_eq!(model(&went), model(&good));
     assert!(!went.steps.iter().any(|step| step == "fit"), "{:?}", went.steps);
-    let said = went.journal.iter().any(|event| matches!(event, Event::Held { snapshot, reasons }
-        if snapshot.as_str() == "facts" && reasons[0].contains("drift")));
+    let said = went.journal.iter().any(|event| {
+        matches!(event, Event::Held { snapshot, reasons }
+        if snapshot.as_str() == "facts" && reasons[0].contains("drift"))
+    });
     assert!(said, "{:?}", went.journal);
     let Ok((state, Ended::Stopped { reason })) = &went.ended else { panic!("{:?}", went.ended) };
     assert!(state.plan.is_some() && went.published.is_empty());

@@ -53,7 +53,8 @@ async fn fall(ledger: &Path, alarms: &[&Alarm], now: Timestamp) -> Result<usize,
 /// What is told of the alarms of facts, a line each.
 pub fn told(snapshot: &Snapshot) -> Vec<String> {
     let line = |alarm: &Alarm| {
-        let held = if alarm.holds_the_model() { "; no model learns from these facts until that is answered" } else { "" };
+        let held =
+            if alarm.holds_the_model() { "; no model learns from these facts until that is answered" } else { "" };
         format!("{alarm}{held}")
     };
     snapshot.alarms.iter().map(line).collect()

@@ -2,13 +2,13 @@
 
 use crate::Counts;
 use crate::column::{Column, NO_FLAG, NO_PERIOD, NO_WHOLE};
+use crate::intake::Origin;
 use crate::intern::ABSENT;
 use arrow_array::types::Int32Type;
 use arrow_array::{
     ArrayRef, BooleanArray, DictionaryArray, Float64Array, Int32Array, Int64Array, RecordBatch, StringArray,
 };
 use arrow_schema::{DataType, Field, Schema, SchemaRef};
-use crate::intake::Origin;
 use endcap_model::{Calendar, FactKind, FieldKind};
 use std::collections::HashSet;
 use std::ops::Range;

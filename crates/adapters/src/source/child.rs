@@ -34,11 +34,7 @@ pub(super) struct Child {
 
 impl Child {
     /// Starts a reader and takes the columns of the file, and its rows where the file says them.
-    pub fn open(
-        program: &Path,
-        path: &Path,
-        delimiter: u8,
-    ) -> Result<(Self, SchemaRef, Option<u64>), AdapterError> {
+    pub fn open(program: &Path, path: &Path, delimiter: u8) -> Result<(Self, SchemaRef, Option<u64>), AdapterError> {
         let failed = |e| AdapterError::system("read", path, e);
         let bytes = std::fs::metadata(path).map_err(failed)?.len();
         let cpu_seconds = limits::cpu_seconds(bytes);
@@ -66,7 +62,9 @@ impl Child {
         });
         let mut child = Self { path: path.to_owned(), process, input, frames, cpu_seconds, ended: false };
         let rows = match child.next()? {
-            (Kind::Rows, bytes) => serde_json::from_slice(&bytes).map_err(|_| child.broken("said what no reader says"))?,
+            (Kind::Rows, bytes) => {
+                serde_json::from_slice(&bytes).map_err(|_| child.broken("said what no reader says"))?
+            }
             _ => return Err(child.broken("said what no reader says")),
         };
         let (Kind::Schema, bytes) = child.next()? else { return Err(child.broken("said what no reader says")) };
@@ -145,7 +143,9 @@ impl Child {
         if let Some(signal) = std::os::unix::process::ExitStatusExt::signal(&status) {
             let mebibytes = limits::MEMORY_BYTES >> 20;
             return match signal {
-                9 | 24 => format!("was stopped: it took more than {} seconds of computing, or was killed", self.cpu_seconds),
+                9 | 24 => {
+                    format!("was stopped: it took more than {} seconds of computing, or was killed", self.cpu_seconds)
+                }
                 6 => format!("was stopped: it needed more than {mebibytes} MiB of memory, or broke"),
                 11 => "broke (it reached for memory that is not its own)".to_owned(),
                 signal => format!("was stopped by signal {signal}"),
@@ -156,7 +156,8 @@ impl Child {
 
     fn broken(&self, what: &str) -> AdapterError {
         let problem = format!("could not be read: the process that read it {what}");
-        let expected = "a file that reads in bounded memory and time; nothing of it was taken: have it written again, or in parts";
+        let expected =
+            "a file that reads in bounded memory and time; nothing of it was taken: have it written again, or in parts";
         AdapterError::form(&self.path, problem, expected)
     }
 }

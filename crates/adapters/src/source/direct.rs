@@ -8,8 +8,8 @@ use crate::csv_rows::{CsvRows, Next};
 use arrow_array::builder::StringBuilder;
 use arrow_array::{ArrayRef, RecordBatch, RecordBatchOptions};
 use arrow_schema::{DataType, Field, Schema, SchemaRef};
-use endcap_model::SetAside;
 use bytes::Bytes;
+use endcap_model::SetAside;
 use parquet::arrow::ProjectionMask;
 use parquet::arrow::arrow_reader::{ParquetRecordBatchReader, ParquetRecordBatchReaderBuilder};
 use parquet::errors::ParquetError;
@@ -88,7 +88,10 @@ pub(super) fn open(path: &Path) -> Result<(File, Form), AdapterError> {
 }
 
 /// Runs what reads Parquet; on bytes that were tampered with or damaged the library may panic instead of saying so.
-pub(super) fn guarded<T, E: std::fmt::Display>(path: &Path, read: impl FnOnce() -> Result<T, E>) -> Result<T, AdapterError> {
+pub(super) fn guarded<T, E: std::fmt::Display>(
+    path: &Path,
+    read: impl FnOnce() -> Result<T, E>,
+) -> Result<T, AdapterError> {
     let problem = match catch_unwind(AssertUnwindSafe(read)) {
         Ok(Ok(value)) => return Ok(value),
         Ok(Err(problem)) => problem.to_string(),
@@ -346,7 +349,10 @@ mod tests {
         let path = folder.join("small.parquet");
         let rows = 200_i64;
         let batch = RecordBatch::try_from_iter([
-            ("sku", Arc::new((0..rows).map(|row| Some(format!("item {}", row % 7))).collect::<StringArray>()) as ArrayRef),
+            (
+                "sku",
+                Arc::new((0..rows).map(|row| Some(format!("item {}", row % 7))).collect::<StringArray>()) as ArrayRef,
+            ),
             ("units", Arc::new(Int64Array::from_iter_values(0..rows)) as ArrayRef),
             ("price", Arc::new(Float64Array::from_iter_values((0..rows).map(|row| row as f64 / 4.0))) as ArrayRef),
         ])
@@ -380,7 +386,8 @@ mod tests {
         assert!(reads(&path, &whole));
         let parquet = mutated::each("Parquet", &[whole], mutated::copies(20_000), |bytes| reads(&path, bytes));
         assert_eq!(parquet.panics, 0, "what the library panics on is told as what is wrong with the file");
-        let csv = b"sku,place,day,units\n\"item, 1\",x,2024-01-01,3\nitem 2,\"a \"\"b\"\"\",2024-01-02,4\n\xc3\xa4,y,z,1\n";
+        let csv =
+            b"sku,place,day,units\n\"item, 1\",x,2024-01-01,3\nitem 2,\"a \"\"b\"\"\",2024-01-02,4\n\xc3\xa4,y,z,1\n";
         let csv = mutated::each("CSV", &[csv.to_vec()], mutated::copies(20_000), |bytes| reads(&path, bytes));
         assert_eq!(csv.panics, 0);
     }

@@ -32,7 +32,13 @@ pub(super) fn program() -> Option<&'static Path> {
 
 /// Arguments that tell a reader what to do.
 pub(super) fn arguments(path: &Path, delimiter: u8, memory_bytes: u64, cpu_seconds: u64) -> Vec<OsString> {
-    let told = [COMMAND, env!("CARGO_PKG_VERSION"), &delimiter.to_string(), &memory_bytes.to_string(), &cpu_seconds.to_string()];
+    let told = [
+        COMMAND,
+        env!("CARGO_PKG_VERSION"),
+        &delimiter.to_string(),
+        &memory_bytes.to_string(),
+        &cpu_seconds.to_string(),
+    ];
     told.into_iter().map(OsString::from).chain([path.into()]).collect()
 }
 

@@ -74,7 +74,8 @@ fn judged(panel: &Panel, rows: &[Row]) -> Found {
         if of.is_empty() {
             continue;
         }
-        let texts = |get: fn(&Row) -> &str| Arc::new(of.iter().map(|row| Some(get(row))).collect::<StringArray>()) as ArrayRef;
+        let texts =
+            |get: fn(&Row) -> &str| Arc::new(of.iter().map(|row| Some(get(row))).collect::<StringArray>()) as ArrayRef;
         let numbers = |get: &dyn Fn(&Row) -> Option<f64>| {
             Arc::new(of.iter().map(|row| get(row)).collect::<Float64Array>()) as ArrayRef
         };
@@ -116,8 +117,7 @@ fn judged(panel: &Panel, rows: &[Row]) -> Found {
     assert!(loaded.counts().add_up());
     let by_source: Vec<Vec<&Row>> =
         (0..names.len()).map(|source| rows.iter().filter(|row| row.source == source).collect()).collect();
-    let mut found =
-        Found { aside: aside.len(), caught: 0, poisoned: 0, wrongly: 0, duplicates, alarms };
+    let mut found = Found { aside: aside.len(), caught: 0, poisoned: 0, wrongly: 0, duplicates, alarms };
     found.poisoned = rows.iter().filter(|row| row.poisoned).count();
     for row in aside {
         let source = names.iter().position(|name| *name == row.source).unwrap();
@@ -185,11 +185,14 @@ fn walmart() -> Option<Panel> {
 /// A tenth of the stores of FreshRetailNet, 90 days: fresh food with stock-outs, and close to half of it on promotion.
 fn fresh() -> Option<Panel> {
     let folder = super::shared("freshretailnet50k")?;
-    let series = columns(&folder.join("series.parquet"), &["series_id", "store_id", "product_id"], |of, _| of[1] as i64 % 10 == 7);
+    let series = columns(&folder.join("series.parquet"), &["series_id", "store_id", "product_id"], |of, _| {
+        of[1] as i64 % 10 == 7
+    });
     let series: BTreeMap<i64, (i64, i64)> =
         series.into_iter().map(|(of, _)| (of[0] as i64, (of[1] as i64, of[2] as i64))).collect();
     let names = ["series_id", "day", "sale", "stockout_hours_6_22", "discount", "activity_flag"];
-    let rows = columns(&folder.join("daily.parquet"), &names, |of, _| of[4] > 0.0 && series.contains_key(&(of[0] as i64)));
+    let rows =
+        columns(&folder.join("daily.parquet"), &names, |of, _| of[4] > 0.0 && series.contains_key(&(of[0] as i64)));
     let row = |(of, _): (Vec<f64>, Vec<String>)| {
         let (store, product) = series[&(of[0] as i64)];
         Row {
@@ -205,15 +208,21 @@ fn fresh() -> Option<Panel> {
             source: 0,
         }
     };
-    Some(Panel { name: "FreshRetailNet (a tenth of the stores, 90 days)", calendar: Calendar::Day, rows: rows.into_iter().map(row).collect() })
+    Some(Panel {
+        name: "FreshRetailNet (a tenth of the stores, 90 days)",
+        calendar: Calendar::Day,
+        rows: rows.into_iter().map(row).collect(),
+    })
 }
 
 /// Orange juice at Dominick's, weeks with deals and adverts that sell ten times as much: every one of them is real.
 fn juice() -> Option<Panel> {
     let folder = super::shared("dominicks_oj")?;
     let prices: Vec<String> = (1..=11).map(|brand| format!("price{brand}")).collect();
-    let names: Vec<&str> =
-        ["store", "brand", "week", "logmove", "deal", "feat"].into_iter().chain(prices.iter().map(String::as_str)).collect();
+    let names: Vec<&str> = ["store", "brand", "week", "logmove", "deal", "feat"]
+        .into_iter()
+        .chain(prices.iter().map(String::as_str))
+        .collect();
     let rows = columns(&folder.join("oj11_store_week.parquet"), &names, |_, _| true);
     let row = |(of, _): (Vec<f64>, Vec<String>)| Row {
         sku: of[1].to_string(),
@@ -227,7 +236,11 @@ fn juice() -> Option<Panel> {
         poisoned: false,
         source: 0,
     };
-    Some(Panel { name: "Dominick's orange juice (83 stores, 121 weeks)", calendar: Calendar::Week, rows: rows.into_iter().map(row).collect() })
+    Some(Panel {
+        name: "Dominick's orange juice (83 stores, 121 weeks)",
+        calendar: Calendar::Week,
+        rows: rows.into_iter().map(row).collect(),
+    })
 }
 
 /// Draws a share of the places and periods.
@@ -298,7 +311,13 @@ fn what_single_rows_say_is_caught() {
             told(&panel, "ten times the pieces", share, &found, found.poisoned);
             let clear: Vec<Row> = tenfold
                 .iter()
-                .map(|row| if row.poisoned && row.units < 50 { Row { units: row.units / 10, poisoned: false, ..row.clone() } } else { row.clone() })
+                .map(|row| {
+                    if row.poisoned && row.units < 50 {
+                        Row { units: row.units / 10, poisoned: false, ..row.clone() }
+                    } else {
+                        row.clone()
+                    }
+                })
                 .collect();
             let of_five = judged(&panel, &clear);
             let caught = told(&panel, "ten times five pieces or more", share, &of_five, of_five.poisoned);
@@ -324,11 +343,21 @@ fn what_whole_store_days_say_is_caught() {
             let units: BTreeMap<(&str, &str, i32), i64> =
                 panel.rows.iter().map(|row| ((&*row.sku, &*row.place, row.period), row.units)).collect();
 
-            let again: Vec<Row> = panel.rows.iter().filter(|row| on(row)).map(|row| Row { source: 1, poisoned: true, ..row.clone() }).collect();
+            let again: Vec<Row> = panel
+                .rows
+                .iter()
+                .filter(|row| on(row))
+                .map(|row| Row { source: 1, poisoned: true, ..row.clone() })
+                .collect();
             let sent_twice: Vec<Row> = panel.rows.iter().cloned().chain(again.iter().cloned()).collect();
             let found = judged(&panel, &sent_twice);
             assert_eq!(found.duplicates, again.len(), "word for word is a duplicate");
-            println!("measured: I3 | {}: batches word for word again, {} % of store-days | 100 % of {} are duplicates", panel.name, 100.0 * share, again.len());
+            println!(
+                "measured: I3 | {}: batches word for word again, {} % of store-days | 100 % of {} are duplicates",
+                panel.name,
+                100.0 * share,
+                again.len()
+            );
 
             let other_day: Vec<Row> = panel
                 .rows
@@ -353,7 +382,8 @@ fn what_whole_store_days_say_is_caught() {
             assert!(caught >= 0.9, "{}: {caught}", panel.name);
 
             // The files of two stores carry each other's names.
-            let places: Vec<&str> = panel.rows.iter().map(|row| &*row.place).collect::<BTreeSet<_>>().into_iter().collect();
+            let places: Vec<&str> =
+                panel.rows.iter().map(|row| &*row.place).collect::<BTreeSet<_>>().into_iter().collect();
             let number = |place: &str| places.binary_search(&place).unwrap();
             let swap = |row: &Row| {
                 let pair = number(&row.place) ^ 1;
@@ -375,7 +405,8 @@ fn a_drift_of_two_percent_a_day_is_told() {
     let panels = [walmart(), std::env::var("ENDCAP_POISON").ok().and_then(|_| fresh())];
     for panel in panels.into_iter().flatten() {
         let last = panel.rows.iter().map(|row| row.period).max().unwrap();
-        let places: Vec<String> = panel.rows.iter().map(|row| row.place.clone()).collect::<BTreeSet<_>>().into_iter().take(10).collect();
+        let places: Vec<String> =
+            panel.rows.iter().map(|row| row.place.clone()).collect::<BTreeSet<_>>().into_iter().take(10).collect();
         let mut days_until = vec![];
         for place in &places {
             let until = [7, 10, 14, 21].into_iter().find(|&days| {

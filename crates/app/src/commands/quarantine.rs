@@ -153,15 +153,13 @@ fn show(args: &Show, console: &Console) -> anyhow::Result<Ending> {
 
 fn say(args: &Say, verdict: Verdict, console: &Console) -> anyhow::Result<Ending> {
     let (by, reason) = (args.by.trim(), args.reason.trim());
-    ensure!(!by.is_empty() && !reason.is_empty(), "an answer needs a named person and a reason: give --as and --reason");
+    ensure!(
+        !by.is_empty() && !reason.is_empty(),
+        "an answer needs a named person and a reason: give --as and --reason"
+    );
     let now = Timestamp::now();
-    let answer = |key: String| Answer {
-        verdict,
-        key,
-        by: by.to_owned(),
-        at: now.to_string(),
-        reason: reason.to_owned(),
-    };
+    let answer =
+        |key: String| Answer { verdict, key, by: by.to_owned(), at: now.to_string(), reason: reason.to_owned() };
     let (answers, about) = match &args.alarm {
         Some(scope) => {
             let snapshot = Store::open(&args.which.folder)?.require(None)?;
@@ -173,7 +171,8 @@ fn say(args: &Say, verdict: Verdict, console: &Console) -> anyhow::Result<Ending
             args.which.must_name_something()?;
             let (_, rows) = args.which.rows()?;
             let fits = |row: &&Row| {
-                row.answer != Some(verdict) && (verdict == Verdict::Confirmed || CAUSES.contains(&row.row.cause.as_str()))
+                row.answer != Some(verdict)
+                    && (verdict == Verdict::Confirmed || CAUSES.contains(&row.row.cause.as_str()))
             };
             let rows: Vec<&Row> = rows.iter().filter(fits).collect();
             let causes: BTreeSet<&str> = rows.iter().map(|row| row.row.cause.as_str()).collect();
@@ -182,7 +181,8 @@ fn say(args: &Say, verdict: Verdict, console: &Console) -> anyhow::Result<Ending
         }
     };
     if answers.is_empty() {
-        let why = "Nothing fits that waits for such an answer; rows that cannot be read are mended where they come from.";
+        let why =
+            "Nothing fits that waits for such an answer; rows that cannot be read are mended where they come from.";
         console.result(&Said { answered: 0 }, |_| why.to_owned())?;
         return Ok(Ending::Refused);
     }
@@ -291,7 +291,8 @@ fn for_people(shown: &Shown, alarms: &[String]) -> String {
     if shown.groups.is_empty() {
         text += "No row of the last load fits.";
     } else {
-        let mut rows = table(&["facts", "cause", "source", "rows", "open", "items", "places", "from", "until", "such as"]);
+        let mut rows =
+            table(&["facts", "cause", "source", "rows", "open", "items", "places", "from", "until", "such as"]);
         for group in &shown.groups {
             let counts = [group.rows, group.open, group.items, group.places].map(|count| count.to_string());
             let span = [&group.first, &group.last].map(|period| period.clone().unwrap_or_default());

@@ -44,7 +44,9 @@ pub(super) fn find(sales: &Loaded, cells: &Cells, grid: &Grid, terms: &Terms<'_>
         if let Some(times) = times_usual(cells, grid, &of).filter(|times| *times > SCALED_MIN) {
             for row in of.iter().flat_map(|&at| cells.cells[at].rows.clone()) {
                 doubt(doubts, row as usize, "scaled", || {
-                    format!("all quantities of the place are about {times:.1} times what is usual: looks like another unit")
+                    format!(
+                        "all quantities of the place are about {times:.1} times what is usual: looks like another unit"
+                    )
                 });
             }
         }
@@ -57,7 +59,8 @@ pub(super) fn find(sales: &Loaded, cells: &Cells, grid: &Grid, terms: &Terms<'_>
         for &at in days.iter().flat_map(|&day| &grid.by_day[grid.days[day].clone()]) {
             for row in cells.cells[at as usize].rows.clone() {
                 doubt(doubts, row as usize, "silent", || {
-                    "nothing was sold of anything in a place that always sells: no report rather than no sales".to_owned()
+                    "nothing was sold of anything in a place that always sells: no report rather than no sales"
+                        .to_owned()
                 });
             }
         }
@@ -78,8 +81,9 @@ fn is_silent(cells: &Cells, grid: &Grid, of: &[usize], terms: &Terms<'_>) -> boo
 /// How many times what is usual the quantities of a place and period are, without what promotions explain.
 fn times_usual(cells: &Cells, grid: &Grid, of: &[usize]) -> Option<f32> {
     let telling = of.iter().filter(|&&at| grid.expected[at] >= 2.0);
-    let mut logs: Vec<f32> =
-        telling.map(|&at| grid.residual(cells, at) - lift_allowed(&cells.cells[at], grid.series_of[at], grid)).collect();
+    let mut logs: Vec<f32> = telling
+        .map(|&at| grid.residual(cells, at) - lift_allowed(&cells.cells[at], grid.series_of[at], grid))
+        .collect();
     if logs.len() < CELLS_MIN { None } else { median(&mut logs).map(f32::exp) }
 }
 
@@ -89,10 +93,8 @@ fn swapped(sales: &Loaded, cells: &Cells, grid: &Grid, doubts: &mut Doubts) {
     let misfits: Vec<f32> = (0..grid.days.len()).map(|day| misfit(cells, grid, day)).collect();
     let mut by_place: BTreeMap<u32, Vec<f32>> = BTreeMap::new();
     (0..grid.days.len()).for_each(|day| by_place.entry(place_of(day)).or_default().push(misfits[day]));
-    let typical: BTreeMap<u32, f32> = by_place
-        .into_iter()
-        .map(|(place, mut misfits)| (place, median(&mut misfits).unwrap_or(f32::MAX)))
-        .collect();
+    let typical: BTreeMap<u32, f32> =
+        by_place.into_iter().map(|(place, mut misfits)| (place, median(&mut misfits).unwrap_or(f32::MAX))).collect();
     let mut name = |day: usize, other: u32| {
         let name = &sales.texts_of("place")[other as usize];
         for &at in &grid.by_day[grid.days[day].clone()] {

@@ -80,7 +80,9 @@ impl Loaded {
         days::find(self, &cells, &grid, terms, &mut doubts);
         rows::find(self, &cells, &grid, terms, &mut doubts);
         stock::find(self, &cells, terms, &mut doubts);
-        doubts.retain(|&at, _| !self.is_trusted(at) && terms.answers.of(&self.key(at, terms.calendar)) != Some(Verdict::Released));
+        doubts.retain(|&at, _| {
+            !self.is_trusted(at) && terms.answers.of(&self.key(at, terms.calendar)) != Some(Verdict::Released)
+        });
         let mut alarms = days::silences(self, &cells, &grid, terms);
         alarms.extend(drift::find(self, &cells, &grid, &doubts, terms));
         alarms.extend(alarm::many(self, &doubts, terms));

@@ -51,7 +51,9 @@ fn under_other_lines(sales: &Loaded, cells: &Cells, grid: &Grid, doubts: &mut Do
             _ => by_source.iter().map(|(&source, lines)| (source, lines.as_slice())).collect(),
         };
         for (number, (_, later)) in batches.iter().enumerate() {
-            let Some((source, _)) = batches[..number].iter().find(|(_, earlier)| same(earlier, later)) else { continue };
+            let Some((source, _)) = batches[..number].iter().find(|(_, earlier)| same(earlier, later)) else {
+                continue;
+            };
             let name = &sales.sources[*source].name;
             for (_, position, _) in *later {
                 doubt(doubts, *position, "replayed", || {
@@ -109,7 +111,10 @@ fn under_another_day(sales: &Loaded, cells: &Cells, grid: &Grid, terms: &Terms<'
         for &at in &grid.by_day[grid.days[day].clone()] {
             for row in cells.cells[at as usize].rows.clone() {
                 doubt(doubts, row as usize, "replayed", || {
-                    format!("all {} quantities are those of {place} in {period}: sent again under another name", sold.len())
+                    format!(
+                        "all {} quantities are those of {place} in {period}: sent again under another name",
+                        sold.len()
+                    )
                 });
             }
         }

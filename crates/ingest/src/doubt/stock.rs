@@ -40,7 +40,10 @@ pub(super) fn find(sales: &Loaded, cells: &Cells, terms: &Terms<'_>, doubts: &mu
         let cell = &cells.cells[at];
         for row in cell.rows.clone() {
             doubt(doubts, row as usize, "stock", || {
-                format!("{} pieces sold where {there} were there and stock fell by {sold}: more than there was", cell.units)
+                format!(
+                    "{} pieces sold where {there} were there and stock fell by {sold}: more than there was",
+                    cell.units
+                )
             });
         }
     }

@@ -155,7 +155,8 @@ mod tests {
     fn marks_of_several_bytes_and_endless_pieces_break_nothing() {
         let strange = interchange("ST*855*1~\nSE*1*1~\n").replace('~', "\u{20ac}");
         assert_eq!(interchanges(&strange).len(), 1);
-        let most = answered("BAK*00*AD*E1*20261123", "PO1*1*1*EA*1", &format!("ACK*IA*{0}*EA~\nACK*IA*{0}*EA", i64::MAX));
+        let most =
+            answered("BAK*00*AD*E1*20261123", "PO1*1*1*EA*1", &format!("ACK*IA*{0}*EA~\nACK*IA*{0}*EA", i64::MAX));
         let found = standing(&[most], "E1");
         assert!(matches!(found, Standing::Accepted { pieces: i64::MAX, .. }), "{found:?}");
     }

@@ -123,8 +123,7 @@ fn a_lying_competitor_moves_no_price_out_of_its_bounds_and_stops_whoever_follows
             let wanted = undercut(competitor(price, round));
             let mut standing = on_day(0);
             standing.now = at(20 * 60 * round as i64);
-            standing.lease =
-                Some(standing.stops.as_ref().unwrap().lease(standing.now, SignedDuration::from_secs(5)));
+            standing.lease = Some(standing.stops.as_ref().unwrap().lease(standing.now, SignedDuration::from_secs(5)));
             standing.shelf.confirmed_price = Some(price);
             let action = Action::SetPrice { price: wanted };
             let intent = Intent { generation: round as u64 + 1, ..intent(action, &gate) };
@@ -134,6 +133,8 @@ fn a_lying_competitor_moves_no_price_out_of_its_bounds_and_stops_whoever_follows
             assert!((120..=300).contains(&price), "{lie}: {price}");
         }
         assert!(moved_in <= 3, "{lie}: it followed until round {moved_in}");
-        println!("measured: I4 | a competitor at {lie}, 50 rounds | last move in round {moved_in}, price {price} of 120 to 300");
+        println!(
+            "measured: I4 | a competitor at {lie}, 50 rounds | last move in round {moved_in}, price {price} of 120 to 300"
+        );
     }
 }
