@@ -130,7 +130,7 @@ mod tests {
             let Ok(Value::Array(batch)) = serde_json::from_slice(bytes) else { return false };
             check(FactKind::Sales, &rules, &batch, Some("k")).iter().any(Result::is_ok)
         };
-        let outcome = mutated::each("records", &[whole.to_vec()], mutated::copies(20_000), read);
+        let outcome = each("records", &[whole.to_vec()], copies(20_000), read);
         assert_eq!(outcome.panics, 0);
     }
 }
