@@ -35,8 +35,10 @@ impl Quarantined {
             if answers.of(&row.key(*kind)) == Some(Verdict::Confirmed) || !reach.holds(row) {
                 continue;
             }
-            let places =
-                found.items.entry(sku.as_str().into()).or_insert_with(|| row.place.iter().map(as_place).collect());
+            let places = found
+                .items
+                .entry(sku.as_str().into())
+                .or_insert_with(|| row.place.as_deref().map(as_place).into_iter().collect());
             match &row.place {
                 Some(place) if !places.is_empty() => drop(places.insert(as_place(place))),
                 Some(_) => {}
@@ -45,7 +47,7 @@ impl Quarantined {
         }
         // What is wrong with more of the business holds the model and lowers autonomy instead.
         let small = alarms.iter().filter(|alarm| !alarm.holds_the_model());
-        found.places.extend(small.flat_map(|alarm| &alarm.places).map(as_place));
+        found.places.extend(small.flat_map(|alarm| &alarm.places).map(|place| as_place(place)));
         found
     }
 
@@ -61,8 +63,8 @@ impl Quarantined {
     }
 }
 
-fn as_place(place: &String) -> Place {
-    Place::new(place.as_str())
+fn as_place(place: &str) -> Place {
+    Place::new(place)
 }
 
 impl Reach {

@@ -169,10 +169,10 @@ fn a_plan_on_poisoned_sales_that_were_judged_is_worth_what_one_on_sound_sales_is
     }
     let [sound, judged, believed, measure] = &folders;
     let sales = fs::read_to_string(sound.join("sales.csv")).unwrap();
-    // Two rows in a hundred come ten times as large, the last weeks among them.
+    // One row in sixty comes ten times as large, the last weeks among them.
     let poisoned = |(row, line): (usize, &str)| {
         let mut fields: Vec<String> = line.split(',').map(str::to_owned).collect();
-        if row > 0 && (row % 53 == 7 || row == 515) {
+        if row > 0 && (row % 61 == 7 || row == 515) {
             fields[3] += "0";
         }
         fields.join(",") + "\n"
@@ -195,7 +195,7 @@ fn a_plan_on_poisoned_sales_that_were_judged_is_worth_what_one_on_sound_sales_is
     let (best, _) = planned(sound);
     let (judged, believed) = (worth(&planned(judged).1), worth(&planned(believed).1));
     println!(
-        "measured: I3 | a plan after 2 % tenfold rows, by what sound sales say | worth {:.2} % of the sound one where sales were judged, {:.2} % where they were believed",
+        "measured: I3 | a plan after 1.7 % tenfold rows, by what sound sales say | worth {:.2} % of the sound one where sales were judged, {:.2} % where they were believed",
         100.0 * judged / best,
         100.0 * believed / best
     );

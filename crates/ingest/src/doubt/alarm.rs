@@ -58,20 +58,29 @@ impl fmt::Display for Alarm {
     }
 }
 
+/// Rows of one source that are in doubt.
+struct Doubtful<'a> {
+    rows: u64,
+    since: i32,
+    until: i32,
+    causes: BTreeMap<&'a str, u64>,
+}
+
 /// Sources of which more rows are in doubt than errors explain.
 pub(crate) fn many(loaded: &Loaded, doubts: &Doubts, terms: &Terms<'_>) -> Vec<Alarm> {
-    let mut found: BTreeMap<usize, (u64, i32, i32, BTreeMap<&str, u64>)> = BTreeMap::new();
+    let mut found: BTreeMap<usize, Doubtful> = BTreeMap::new();
     let periods = loaded.periods();
     for (&at, doubt) in doubts {
         let row = loaded.rows[at] as usize;
-        let entry = found.entry(origin(loaded.origins[row]).0).or_insert((0, i32::MAX, i32::MIN, BTreeMap::new()));
-        entry.0 += 1;
-        entry.1 = entry.1.min(periods[row]);
-        entry.2 = entry.2.max(periods[row]);
-        *entry.3.entry(doubt.cause).or_default() += 1;
+        let nothing = || Doubtful { rows: 0, since: i32::MAX, until: i32::MIN, causes: BTreeMap::new() };
+        let of = found.entry(origin(loaded.origins[row]).0).or_insert_with(nothing);
+        of.rows += 1;
+        of.since = of.since.min(periods[row]);
+        of.until = of.until.max(periods[row]);
+        *of.causes.entry(doubt.cause).or_default() += 1;
     }
     let all: u64 = loaded.sources.iter().map(|source| source.counts.loaded).sum();
-    let too_many = |(source, (rows, since, until, causes)): (usize, (u64, i32, i32, BTreeMap<&str, u64>))| {
+    let too_many = |(source, Doubtful { rows, since, until, causes }): (usize, Doubtful)| {
         let of = &loaded.sources[source];
         let loaded = of.counts.loaded;
         if loaded < ROWS_MIN || rows as f64 <= terms.rules.doubtful_share_max * loaded as f64 {

@@ -87,7 +87,8 @@ struct Chain {
 impl Chain {
     fn of(totals: &BTreeMap<(u32, i32), f64>, season: usize) -> Self {
         let slot = |period: i32| period.rem_euclid(season as i32);
-        let (mut size, mut slots): (BTreeMap<u32, f64>, BTreeMap<(u32, i32), Vec<f32>>) = Default::default();
+        let mut size: BTreeMap<u32, f64> = BTreeMap::new();
+        let mut slots: BTreeMap<(u32, i32), Vec<f32>> = BTreeMap::new();
         for (&(place, period), total) in totals {
             *size.entry(place).or_default() += total;
             slots.entry((place, slot(period))).or_default().push((total + 1.0).ln() as f32);

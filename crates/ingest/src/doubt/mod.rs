@@ -73,7 +73,7 @@ impl Loaded {
     /// # Panics
     /// When these are no sales.
     pub fn judge(&mut self, terms: &Terms<'_>, aside: &mut dyn FnMut(SetAside)) -> Vec<Alarm> {
-        let mut doubts = self.from_the_future(terms);
+        let mut doubts = self.yet_to_come(terms);
         let cells = Cells::of(self, terms, &doubts);
         let grid = Grid::of(&cells, terms);
         replay::find(self, &cells, &grid, terms, &mut doubts);
@@ -93,7 +93,7 @@ impl Loaded {
     }
 
     /// Sales that have not happened yet.
-    fn from_the_future(&self, terms: &Terms<'_>) -> Doubts {
+    fn yet_to_come(&self, terms: &Terms<'_>) -> Doubts {
         let periods = self.periods();
         let later = self.rows.iter().enumerate().filter(|(_, row)| periods[**row as usize] > terms.today.0);
         let reason = format!("lies in the future: the facts are of {}", terms.calendar.format(terms.today));

@@ -26,6 +26,12 @@ pub(super) fn find(sales: &Loaded, cells: &Cells, grid: &Grid, terms: &Terms<'_>
 /// Item, pieces and price of a line.
 type Line = (u32, i64, i64);
 
+/// A line with its number in its source and its position among the facts.
+type Placed = (u64, usize, Line);
+
+/// Lines that came together, with their source.
+type Batch<'a> = (usize, &'a [Placed]);
+
 /// A place's lines of a period that come again with other line numbers, from another source or the same one.
 fn under_other_lines(sales: &Loaded, cells: &Cells, grid: &Grid, doubts: &mut Doubts) {
     let (skus, units, prices) = (sales.ids("sku"), sales.wholes("units"), sales.wholes("price"));
@@ -36,7 +42,7 @@ fn under_other_lines(sales: &Loaded, cells: &Cells, grid: &Grid, doubts: &mut Do
         if rows < 2 * LINES_MIN || rows == day.len() {
             continue;
         }
-        let mut by_source: BTreeMap<usize, Vec<(u64, usize, Line)>> = BTreeMap::new();
+        let mut by_source: BTreeMap<usize, Vec<Placed>> = BTreeMap::new();
         for position in day.iter().flat_map(|at| of(at).rows.clone()) {
             let row = sales.rows[position as usize] as usize;
             let (source, number) = origin(sales.origins[row]);
@@ -46,7 +52,7 @@ fn under_other_lines(sales: &Loaded, cells: &Cells, grid: &Grid, doubts: &mut Do
         for lines in by_source.values_mut() {
             lines.sort_unstable();
         }
-        let batches: Vec<(usize, &[(u64, usize, Line)])> = match by_source.len() {
+        let batches: Vec<Batch> = match by_source.len() {
             1 => by_source.iter().flat_map(|(&source, lines)| halves(source, lines)).collect(),
             _ => by_source.iter().map(|(&source, lines)| (source, lines.as_slice())).collect(),
         };
@@ -64,13 +70,13 @@ fn under_other_lines(sales: &Loaded, cells: &Cells, grid: &Grid, doubts: &mut Do
     }
 }
 
-fn halves(source: usize, lines: &[(u64, usize, Line)]) -> Vec<(usize, &[(u64, usize, Line)])> {
+fn halves(source: usize, lines: &[Placed]) -> Vec<Batch<'_>> {
     let (first, second) = lines.split_at(lines.len() / 2);
     vec![(source, first), (source, second)]
 }
 
 /// Whether two batches hold the same lines but for few.
-fn same(a: &[(u64, usize, Line)], b: &[(u64, usize, Line)]) -> bool {
+fn same(a: &[Placed], b: &[Placed]) -> bool {
     if a.len().min(b.len()) < LINES_MIN {
         return false;
     }

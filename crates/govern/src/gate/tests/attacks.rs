@@ -111,7 +111,8 @@ fn undercut(competitor: i64) -> i64 {
 #[test]
 fn a_lying_competitor_moves_no_price_out_of_its_bounds_and_stops_whoever_follows_it() {
     let gate = gate();
-    let lies: [(&str, fn(i64, usize) -> i64); 4] = [
+    type Lie = fn(i64, usize) -> i64;
+    let lies: [(&str, Lie); 4] = [
         ("0.01", |_, _| 1),
         ("ten times", |price, _| price * 10),
         ("up and down", |price, round| if round.is_multiple_of(2) { price * 12 / 10 } else { price * 8 / 10 }),
