@@ -2,18 +2,17 @@
 
 use crate::commands::audit;
 use crate::commands::serve::runtime;
+use endcap_adapters::database::is_kept;
 use endcap_adapters::facts::{Snapshot, Store};
-use endcap_adapters::ledger::{FILE_NAME, Ledger, LedgerError, Move};
+use endcap_adapters::ledger::{FILE_NAME, Ledger};
 use endcap_adapters::project::Project;
 use endcap_adapters::quarantine;
 use endcap_agent::ground::Ground;
 use endcap_agent::quarantined::{Quarantined, Reach};
-use endcap_govern::audit::Told;
-use endcap_govern::ladder::{Alarm as Fall, Ladder};
+use endcap_govern::ladder::Alarm as Fall;
 use endcap_ingest::doubt::{Alarm, Answers};
 use endcap_model::Period;
 use jiff::Timestamp;
-use std::convert::Infallible;
 use std::path::Path;
 
 /// Which items at which places wait for an answer, by the facts that plans are made from.
@@ -30,24 +29,17 @@ pub fn quarantined(folder: &Path, ground: &Ground) -> anyhow::Result<Quarantined
 pub fn raise(folder: &Path, snapshot: &Snapshot, now: Timestamp) -> anyhow::Result<usize> {
     let alarms: Vec<&Alarm> = snapshot.alarms.iter().filter(|alarm| alarm.holds_the_model()).collect();
     let path = folder.join(FILE_NAME);
-    if alarms.is_empty() || !path.is_file() {
+    if alarms.is_empty() || !is_kept(&path) {
         return Ok(0);
     }
-    Ok(runtime()?.block_on(fall(&path, &alarms, now))?)
-}
-
-async fn fall(ledger: &Path, alarms: &[&Alarm], now: Timestamp) -> Result<usize, LedgerError> {
-    let ledger = Ledger::open(ledger, audit::random).await?;
-    let (before, mut fallen) = (ledger.ladder().await?, 0);
-    for (field, rung) in before.rungs() {
-        let reasons = alarms.iter().map(|alarm| Told::open(alarm.to_string())).collect();
-        let wanted = Move { field: field.clone(), by: Told::open("endcap"), reasons, at: now };
-        let lower = |ladder: &Ladder| Ok::<_, Infallible>(ladder.fall(field, Fall::Data, now));
-        let Ok(after) = ledger.move_to_rung(wanted, lower).await?;
-        fallen += usize::from(after.autonomy(field) < rung.autonomy);
-    }
-    ledger.close().await;
-    Ok(fallen)
+    let why = alarms.iter().map(|alarm| alarm.to_string()).collect::<Vec<_>>().join("; ");
+    let fell = runtime()?.block_on(async {
+        let ledger = Ledger::open(&path, audit::random).await?;
+        let fell = ledger.alarm(None, Fall::Data, &why, now).await;
+        ledger.close().await;
+        fell
+    })?;
+    Ok(fell.len())
 }
 
 /// What is told of the alarms of facts, a line each.

@@ -8,6 +8,7 @@ use crate::commands::serve::runtime;
 use crate::console::{Console, Ending, table};
 use crate::{reconcile, who_may};
 use anyhow::ensure;
+use endcap_adapters::database::is_kept;
 use endcap_agent::ports::Findings;
 use endcap_agent::reconcile::{Contact, Kind, Open, Report};
 use endcap_govern::who_may::{Act, Actor, Circumstances, Field, Question};
@@ -61,7 +62,7 @@ struct Found {
 /// Runs the command.
 pub fn run(args: &Args, console: &Console) -> anyhow::Result<Ending> {
     let folder = &args.terms.folder;
-    ensure!(folder.join("ledger.db").is_file(), "{} has sent nothing yet: `endcap deploy`", folder.display());
+    ensure!(is_kept(&folder.join("ledger.db")), "{} has sent nothing yet: `endcap deploy`", folder.display());
     let by = match (&args.by, &args.reason) {
         (Some(by), Some(reason)) => match named(folder, by, reason)? {
             Ok(by) => Some((by, reason.trim())),
