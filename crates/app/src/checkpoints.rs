@@ -4,7 +4,7 @@ use crate::commands::audit::random;
 use endcap_adapters::ledger::{Ledger, LedgerError};
 use endcap_adapters::notary::{Notary, Settings, Ticked};
 use jiff::Timestamp;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
@@ -47,7 +47,7 @@ pub fn keep_signing(project: &Path, tell: impl Fn(&str) + Send + 'static) -> any
     Ok(Some(Keeper { stop, thread: Some(thread) }))
 }
 
-fn work(project: &PathBuf, stopped: &AtomicBool, tell: &dyn Fn(&str)) {
+fn work(project: &Path, stopped: &AtomicBool, tell: &dyn Fn(&str)) {
     let (mut notary, mut told, mut next) = (None, String::new(), Instant::now());
     while !stopped.load(Ordering::Relaxed) {
         if Instant::now() >= next {
