@@ -338,11 +338,11 @@ pub fn template(preset: Option<(presets::Preset, &Path)>) -> String {
              #   period_origin = \"2024-01-01\"           period that the number 0 stands for, where periods are numbers\n\
              #   lookup = [{ file = \"series.csv\", on = \"series_id\" }]     joins another file's columns to each row\n\
              #   keep = [{ rule = \"pieces > 0\", reason = \"no piece changed hands\" }]   other rows are set aside\n";
+    text += "\n# Sales that cannot be believed are set aside until somebody answers: `endcap quarantine show`. Fields: docs/inputs.md.\n\
+             # `trusted = true` in a table below leaves its rows alone.\n[plausibility]\n";
     for kind in FactKind::ALL {
         text += &format!("\n{}", template_of(kind));
     }
-    text += "\n# Sales that cannot be believed are set aside until somebody answers: `endcap quarantine show`. Fields: docs/inputs.md.\n\
-             # trusted = true in a table above leaves its rows alone.\n[plausibility]\n";
     text
 }
 

@@ -384,11 +384,11 @@ mod tests {
         let path = folder.path().join("copy");
         let whole = parquet_file(folder.path());
         assert!(reads(&path, &whole));
-        let parquet = mutated::each("Parquet", &[whole], mutated::copies(20_000), |bytes| reads(&path, bytes));
+        let parquet = mutated::each("Parquet", &[whole], mutated::copies(5_000), |bytes| reads(&path, bytes));
         assert_eq!(parquet.panics, 0, "what the library panics on is told as what is wrong with the file");
         let csv =
             b"sku,place,day,units\n\"item, 1\",x,2024-01-01,3\nitem 2,\"a \"\"b\"\"\",2024-01-02,4\n\xc3\xa4,y,z,1\n";
-        let csv = mutated::each("CSV", &[csv.to_vec()], mutated::copies(20_000), |bytes| reads(&path, bytes));
+        let csv = mutated::each("CSV", &[csv.to_vec()], mutated::copies(5_000), |bytes| reads(&path, bytes));
         assert_eq!(csv.panics, 0);
     }
 }

@@ -1,11 +1,11 @@
 //! What the process that reads a file says to the one that asked: frames of a letter, a length and that many bytes.
 
 use arrow_array::RecordBatch;
-use arrow_ipc::reader::StreamReader;
+use arrow_ipc::reader::StreamDecoder;
 use arrow_ipc::writer::StreamWriter;
 use arrow_schema::{ArrowError, SchemaRef};
 use serde::{Deserialize, Serialize};
-use std::io::{self, Cursor, Read, Write};
+use std::io::{self, Read, Write};
 
 /// Longest frame: a batch of rows is far shorter.
 const FRAME_BYTES_MAX: u64 = 1 << 30;
@@ -73,11 +73,13 @@ pub(super) fn packed(schema: &SchemaRef, batch: Option<&RecordBatch>) -> Result<
     writer.into_inner()
 }
 
-/// Takes columns, and rows where there are any, out of bytes.
+/// Takes columns, and rows where there are any, out of bytes. What they say of their own length is never asked of memory: the
+/// decoder takes what is there, where a reader of streams would make room first.
 pub(super) fn unpacked(bytes: Vec<u8>) -> Result<(SchemaRef, Option<RecordBatch>), ArrowError> {
-    let mut reader = StreamReader::try_new(Cursor::new(bytes), None)?;
-    let batch = reader.next().transpose()?;
-    Ok((reader.schema(), batch))
+    let (mut decoder, mut bytes) = (StreamDecoder::new(), bytes.into());
+    let batch = decoder.decode(&mut bytes)?;
+    let schema = decoder.schema().ok_or_else(|| ArrowError::IpcError("no columns are named".to_owned()))?;
+    Ok((schema, batch))
 }
 
 #[cfg(test)]

@@ -137,67 +137,71 @@ fn reading_in_a_process_of_its_own_costs_little() {
     assert!(ratio < 4.0, "{ratio}");
 }
 
-/// Plans a project; returns what the plan is worth by what its own facts say, and its offers as locks of a scenario.
-fn planned(folder: &Path) -> (f64, String) {
-    let (out, told, status) = run(&["plan", folder.to_str().unwrap(), "--json"]);
-    assert_eq!(status, 0, "{out}{told}");
-    let plan: serde_json::Value = serde_json::from_str(&out).unwrap();
-    let offers = fs::read_to_string(Path::new(plan["folder"].as_str().unwrap()).join("offers.csv")).unwrap();
-    let mut locks: Vec<String> = "abcdef".chars().map(|sku| format!("{{ sku = \"{sku}\", depth = 0.0 }}")).collect();
-    for line in offers.lines().skip(1) {
+/// Plans a project; returns its offers as they are written.
+fn planned(folder: &Path) -> String {
+    let (out, told, _) = run(&["plan", folder.to_str().unwrap(), "--json"]);
+    let plan: serde_json::Value = serde_json::from_str(&out).unwrap_or_else(|_| panic!("{out}{told}"));
+    fs::read_to_string(Path::new(plan["folder"].as_str().unwrap()).join("offers.csv")).unwrap()
+}
+
+/// What offers earn over none by the law that the small shop's sales follow: pieces go with the price to the power of -3, an
+/// item lists at 2.00 and costs 0.90.
+fn worth(offers: &str) -> f64 {
+    let of = |line: &str| {
         let fields: Vec<&str> = line.split(',').collect();
-        let (calendar, [sku, place, start, end]) =
-            (endcap_model::Calendar::Week, [fields[0], fields[1], fields[2], fields[3]]);
-        for week in calendar.parse(start).unwrap().0..calendar.parse(end).unwrap().0 {
-            let week = calendar.format(endcap_model::Period(week));
-            locks.push(format!(
-                "{{ sku = \"{sku}\", place = \"{place}\", period = \"{week}\", depth = {} }}",
-                fields[5]
-            ));
-        }
-    }
-    (plan["value"].as_f64().unwrap(), format!("[limits]\nlocks = [{}]\n", locks.join(", ")))
+        let level = [60.0, 45.0, 80.0, 35.0, 50.0, 70.0]["abcdef".find(fields[0]).unwrap()];
+        let size = if fields[1] == "x" { 1.0 } else { 1.3 };
+        let week = |text: &str| endcap_model::Calendar::Week.parse(text).unwrap().0;
+        let ratio = 1.0 - fields[5].parse::<f64>().unwrap();
+        f64::from(week(fields[3]) - week(fields[2])) * level * size * (ratio.powi(-3) * (2.0 * ratio - 0.9) - 1.1)
+    };
+    offers.lines().skip(1).map(of).sum()
 }
 
 #[test]
-fn a_plan_on_poisoned_sales_that_were_judged_is_worth_what_one_on_sound_sales_is() {
+fn a_plan_on_poisoned_sales_that_were_judged_rests_on_none_of_them() {
     let kept = tempfile::tempdir().unwrap();
-    let folders = ["sound", "judged", "believed", "measure"].map(|name| kept.path().join(name));
-    for folder in &folders {
-        fs::create_dir(folder).unwrap();
-        crate::shop::plannable(folder, jiff::civil::date(2024, 6, 24));
-    }
-    let [sound, judged, believed, measure] = &folders;
-    let sales = fs::read_to_string(sound.join("sales.csv")).unwrap();
-    // One row in sixty comes ten times as large, the last weeks among them.
-    let poisoned = |(row, line): (usize, &str)| {
-        let mut fields: Vec<String> = line.split(',').map(str::to_owned).collect();
-        if row > 0 && (row % 61 == 7 || row == 515) {
-            fields[3] += "0";
+    let project = |name: String, sales: &dyn Fn(usize, &str) -> Option<String>, judged: bool| {
+        let folder = kept.path().join(name);
+        fs::create_dir(&folder).unwrap();
+        crate::shop::plannable(&folder, jiff::civil::date(2024, 6, 24));
+        let sound = fs::read_to_string(folder.join("sales.csv")).unwrap();
+        let rows: String = sound.lines().enumerate().filter_map(|(row, line)| Some(sales(row, line)? + "\n")).collect();
+        fs::write(folder.join("sales.csv"), rows).unwrap();
+        if judged {
+            let toml = fs::read_to_string(folder.join("endcap.toml")).unwrap();
+            fs::write(folder.join("endcap.toml"), toml + "\n[plausibility]\n").unwrap();
         }
-        fields.join(",") + "\n"
+        let (out, told, status) = run(&["ingest", folder.to_str().unwrap(), "--json"]);
+        assert_eq!(status, 0, "{told}");
+        (planned(&folder), serde_json::from_str::<serde_json::Value>(&out).unwrap())
     };
-    let poisoned: String = sales.lines().enumerate().map(poisoned).collect();
-    for folder in [judged, believed] {
-        fs::write(folder.join("sales.csv"), &poisoned).unwrap();
+    let sound = worth(&project("sound".into(), &|_, line| Some(line.to_owned()), true).0);
+    let (mut judged, mut believed) = (0.0, 0.0);
+    let draws = [7, 20, 33, 48];
+    for draw in draws {
+        // One row in sixty comes ten times as large.
+        let is_drawn = move |row: usize| row > 0 && row % 61 == draw;
+        let tenfold = |row: usize, line: &str| {
+            let mut fields: Vec<String> = line.split(',').map(str::to_owned).collect();
+            if is_drawn(row) {
+                fields[3] += "0";
+            }
+            Some(fields.join(","))
+        };
+        let without = |row: usize, line: &str| (!is_drawn(row)).then(|| line.to_owned());
+        let (plan, loaded) = project(format!("judged {draw}"), &tenfold, true);
+        let drawn = (1..529).filter(|row| is_drawn(*row)).count();
+        assert_eq!(loaded["set_aside"], drawn, "every tenfold row and no other");
+        assert_eq!(plan, project(format!("without {draw}"), &without, false).0, "as if they had never come");
+        judged += worth(&plan) / sound / draws.len() as f64;
+        believed += worth(&project(format!("believed {draw}"), &tenfold, false).0) / sound / draws.len() as f64;
     }
-    let toml = fs::read_to_string(judged.join("endcap.toml")).unwrap();
-    fs::write(judged.join("endcap.toml"), toml + "\n[plausibility]\n").unwrap();
-    for folder in [judged, believed] {
-        assert_eq!(run(&["ingest", folder.to_str().unwrap()]).2, 0);
-    }
-    // What the offers of a plan are worth by the sound facts: the only plan that keeps them all as locks.
-    let worth = |locks: &str| {
-        let scenario = fs::read_to_string(sound.join("scenario.toml")).unwrap();
-        fs::write(measure.join("scenario.toml"), scenario.replacen("[limits]\n", locks, 1)).unwrap();
-        planned(measure).0
-    };
-    let (best, _) = planned(sound);
-    let (judged, believed) = (worth(&planned(judged).1), worth(&planned(believed).1));
     println!(
-        "measured: I3 | a plan after 1.7 % tenfold rows, by what sound sales say | worth {:.2} % of the sound one where sales were judged, {:.2} % where they were believed",
-        100.0 * judged / best,
-        100.0 * believed / best
+        "measured: I3 | plans after 1.7 % tenfold rows, 4 draws, by the law of the shop | worth {:.1} % of the sound one where sales were judged, as without these rows; {:.1} % where they were believed",
+        100.0 * judged,
+        100.0 * believed
     );
-    assert!(judged >= 0.98 * best, "{judged} of {best}");
+    // What is lost is what the missing rows told: a shop of 528 rows feels each.
+    assert!(judged >= 0.85 && believed < judged - 0.2, "{judged} {believed}");
 }
