@@ -106,6 +106,7 @@ fn planned(facts: &Facts, fitted: &Fitted, baseline: &Forecast, scenario: &Scena
     Plan {
         id: PlanId::new("in force"),
         parent: None,
+        objectives: None,
         snapshot: SnapshotId::new("facts"),
         as_of: AsOf::default(),
         calendar: baseline.calendar,
