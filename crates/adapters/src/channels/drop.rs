@@ -147,7 +147,7 @@ pub(super) fn extras(shelf: &mut dyn Shelf, known: &[(&Message, &Intent)], forma
             continue;
         }
         let held = match all.held(shelf, subject, format) {
-            Heard::Holds(Some(held)) => held.told,
+            Heard::Holds(Some(held)) => held.told.map(|told| *told),
             _ => None,
         };
         found.push(Extra { name: name.clone(), held, generation: Some(*generation) });
@@ -195,7 +195,7 @@ impl All {
         {
             return Heard::Holds(Some(notice.held()));
         }
-        let told = notice.map(|notice| notice.wanted);
+        let told = notice.map(|notice| Box::new(notice.wanted));
         Heard::Holds(Some(Held { generation: Some(*generation), content: hash_bytes(&bytes), told }))
     }
 }

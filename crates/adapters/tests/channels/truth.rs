@@ -292,7 +292,7 @@ impl Bus {
                 _ => (notice["generation"], notice["price"]) = (0.into(), 180.into()),
             }
             self.bucket.put(key, notice.to_string().into()).await.unwrap();
-            if way % 5 == 0 { Kind::Changed } else { Kind::Stale }
+            if way.is_multiple_of(5) { Kind::Changed } else { Kind::Stale }
         })
     }
 }

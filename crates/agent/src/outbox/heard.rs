@@ -13,13 +13,13 @@ pub struct Held {
     /// The content.
     pub content: ContentHash,
     /// The same in words, where the channel's own can be put into ours.
-    pub told: Option<Wanted>,
+    pub told: Option<Box<Wanted>>,
 }
 
 impl Held {
     /// What holds a content.
     pub fn of(generation: Option<u64>, wanted: Wanted) -> Self {
-        Self { generation, content: wanted.hash(), told: Some(wanted) }
+        Self { generation, content: wanted.hash(), told: Some(Box::new(wanted)) }
     }
 }
 

@@ -29,7 +29,7 @@ pub fn difference(
         sku: Some(expected.intent.sku.clone()),
         kind,
         expected: Some(Wanted::of(&expected.intent)),
-        held: held.and_then(|held| held.told.clone()),
+        held: held.and_then(|held| held.told.as_deref().cloned()),
         answer: held.map(|held| held.content.clone()),
         generation: message.generation,
         held_generation: held.and_then(|held| held.generation),

@@ -277,5 +277,5 @@ fn held(message: &Message, intent: &Intent, pieces: i64, unit_cost: &str, sequen
     let content = wanted.hash();
     // An 855 names no generation; where it confirms this very content it is this one.
     let generation = sequence.or_else(|| (content == message.content).then_some(message.generation));
-    Some(Held { generation, content, told: Some(wanted) })
+    Some(Held { generation, content, told: Some(Box::new(wanted)) })
 }
