@@ -82,7 +82,7 @@ impl Ledger {
             .bind(channel.as_str())
             .bind(subject)
             .bind(whole(generation))
-            .fetch_optional(&mut *transaction)
+            .fetch_optional(&mut transaction)
             .await?;
         let known: Option<Known> = row.map(|row| parsed("a message", row.try_get(0)?)).transpose()?;
         let Some(known) = known.and_then(|known| known.settled(happened)) else { return Ok(false) };
@@ -103,7 +103,7 @@ impl Ledger {
         for id in ids {
             let row = query("select content from finding where id = $1 and gone is null")
                 .bind(*id)
-                .fetch_optional(&mut *transaction)
+                .fetch_optional(&mut transaction)
                 .await?;
             let Some(row) = row else { continue };
             let finding: Finding = parsed("a finding", row.try_get(0)?)?;
@@ -122,7 +122,7 @@ impl Ledger {
             query("update finding set asked = $1, repair = null where id = $2")
                 .bind(whole(number))
                 .bind(*id)
-                .execute(&mut *transaction)
+                .execute(&mut transaction)
                 .await?;
         }
         transaction.commit().await?;
@@ -143,7 +143,7 @@ impl Ledger {
                 .bind(now.as_millisecond())
                 .bind(whole(number))
                 .bind(*id)
-                .execute(&mut *transaction)
+                .execute(&mut transaction)
                 .await?;
         }
         for ((finding, _), number) in noted.new.iter().zip(&mut numbers) {
@@ -160,7 +160,7 @@ impl Ledger {
             .bind(text(finding))
             .bind(finding.found.as_millisecond())
             .bind(whole(number))
-            .execute(&mut *transaction)
+            .execute(&mut transaction)
             .await?;
         }
         for contact in &noted.contacts {
@@ -170,7 +170,7 @@ impl Ledger {
             )
             .bind(contact.channel.as_str())
             .bind(text(contact))
-            .execute(&mut *transaction)
+            .execute(&mut transaction)
             .await?;
         }
         Ok(transaction.commit().await?)
@@ -201,7 +201,7 @@ impl Ledger {
             query("update finding set repair = $1 where id = $2")
                 .bind(whole(*first))
                 .bind(id)
-                .execute(&mut *transaction)
+                .execute(&mut transaction)
                 .await?;
         }
         Ok(transaction.commit().await?)

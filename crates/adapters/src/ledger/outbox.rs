@@ -261,7 +261,7 @@ pub(super) async fn insert_decided(
         .bind(text(intent))
         .bind((*waits != Waits::default()).then(|| text(waits)))
         .bind(whole(*number))
-        .execute(&mut **transaction)
+        .execute(transaction)
         .await?;
     }
     Ok(numbers)

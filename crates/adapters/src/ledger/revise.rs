@@ -29,7 +29,7 @@ impl Ledger {
                 .bind(reason)
                 .bind(Timestamp::MAX.as_millisecond())
                 .bind(*number)
-                .execute(&mut *transaction)
+                .execute(&mut transaction)
                 .await?;
         }
         let voided = void.into_iter().map(|one| one.record);
@@ -43,7 +43,7 @@ impl Ledger {
                 .bind(step.plan())
                 .bind(whole(number))
                 .bind(text(step))
-                .execute(&mut *transaction)
+                .execute(&mut transaction)
                 .await?;
         }
         insert_decided(self, &mut transaction, decide, now).await?;
