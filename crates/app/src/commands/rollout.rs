@@ -15,7 +15,7 @@ use std::path::{Path, PathBuf};
 /// Show how far the offers of plans have come: stages, the last reading of the guardrail with its intervals, what comes next.
 ///
 /// `endcap deploy` begins a roll-out with a few stores; `endcap send` reads the guardrail whenever it has read new facts, opens the
-/// next stage when it is clear, and takes everything back when it does harm. [rollout] in policy.toml holds stages and bounds.
+/// next stage when it is clear, and takes everything back when it does harm. The section rollout of policy.toml holds stages and bounds.
 #[derive(clap::Args)]
 #[command(after_help = "Examples:
   endcap rollout show shop
