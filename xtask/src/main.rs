@@ -1,11 +1,13 @@
-//! Chores of the repository: `cargo xtask test`, `cargo xtask torture`, and `cargo xtask bench` with its parts `plan`, `demand`, `supply`, `desk`
-//! and `twin`.
+//! Chores of the repository: `cargo xtask test`, `cargo xtask torture`, and `cargo xtask bench` with its parts `plan`, `demand`, `supply`, `desk`,
+//! `twin` and `loop`.
 
 mod bench;
 mod contract;
 mod demand;
 mod desk;
+mod goals;
 mod helper;
+mod looped;
 mod measure;
 mod page;
 mod plan;
@@ -49,6 +51,8 @@ enum Part {
     Desk(desk::Options),
     /// Measure in simulated worlds whether planning promotions and supply in one loop pays.
     Twin(twin::Options),
+    /// Measure the loop: offers changed in flight, learning, drift, analogues, the journal.
+    Loop(looped::Options),
 }
 
 fn main() -> anyhow::Result<ExitCode> {
@@ -64,6 +68,7 @@ fn main() -> anyhow::Result<ExitCode> {
         Chore::Bench { part: Some(Part::Supply(options)) } => return supply::run(options),
         Chore::Bench { part: Some(Part::Desk(options)) } => return desk::run(&options),
         Chore::Bench { part: Some(Part::Twin(options)) } => return twin::run(&options),
+        Chore::Bench { part: Some(Part::Loop(options)) } => return looped::run(&options),
     }
     Ok(ExitCode::SUCCESS)
 }

@@ -3,7 +3,7 @@
 use anyhow::Context;
 use std::fs;
 
-const HEAD: &str = "# Benchmarks\n\nWritten by `cargo xtask bench`, `bench plan`, `bench demand`, `bench supply`, `bench desk` and `bench twin`.\n\
+const HEAD: &str = "# Benchmarks\n\nWritten by `cargo xtask bench`, `bench plan`, `bench demand`, `bench supply`, `bench desk`, `bench twin` and `bench loop`.\n\
                     Compare figures of one machine only, and CPU seconds rather than wall time where it is shared.\n";
 
 /// Replaces one section of the page and keeps the others.

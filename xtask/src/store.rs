@@ -5,11 +5,11 @@
 
 use crate::demand::Row as DemandRow;
 use crate::desk::Case as DeskCase;
+use crate::goals::Case;
 use crate::helper::answer;
 use crate::plan::{PromotionRow, PublicRow, ReplanRow, ThreadsRow};
 use crate::supply::Row as SupplyRow;
 use crate::torture::Outcome;
-use crate::twin::Case as TwinCase;
 use anyhow::Context;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
@@ -118,7 +118,9 @@ pub struct Results {
     #[serde(default)]
     pub supply: Vec<Stored<SupplyRow>>,
     #[serde(default)]
-    pub twin: Vec<Stored<TwinCase>>,
+    pub twin: Vec<Stored<Case>>,
+    #[serde(default, rename = "loop")]
+    pub looped: Vec<Stored<Case>>,
     #[serde(default)]
     pub desk: Vec<Stored<DeskCase>>,
     #[serde(default)]
@@ -150,6 +152,7 @@ impl Results {
             ("demand", lines(&self.demand)?),
             ("supply", lines(&self.supply)?),
             ("twin", lines(&self.twin)?),
+            ("loop", lines(&self.looped)?),
             ("desk", lines(&self.desk)?),
             ("proofs", lines(&self.proofs)?),
         ];
@@ -191,6 +194,7 @@ impl Results {
         sort(&mut newest.demand, &crate::demand::names());
         sort(&mut newest.supply, &crate::supply::names());
         sort(&mut newest.twin, &crate::twin::names());
+        sort(&mut newest.looped, &crate::looped::names());
         sort(&mut newest.desk, &crate::desk::names());
         sort(&mut newest.proofs, &crate::torture::names());
         Ok(newest)
@@ -204,6 +208,7 @@ impl Results {
         take(&mut self.demand, &other.demand, &other.commit);
         take(&mut self.supply, &other.supply, &other.commit);
         take(&mut self.twin, &other.twin, &other.commit);
+        take(&mut self.looped, &other.looped, &other.commit);
         take(&mut self.desk, &other.desk, &other.commit);
         take(&mut self.proofs, &other.proofs, &other.commit);
     }

@@ -7,15 +7,14 @@ mod paired;
 mod shocks;
 mod table;
 
+use crate::goals::{Case, Goal, Paired, Row};
 use crate::measure;
 use crate::store::{self, Results, Shelf, Stored};
 use anyhow::{Context, ensure};
-use paired::{Outcomes, Paired};
-use serde::{Deserialize, Serialize};
+use paired::Outcomes;
 use serde_json::Value;
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode, Stdio};
-use table::{Goal, Row, Table};
 
 const HEADING: &str = "The loop in the simulated world";
 const SCENARIO: &str = "examples/scenarios/grocery-year.toml";
@@ -45,14 +44,6 @@ pub struct Options {
     /// A built `endcap` to measure; the release build is made when not given.
     #[arg(long)]
     endcap: Option<PathBuf>,
-}
-
-/// A case as it is kept.
-#[derive(Clone, Debug, Default, Serialize, Deserialize)]
-pub struct Case {
-    rows: Vec<Row>,
-    /// Figures beside the goals.
-    table: Option<Table>,
 }
 
 type Measure = fn(&Path, &Options) -> anyhow::Result<Case>;

@@ -1,7 +1,7 @@
 //! Outcomes of policies in the same worlds, and means of what differs with their 95 % intervals.
 
+use crate::goals::Paired;
 use anyhow::Context;
-use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use std::collections::BTreeMap;
 
@@ -11,14 +11,6 @@ pub struct Outcomes {
     pub policies: Vec<String>,
     /// By policy and seed.
     by_policy: BTreeMap<String, BTreeMap<u64, Value>>,
-}
-
-/// A mean over worlds with the ends of its 95 % interval.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Paired {
-    pub mean: f64,
-    pub low: f64,
-    pub high: f64,
 }
 
 impl Outcomes {
@@ -83,23 +75,6 @@ fn figure(outcome: &Value, measure: &str) -> Option<f64> {
         "write_down_share" => over("write_down", "promo_revenue"),
         "gmroi" => over("margin", "stock_cost"),
         _ => field(measure),
-    }
-}
-
-impl Paired {
-    /// Mean and Student's t interval of at least two values, t by the first terms of its expansion around the normal
-    /// quantile (Abramowitz and Stegun 1964, 26.7.5).
-    pub fn of(values: &[f64]) -> Option<Self> {
-        const Z: f64 = 1.959_963_985;
-        if values.len() < 2 {
-            return None;
-        }
-        let n = values.len() as f64;
-        let mean = values.iter().sum::<f64>() / n;
-        let variance = values.iter().map(|value| (value - mean).powi(2)).sum::<f64>() / (n - 1.0);
-        let t = Z + (Z.powi(3) + Z) / (4.0 * (n - 1.0));
-        let half = t * (variance / n).sqrt();
-        Some(Self { mean, low: mean - half, high: mean + half })
     }
 }
 
