@@ -164,6 +164,27 @@ const PROOFS: &[Proof] = &[
         ignored: false,
     },
     Proof {
+        promise: "R8",
+        says: "tables of older programs with offers under way go on; an older program refuses newer ones",
+        test: ("--lib", "what_an_older_program_had_under_way_goes_on"),
+        size: None,
+        ignored: false,
+    },
+    Proof {
+        promise: "R8",
+        says: "of two machines with different limits the one left behind decides and sends nothing",
+        test: ("--test=acting", "a_machine_that_was_left_behind_decides_and_sends_nothing"),
+        size: None,
+        ignored: false,
+    },
+    Proof {
+        promise: "R9",
+        says: "any of 50 backups comes back as it was, and verifies against a checkpoint from outside",
+        test: ("--test=acting", "each_of_fifty_moments_comes_back_as_it_was"),
+        size: None,
+        ignored: false,
+    },
+    Proof {
         promise: "A5",
         says: "prices are taken back to the base price that is approved then, at every stage, also while the channel is down",
         test: ("--test=acting", "revert"),

@@ -7,6 +7,8 @@ mod backups;
 mod clock;
 #[path = "acting/counterpart.rs"]
 mod counterpart;
+#[path = "acting/editions.rs"]
+mod editions;
 #[path = "acting/ground.rs"]
 mod ground;
 #[path = "acting/revert.rs"]

@@ -10,8 +10,8 @@ use crate::objectives;
 use crate::who_may;
 use anyhow::{Context, bail};
 use endcap_adapters::journal::StoredJournal;
-use endcap_adapters::ledger::LedgerOutbox;
 use endcap_adapters::ledger::stops::{StopBook, StopReader};
+use endcap_adapters::ledger::{LedgerError, LedgerOutbox};
 use endcap_adapters::tables::{read_json, read_toml};
 use endcap_adapters::{conditions, goods};
 use endcap_agent::acting::Acting;
@@ -21,13 +21,14 @@ use endcap_agent::ports::Journal;
 use endcap_agent::quarantined::Quarantined;
 use endcap_agent::rollout::Rollouts;
 use endcap_agent::standings::Sources;
+use endcap_govern::edition::{Edition, Standing};
 use endcap_govern::gate::Gate;
 use endcap_govern::ladder::Ladder;
 use endcap_govern::law::Goods;
 use endcap_govern::stop::Stops;
 use endcap_govern::who_may::WhoMay;
 use endcap_govern::{Approved, approve};
-use endcap_model::{ContentHash, Decision, Event, Plan, Policy, RolloutRules, SignOff, Sku, VETO_MINUTES};
+use endcap_model::{ContentHash, Decision, Event, Plan, Policy, RolloutRules, SignOff, Sku, VETO_MINUTES, hash_json};
 use jiff::SignedDuration;
 use jiff::tz::TimeZone;
 use std::collections::{BTreeMap, BTreeSet};
@@ -43,6 +44,8 @@ pub struct Footing {
     pub goods: BTreeMap<Sku, Goods>,
     /// The limits in force.
     pub gate: Gate,
+    /// What is acted by, as a whole.
+    edition: Edition,
     policy: Policy,
     /// Roll-outs of plans, as they stood when this was read.
     pub rollouts: Rollouts,
@@ -99,6 +102,7 @@ impl Footing {
             ground,
             goods,
             gate,
+            edition: edition(folder, &policy, &who_may)?,
             policy,
             rollouts,
             conditions,
@@ -113,6 +117,15 @@ impl Footing {
     /// The outbox of the project.
     pub fn outbox(folder: &Path) -> anyhow::Result<LedgerOutbox> {
         Ok(LedgerOutbox::open(folder, audit::random)?)
+    }
+
+    /// Goes by the limits of this footing from now on; the inner error says that others replaced them.
+    pub fn take(&self, outbox: &mut LedgerOutbox) -> anyhow::Result<Result<(), String>> {
+        let standing = outbox.go_by(self.edition.clone(), jiff::Timestamp::now())?;
+        Ok(match standing {
+            Standing::Replaced => Err(LedgerError::Replaced(self.edition.clone()).to_string()),
+            Standing::InForce | Standing::New => Ok(()),
+        })
     }
 
     /// How offers reach the stores.
@@ -168,6 +181,13 @@ impl Footing {
             stops: &stops,
         })
     }
+}
+
+/// What a project acts by: limits, what people said once, who may do what, and the program that reads them.
+pub fn edition(folder: &Path, policy: &Policy, who_may: &WhoMay) -> anyhow::Result<Edition> {
+    let acting: serde_json::Value = read_toml(&folder.join("acting.toml"))?;
+    let limits = hash_json(&(policy, acting, who_may.hash()));
+    Ok(Edition { limits, program: env!("CARGO_PKG_VERSION").to_owned() })
 }
 
 /// The decisions behind plans, by plan, with those who signed where people were asked.

@@ -2,7 +2,7 @@
 //!
 //! [`judge`] judges a plan as a whole; the [`gate`] each single thing before it is sent, with the [`law`] of its market.
 //! [`who_may`] says who may do what, [`approval`] who has to sign, the [`ladder`] how far the machine goes by itself, the
-//! [`stop`] whether anything goes at all; [`objectives`] say what for. [`audit`] is the trail that every decision leaves.
+//! [`stop`] whether anything goes at all, the [`edition`] by which limits; [`objectives`] say what for. [`audit`] is the trail that every decision leaves.
 //!
 //! Never depends on `plan`: the checker is not the maker, and shares no code with it. A number that is missing or
 //! not finite is a refusal, never a pass (a missing floor has sold goods at a penny before).
@@ -10,6 +10,7 @@
 pub mod approval;
 mod approved;
 pub mod audit;
+pub mod edition;
 pub mod gate;
 pub mod guardrail;
 mod judge;

@@ -38,6 +38,20 @@ impl Transaction {
     }
 }
 
+impl Transaction {
+    /// Gives it up at once. One that is dropped lets go of PostgreSQL's lock only when its program next does something there.
+    ///
+    /// # Errors
+    /// [`DatabaseError`] when the database does not answer; nothing is kept all the same.
+    pub async fn rollback(self) -> Result<(), DatabaseError> {
+        match self.connection.0 {
+            Held::Sqlite(Hold::Within(transaction)) => transaction.rollback().await.map_err(DatabaseError::sqlite),
+            Held::Postgres(Hold::Within(transaction)) => transaction.rollback().await.map_err(DatabaseError::postgres),
+            _ => unreachable!("Invariant: a transaction is made of one"),
+        }
+    }
+}
+
 impl Deref for Transaction {
     type Target = Connection;
 

@@ -6,6 +6,7 @@
 //! What else is decided in the same transaction is written with a record ([`Ledger::append`]), as requests for approval are.
 
 mod append;
+mod editions;
 mod erase;
 mod findings;
 mod journal;
@@ -17,11 +18,14 @@ mod requests;
 mod revise;
 pub(crate) mod schema;
 pub mod stops;
+#[cfg(test)]
+mod upgraded;
 mod verify;
 
 use crate::database::{Database, DatabaseError, Transaction};
 use append::{Order, clerk};
 use endcap_govern::audit::NotCanonical;
+use endcap_govern::edition::Edition;
 use futures::channel::mpsc;
 use std::path::Path;
 use std::sync::Arc;
@@ -59,6 +63,9 @@ pub enum LedgerError {
     /// A record cannot be written as it must be.
     #[error(transparent)]
     NotCanonical(#[from] NotCanonical),
+    /// Somebody put other limits, or a newer program, in force.
+    #[error("{0} were replaced: bring this machine up to date, or put them in force again with `endcap policy adopt`")]
+    Replaced(Edition),
     /// What is to be erased would be kept anew.
     #[error("the {0} holds the very value that is to be erased: say it without")]
     KeptAnew(&'static str),

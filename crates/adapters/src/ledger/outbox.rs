@@ -1,6 +1,7 @@
 //! The outbox on disk: what was decided, what left and what is known of it, in one file with the audit trail, so that
 //! decision, record and message are kept together or not at all.
 
+use super::editions::still_in_force;
 use super::{FILE_NAME, Ledger, LedgerError, Random, read};
 use crate::database::{Connection, Row, Transaction, query};
 use endcap_agent::outbox::{Decided, Everything, Known, Message, Revision, Waiting, Waits, ripened};
@@ -8,6 +9,7 @@ use endcap_agent::ports::{Asked, Outbox, PortError, Standings};
 use endcap_agent::rollout::Rollouts;
 use endcap_agent::send::{Kept, Pending};
 use endcap_govern::audit::Record;
+use endcap_govern::edition::{Edition, Standing};
 use endcap_govern::gate::{Intent, KEPT, Sent, Traffic};
 use endcap_govern::ladder::{Alarm, Field};
 use endcap_model::{Autonomy, Channel, Place, Sku};
@@ -21,6 +23,8 @@ use tokio::runtime::Runtime;
 pub struct LedgerOutbox {
     pub(super) ledger: Ledger,
     pub(super) runtime: Runtime,
+    /// What is acted by; nothing where the caller decides nothing of its own.
+    edition: Option<Edition>,
 }
 
 impl LedgerOutbox {
@@ -31,7 +35,17 @@ impl LedgerOutbox {
     pub fn open(project: &Path, random: Random) -> Result<Self, PortError> {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(broken)?;
         let ledger = runtime.block_on(Ledger::open(&project.join(FILE_NAME), random)).map_err(broken)?;
-        Ok(Self { ledger, runtime })
+        Ok(Self { ledger, runtime, edition: None })
+    }
+
+    /// Acts by these limits from now on: nothing is decided or noted as sent once others replaced them. Says how they stand.
+    ///
+    /// # Errors
+    /// [`PortError`] when they cannot be kept.
+    pub fn go_by(&mut self, edition: Edition, at: Timestamp) -> Result<Standing, PortError> {
+        let standing = self.runtime.block_on(self.ledger.go_by(&edition, at)).map_err(broken)?;
+        self.edition = Some(edition);
+        Ok(standing)
     }
 
     /// Raises an alarm, as [`Ledger::alarm`] does.
@@ -60,7 +74,7 @@ impl LedgerOutbox {
 
 impl Outbox for LedgerOutbox {
     fn decide(&mut self, decided: Vec<Decided>, now: Timestamp) -> Result<(), PortError> {
-        self.runtime.block_on(self.ledger.decide(decided, now)).map_err(broken)
+        self.runtime.block_on(self.ledger.decide(decided, self.edition.as_ref(), now)).map_err(broken)
     }
 
     fn revise(
@@ -68,7 +82,7 @@ impl Outbox for LedgerOutbox {
         now: Timestamp,
         change: &mut dyn FnMut(&Everything) -> Revision,
     ) -> Result<Revision, PortError> {
-        self.runtime.block_on(self.ledger.revise(now, |all| change(all))).map_err(broken)
+        self.runtime.block_on(self.ledger.revise_by(self.edition.as_ref(), now, |all| change(all))).map_err(broken)
     }
 
     fn waiting(&self) -> Result<Vec<Waiting>, PortError> {
@@ -88,7 +102,7 @@ impl Outbox for LedgerOutbox {
     }
 
     fn keep(&mut self, kept: Vec<Kept>, now: Timestamp) -> Result<(), PortError> {
-        self.runtime.block_on(self.ledger.keep(kept, now)).map_err(broken)
+        self.runtime.block_on(self.ledger.keep(kept, self.edition.as_ref(), now)).map_err(broken)
     }
 
     fn traffic(&self, now: Timestamp) -> Result<Traffic, PortError> {
@@ -106,8 +120,8 @@ impl Outbox for LedgerOutbox {
 
 impl Ledger {
     /// Keeps decisions: each with its record, and what is pending of an offer that it replaces is withdrawn.
-    async fn decide(&self, decided: Vec<Decided>, now: Timestamp) -> Result<(), LedgerError> {
-        let mut transaction = self.begin().await?;
+    async fn decide(&self, decided: Vec<Decided>, by: Option<&Edition>, now: Timestamp) -> Result<(), LedgerError> {
+        let mut transaction = still_in_force(self.begin().await?, by).await?;
         insert_decided(self, &mut transaction, decided, now).await?;
         Ok(transaction.commit().await?)
     }
@@ -175,8 +189,9 @@ impl Ledger {
         rows.iter().map(|row| parsed("a message", row.try_get(0)?)).collect()
     }
 
-    async fn keep(&self, kept: Vec<Kept>, now: Timestamp) -> Result<(), LedgerError> {
-        let mut transaction = self.begin().await?;
+    async fn keep(&self, kept: Vec<Kept>, by: Option<&Edition>, now: Timestamp) -> Result<(), LedgerError> {
+        let leaves = kept.iter().any(|kept| kept.sent.is_some());
+        let mut transaction = still_in_force(self.begin().await?, by.filter(|_| leaves)).await?;
         let mut records = vec![];
         for Kept { known, sent, record } in kept {
             update(&mut transaction, &known).await?;

@@ -1,11 +1,13 @@
 //! Changes to what was decided, in one transaction with their records: what waits, roll-outs, what is taken back.
 
+use super::editions::still_in_force;
 use super::outbox::{both, insert_decided, parsed, text, whole};
 use super::{Ledger, LedgerError};
 use crate::database::{Connection, Row, query};
 use endcap_agent::outbox::{Everything, Recorded, Revision, Voided, Waiting};
 use endcap_agent::rollout::{Rollouts, Step};
 use endcap_govern::audit::Record;
+use endcap_govern::edition::Edition;
 use jiff::Timestamp;
 
 impl Ledger {
@@ -18,11 +20,24 @@ impl Ledger {
         now: Timestamp,
         change: impl FnOnce(&Everything) -> Revision,
     ) -> Result<Revision, LedgerError> {
+        self.revise_by(None, now, change).await
+    }
+
+    /// The same by limits that must still be in force where something is decided.
+    pub(super) async fn revise_by(
+        &self,
+        by: Option<&Edition>,
+        now: Timestamp,
+        change: impl FnOnce(&Everything) -> Revision,
+    ) -> Result<Revision, LedgerError> {
         let mut transaction = self.begin().await?;
         let revision = change(&everything(&mut transaction).await?);
         if revision.is_empty() {
+            transaction.rollback().await?;
             return Ok(revision);
         }
+        let decides = !revision.decide.is_empty();
+        let mut transaction = still_in_force(transaction, by.filter(|_| decides)).await?;
         let Revision { decide, void, steps, records } = revision.clone();
         for Voided { number, reason, .. } in &void {
             query("update scheduled set void = $1, due = $2 where id = $3")

@@ -53,6 +53,7 @@ create index opening_value on opening (value);
     REQUESTS,
     FINDINGS,
     ROLLOUTS,
+    EDITIONS,
 ];
 
 /// Orders on stops: who gave them and why stands in the record, so that erasing it there erases it. The row without a
@@ -231,4 +232,17 @@ create trigger rollout_step_stays before update on rollout_step
 begin select raise(abort, 'steps of a roll-out are only added to'); end;
 create trigger rollout_step_is_kept before delete on rollout_step
 begin select raise(abort, 'steps of a roll-out are only added to'); end;
+";
+
+/// What programs went by when they acted, each with its record.
+const EDITIONS: &str = "
+create table edition (
+    id      integer primary key autoincrement,
+    content text not null,
+    record  integer not null references record (sequence)
+) strict;
+create trigger edition_stays before update on edition
+begin select raise(abort, 'editions are only added to'); end;
+create trigger edition_is_kept before delete on edition
+begin select raise(abort, 'editions are only added to'); end;
 ";

@@ -93,6 +93,11 @@ pub fn run(args: &Args, console: &Console) -> anyhow::Result<Ending> {
     let (intents, left_out) = deploy(&plan, &terms);
     let mut outlets = channels::open(folder)?;
     let mut outbox = Footing::outbox(folder)?;
+    if !args.dry_run
+        && let Err(replaced) = footing.take(&mut outbox)?
+    {
+        return refused(replaced);
+    }
     let proposal = plan.decision().content.clone();
     let rollout = rollout_of(&footing, plan.get(), folder, now)?;
     if let Some((at, reason)) = rollout.as_ref().and_then(|one| one.stopped.as_ref()) {

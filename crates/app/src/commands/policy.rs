@@ -1,12 +1,18 @@
 //! `endcap policy`: who may do what, for those who write the policies.
 
+use super::audit::random;
+use super::serve::runtime;
+use crate::acting::edition;
 use crate::console::{Console, Ending, table};
 use crate::who_may::{FILE_NAME, Found, found, in_force};
 use anyhow::{Context, ensure};
+use endcap_adapters::ledger::{FILE_NAME as FILE, Ledger};
 use endcap_adapters::tables;
+use endcap_govern::audit::Told;
 use endcap_govern::who_may::{Act, Actor, Circumstances, Expectation, Fault, Field, Question, WhoMay, matrix, rows};
 use endcap_govern::{Right, Role, may};
 use endcap_model::Autonomy;
+use jiff::Timestamp;
 use serde::Serialize;
 use std::io::Read;
 use std::path::{Path, PathBuf};
@@ -25,6 +31,7 @@ const TESTS: &str = "who_may_tests.json";
   endcap policy explain shop --who ada --role planner --act freeze
   endcap policy explain shop --question question.json
   endcap policy matrix shop
+  endcap policy adopt shop --as Ada --reason \"the new limits were a mistake\"
 
 Exit status: 0 done, 1 policies are refused or a test fails, 2 bad input.")]
 pub struct Args {
@@ -42,6 +49,21 @@ enum What {
     Explain(Box<Explain>),
     /// Print everything that the policies allow: act by role by rung of the ladder.
     Matrix(Project),
+    /// Put the project's limits in force again on this machine, after others replaced them or a newer program acted.
+    Adopt(Adopt),
+}
+
+#[derive(clap::Args)]
+struct Adopt {
+    /// The project's folder.
+    #[arg(default_value = ".")]
+    folder: PathBuf,
+    /// Who says so.
+    #[arg(long = "as", value_name = "NAME")]
+    by: String,
+    /// Why.
+    #[arg(long)]
+    reason: String,
 }
 
 #[derive(clap::Args)]
@@ -143,7 +165,23 @@ pub fn run(args: &Args, console: &Console) -> anyhow::Result<Ending> {
             console.result(&rows(&who_may), |_| matrix(&who_may).trim_end().to_owned())?;
             Ok(Ending::Done)
         }
+        What::Adopt(adopt) => adopted(adopt, console),
     }
+}
+
+fn adopted(args: &Adopt, console: &Console) -> anyhow::Result<Ending> {
+    let (by, reason) = (args.by.trim(), args.reason.trim());
+    ensure!(!by.is_empty() && !reason.is_empty(), "limits need a named person and a reason: give --as and --reason");
+    let policy = tables::read_toml(&args.folder.join("policy.toml"))?;
+    let edition = edition(&args.folder, &policy, &in_force(&args.folder)?)?;
+    runtime()?.block_on(async {
+        let ledger = Ledger::open(&args.folder.join(FILE), random).await?;
+        ledger.adopt(&edition, Told::personal(by), Told::personal(reason), Timestamp::now()).await?;
+        ledger.close().await;
+        anyhow::Ok(())
+    })?;
+    console.result(&edition, |edition| format!("In force: {edition}."))?;
+    Ok(Ending::Done)
 }
 
 fn check(folder: &Path, console: &Console) -> anyhow::Result<Ending> {

@@ -77,7 +77,11 @@ pub fn run(args: &Args, console: &Console) -> anyhow::Result<Ending> {
     let mut report = reconcile::read(folder, &mut outbox, args.channel.as_ref())?;
     let (mut repairs_decided, mut not_repaired) = (None, vec![]);
     if let Some((by, reason)) = &by {
-        let footing = match Footing::open(&args.terms, console)? {
+        let opened = match Footing::open(&args.terms, console)? {
+            Ok(footing) => footing.take(&mut outbox)?.map(|()| footing),
+            Err(reason) => Err(reason),
+        };
+        let footing = match opened {
             Ok(footing) => footing,
             Err(reason) => {
                 console.result(&serde_json::json!({ "refused": reason }), |_| reason.clone())?;

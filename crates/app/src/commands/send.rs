@@ -186,6 +186,9 @@ impl Run<'_> {
             Ok(footing) => footing,
             Err(reason) => return Ok(Pass::Refused(reason)),
         };
+        if let Err(replaced) = footing.take(&mut self.outbox)? {
+            return Ok(Pass::Refused(replaced));
+        }
         for held in reconcile::decide_asked(&footing, &mut self.outbox, folder)? {
             self.console.note(format!("not repaired: {}: {}", held.what, held.reason));
         }
