@@ -3,7 +3,7 @@
 //!
 //! It never tunes: the scored seeds are fixed here, and what was tuned was tuned on others.
 
-mod paired;
+pub mod paired;
 mod shocks;
 mod table;
 
@@ -17,7 +17,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode, Stdio};
 
 const HEADING: &str = "The loop in the simulated world";
-const SCENARIO: &str = "examples/scenarios/grocery-year.toml";
+pub const SCENARIO: &str = "examples/scenarios/grocery-year.toml";
 /// The fashion season at its full size, and its worlds.
 const SEASON: (&str, &str) = ("examples/scenarios/pittarosso-season.toml", "2");
 /// Worlds whose bytes are compared at one and two threads.
@@ -88,14 +88,15 @@ fn comparison(endcap: &Path, options: &Options) -> anyhow::Result<Case> {
     Ok(Case { rows: goals(&outcomes), table: Some(table::of_outcomes(&outcomes, options)) })
 }
 
-fn twin(endcap: &Path, scenario: &str) -> Command {
+/// `endcap twin` of a scenario.
+pub fn twin(endcap: &Path, scenario: &str) -> Command {
     let mut program = Command::new(endcap);
     program.current_dir(crate::root()).args(["twin", scenario, "--json"]);
     program
 }
 
 /// What `endcap twin` told.
-fn tried(program: &mut Command) -> anyhow::Result<String> {
+pub fn tried(program: &mut Command) -> anyhow::Result<String> {
     let ended = measure::run(program.stderr(Stdio::inherit()), None)?;
     ensure!(ended.success, "`endcap twin` ended badly");
     Ok(ended.stdout)

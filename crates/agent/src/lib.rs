@@ -10,6 +10,7 @@ pub mod deploy;
 pub mod digest;
 pub mod drill;
 pub mod evidence;
+pub mod flight;
 pub mod ground;
 pub mod halt;
 pub mod jobs;

@@ -18,13 +18,18 @@ const TAIL: f64 = 1e-9;
 
 /// The rank of each path in each period.
 #[derive(Clone, Debug)]
-pub(crate) struct Ranks {
+pub struct Ranks {
     by_period: Vec<Vec<u32>>,
 }
 
 impl Ranks {
+    /// Draws the ranks of a seed; deviations of one period say nothing of the next.
+    pub fn of_seed(seed: u64, periods: usize, paths: usize) -> Self {
+        Self::new(&mut shared_generator(seed), periods, paths, 0.0)
+    }
+
     /// Draws the ranks; `persistence` is the correlation of a path's deviations between periods.
-    pub fn new(random: &mut ChaCha8Rng, periods: usize, paths: usize, persistence: f64) -> Self {
+    pub(crate) fn new(random: &mut ChaCha8Rng, periods: usize, paths: usize, persistence: f64) -> Self {
         let mut normal = || -> f64 { StandardNormal.sample(random) };
         let lasting: Vec<f64> = (0..paths).map(|_| persistence.sqrt() * normal()).collect();
         let own = (1.0 - persistence).sqrt();
@@ -48,7 +53,7 @@ impl Ranks {
 }
 
 /// Fills the counts of a demand by rank: the middle of each n-th, shifted by `offset` (0..1) of it.
-pub(crate) fn counts(demand: Demand, offset: f64, by_rank: &mut [i64]) {
+pub fn counts(demand: Demand, offset: f64, by_rank: &mut [i64]) {
     let Some(count) = Count::new(demand) else { return by_rank.fill(0) };
     let paths = by_rank.len() as f64;
     let (foot, mut below, mut probability) = count.foot((offset / paths).max(TAIL));

@@ -40,6 +40,7 @@ pub use alerts::{Action, Alert, AlertKind, Handling, Urgency};
 pub use capacity::LimitPrices;
 pub use config::{Capacities, SupplyConfig, TransferConfig};
 pub use consolidate::consolidate;
+pub use draw::{Ranks, counts};
 pub use error::SupplyError;
 pub use estimate::{DemandEstimate, EstimateSettings, estimate};
 pub use feeds::FeedRow;

@@ -259,11 +259,17 @@ pub struct LoopTerms {
     pub refit_every: Option<usize>,
     /// Standard errors by which lifts are lowered when offers are valued.
     pub caution: f64,
+    /// Whether the plan is mended between two plans: what sells otherwise than expected changes what is believed, promises are
+    /// changed where that pays, and offers are taken back at stores whose shelf cannot hold them.
+    pub in_flight: bool,
+    /// Exploration: each plan is made with lifts drawn from what is known of them, so many standard errors wide, so that items of
+    /// which little is known are tried at times; 0 for none.
+    pub explore: f64,
 }
 
 impl Default for LoopTerms {
     fn default() -> Self {
-        Self { every: 4, ahead: 13, frozen: 2, refit_every: None, caution: 0.0 }
+        Self { every: 4, ahead: 13, frozen: 2, refit_every: None, caution: 0.0, in_flight: false, explore: 0.0 }
     }
 }
 
@@ -273,6 +279,7 @@ impl LoopTerms {
         let least = (self.every + self.frozen) as f64;
         within("policy.terms.ahead", self.ahead as f64, least, 1000.0, "at least `every` and `frozen` together")?;
         within("policy.terms.refit_every", self.refit_every.unwrap_or(1) as f64, 1.0, 1e4, "1 or more periods")?;
+        within("policy.terms.explore", self.explore, 0.0, 5.0, "0 to 5 standard errors")?;
         within("policy.terms.caution", self.caution, 0.0, 5.0, "0 to 5 standard errors")
     }
 }

@@ -1,6 +1,8 @@
 //! `cargo xtask bench loop`: is a plan mended in flight, is the next one better, is the loop quick enough? Writes its section of
 //! docs/BENCHMARKS.md. One file per case.
 
+mod flight;
+
 use crate::goals::{self, Case};
 use crate::store::{self, Results, Shelf, Stored};
 use anyhow::Context;
@@ -18,6 +20,12 @@ pub struct Options {
     /// Small sizes, to see that it runs; kept apart from the page.
     #[arg(long)]
     quick: bool,
+    /// Worlds in which policies are compared.
+    #[arg(long, default_value_t = 100)]
+    worlds: u32,
+    /// Worlds of each shock.
+    #[arg(long, default_value_t = 20)]
+    shock_worlds: u32,
     /// A built `endcap` to measure; the release build is made when not given.
     #[arg(long)]
     endcap: Option<PathBuf>,
@@ -26,7 +34,8 @@ pub struct Options {
 type Measure = fn(&Path, &Options) -> anyhow::Result<Case>;
 
 /// The cases in the order of the page.
-const CASES: [(&str, Measure); 0] = [];
+const CASES: [(&str, Measure); 3] =
+    [("in flight", flight::paired), ("shocks", flight::shocks), ("exploration", flight::explored)];
 
 /// Names of all cases in the order of the page.
 pub fn names() -> Vec<String> {

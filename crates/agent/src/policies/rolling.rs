@@ -6,6 +6,7 @@
 //! suppliers deliver they have to find out. They never look into the world.
 
 mod deliveries;
+mod flight;
 mod records;
 mod replenish;
 mod run;

@@ -19,6 +19,7 @@ pub mod drift;
 pub mod earlier;
 pub mod explain;
 pub mod fit;
+pub mod flight;
 pub mod forecast;
 pub mod ground;
 pub mod halt;

@@ -20,7 +20,7 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::Ordering;
 
 /// Seed of the supply orders, as `endcap plan` has it by default.
-const SEED: u64 = 1;
+pub(super) const SEED: u64 = 1;
 /// Reasons shown to people; programs get all.
 const REASONS_SHOWN: usize = 12;
 /// Lines ahead or behind shown to people; programs get all.
@@ -131,7 +131,7 @@ pub fn run(args: &Args, console: &Console) -> anyhow::Result<Ending> {
         Ok(ground) => ground,
         Err(reason) => bail!("nothing can be planned: {reason}"),
     };
-    let rest = rest(args, &in_force, &ground)?;
+    let rest = rest(args.from.as_deref(), &in_force, &ground)?;
     let projection: Option<Projection> = beside(&path, "projection.json")?;
     let planned: Option<Forecast> = beside(&path, "forecast.json")?;
     let then = fitted_then(&args.terms.folder, &path)?;
@@ -176,21 +176,21 @@ pub fn run(args: &Args, console: &Console) -> anyhow::Result<Ending> {
 }
 
 /// Reads what was kept beside a plan, if it is there.
-fn beside<T: DeserializeOwned>(plan: &Path, name: &str) -> anyhow::Result<Option<T>> {
+pub(super) fn beside<T: DeserializeOwned>(plan: &Path, name: &str) -> anyhow::Result<Option<T>> {
     let path = plan.with_file_name(name);
     Ok(path.is_file().then(|| read_json(&path)).transpose()?)
 }
 
 /// The model that a plan was made with, where the project still has it: how far its forecast may err is judged by what was
 /// known then, before the sales that it is compared with.
-fn fitted_then(folder: &Path, plan: &Path) -> anyhow::Result<Option<Fitted>> {
+pub(super) fn fitted_then(folder: &Path, plan: &Path) -> anyhow::Result<Option<Fitted>> {
     let Some(draft) = beside::<Draft>(plan, "proposal.json")? else { return Ok(None) };
     let model = folder.join("models").join(format!("{}.json", draft.model.short()));
     Ok(model.is_file().then(|| read_json(&model)).transpose()?)
 }
 
 /// The periods that may change.
-fn rest(args: &Args, in_force: &Plan, ground: &Ground) -> anyhow::Result<Span> {
+pub(super) fn rest(from: Option<&str>, in_force: &Plan, ground: &Ground) -> anyhow::Result<Span> {
     let (calendar, known) = (in_force.calendar, span_of(&ground.baseline));
     ensure!(
         calendar == ground.baseline.calendar,
@@ -204,7 +204,7 @@ fn rest(args: &Args, in_force: &Plan, ground: &Ground) -> anyhow::Result<Span> {
         format!("nothing of plan {} is left to change: the facts end with {}", in_force.id, date(known.start.plus(-1)))
     };
     ensure!(first < end, over());
-    let from = match &args.from {
+    let from = match from {
         Some(text) => calendar.parse(text).context("--from")?,
         None => first,
     };

@@ -17,6 +17,7 @@ mod drift;
 mod erasure;
 mod experiments;
 mod explain;
+mod flight;
 mod forecast;
 #[cfg(unix)]
 mod inputs;

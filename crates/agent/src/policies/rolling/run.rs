@@ -1,22 +1,31 @@
 //! One run of a rolling policy: write down, estimate when it is time, plan when it is time, forecast, order.
 
 use super::deliveries::Deliveries;
+use super::flight::Flight;
 use super::records::Records;
 use super::replenish::Replenish;
 use super::{RollingPolicy, Supply};
+use crate::flight::Belief;
 use crate::jobs::JobError;
 use crate::plan;
 use crate::revise::Season;
 use crate::sense::Facts;
 use endcap_demand::{FitSettings, Fitted};
-use endcap_model::{AsOf, Forecast, Offer, Panel, Plan, PlanId, SnapshotId};
+use endcap_model::{AsOf, Forecast, Offer, Panel, Plan, PlanId, SnapshotId, Span};
 use endcap_plan::{Proposal, solve};
 use endcap_supply::SupplySettings;
 use endcap_twin::{Actions, Fault, Observation, Policy, World};
+use rand::SeedableRng;
+use rand_chacha::ChaCha8Rng;
+use rand_distr::{Distribution, StandardNormal};
+use std::borrow::Cow;
 use std::sync::Arc;
 
 /// How far the optimiser goes for a plan.
 const GAP: f64 = 0.001;
+
+/// Least service of orders while offers are mended in flight: what is taken back late has cost its margin already.
+const SERVICE_IN_FLIGHT: f64 = 0.999;
 
 /// A run.
 pub(super) struct Run<'a> {
@@ -24,6 +33,7 @@ pub(super) struct Run<'a> {
     seed: u64,
     known: Option<Known<'a>>,
     in_force: Option<Plan>,
+    flight: Option<Flight>,
     deliveries: Deliveries,
     faults: Vec<Fault>,
     ended: bool,
@@ -39,7 +49,16 @@ struct Known<'a> {
 impl<'a> Run<'a> {
     pub(super) fn new(policy: &'a RollingPolicy<'a>) -> Self {
         let deliveries = Deliveries::default();
-        Self { policy, seed: 0, known: None, in_force: None, deliveries, faults: Vec::new(), ended: false }
+        Self {
+            policy,
+            seed: 0,
+            known: None,
+            in_force: None,
+            flight: None,
+            deliveries,
+            faults: Vec::new(),
+            ended: false,
+        }
     }
 
     fn learn(&mut self, past: &Panel) -> Result<(), JobError> {
@@ -72,24 +91,41 @@ impl<'a> Run<'a> {
         if at > 0 && policy.terms.refit_every.is_some_and(|every| at.is_multiple_of(every)) {
             known.fitted = Arc::new(fit(&facts.panel)?);
         }
-        if at.is_multiple_of(policy.terms.every) {
-            self.in_force = Some(revise(policy, &facts, &known.fitted, self.in_force.take())?);
+        let mut flight = policy.terms.in_flight.then(|| self.flight.get_or_insert_with(|| Flight::new(&facts, policy)));
+        if let Some(flight) = &mut flight {
+            flight.land(seen);
+        }
+        let belief = flight.as_ref().map(|flight| &flight.belief);
+        if at.is_multiple_of(policy.terms.every) || belief.is_some() {
+            let season = at.is_multiple_of(policy.terms.every);
+            let explored =
+                (season && policy.terms.explore > 0.0).then(|| explored(policy, &known.fitted, self.seed, at));
+            let fitted = explored.as_ref().unwrap_or(&known.fitted);
+            self.in_force = Some(revise(policy, &facts, fitted, self.in_force.take(), (belief, season))?);
         }
         let offers = self.in_force.as_ref().map_or(&[][..], |plan| &plan.offers);
-        let planned = plan::forecast(&facts, &known.fitted, &policy.near, offers)?;
-        let running = offers.iter().filter(|offer| offer.span.contains(seen.period)).cloned().collect();
-        let mut actions = Actions { offers: running, expected: expected(&planned, seen), ..Actions::default() };
+        let mut planned = plan::forecast(&facts, &known.fitted, &policy.near, offers)?;
+        let running: Vec<Offer> = offers.iter().filter(|offer| offer.span.contains(seen.period)).cloned().collect();
+        let mut actions = Actions { offers: running, ..Actions::default() };
+        if let Some(flight) = flight {
+            actions.offers = flight.depart(policy, &facts, &mut planned, actions.offers, self.seed)?;
+        }
+        actions.expected = expected(&planned, seen);
         if at.is_multiple_of(policy.near.supply.review_periods) {
             match &policy.supply {
                 Supply::Siloed { notice_periods } => {
                     actions.cell_orders = known.replenish.orders(seen, &planned, *notice_periods);
                 }
                 Supply::Integrated { expedite } => {
+                    let usual = plan::supply_settings(&facts, &policy.near, self.seed);
+                    let service =
+                        if policy.terms.in_flight { Some(SERVICE_IN_FLIGHT) } else { usual.service_level_min };
                     let settings = SupplySettings {
                         paths: 1,
                         reliability: self.deliveries.reliability(),
                         expedite: expedite.clone(),
-                        ..plan::supply_settings(&facts, &policy.near, self.seed)
+                        service_level_min: service,
+                        ..usual
                     };
                     let supplied = plan::supply_with(&facts, &planned, &planned, &policy.near, &settings, &|_, _| {})?;
                     actions.orders = supplied.orders_of(seen.period.plus(-1)).cloned().collect();
@@ -101,16 +137,51 @@ impl<'a> Run<'a> {
     }
 }
 
+/// The model with lifts drawn from what is known of them (posterior sampling; Thompson 1933).
+fn explored(policy: &RollingPolicy, fitted: &Fitted, seed: u64, at: usize) -> Fitted {
+    let mut random = ChaCha8Rng::seed_from_u64(seed ^ ((at as u64) << 32));
+    let mut drawn = fitted.clone();
+    for response in &mut drawn.lift.responses {
+        let deviate: f64 = StandardNormal.sample(&mut random);
+        let own_price = &mut response.own_price;
+        own_price.mean = (own_price.mean + policy.terms.explore * deviate * own_price.se).min(0.0);
+    }
+    drawn
+}
+
 /// Plans from now on: anew, or as a change of the plan in force, whose offers of the past stay with it.
-fn revise(policy: &RollingPolicy, facts: &Facts, fitted: &Fitted, in_force: Option<Plan>) -> Result<Plan, JobError> {
-    let scenario = &policy.scenario;
-    let baseline = plan::forecast(facts, fitted, scenario, &[])?;
+///
+/// In flight the model and the forecast are those that are believed by now; between two seasons the promises of the season in
+/// force alone may change.
+fn revise(
+    policy: &RollingPolicy,
+    facts: &Facts,
+    fitted: &Fitted,
+    in_force: Option<Plan>,
+    (belief, season): (Option<&Belief>, bool),
+) -> Result<Plan, JobError> {
+    let mut scenario = policy.scenario.clone();
+    let mut baseline = plan::forecast(facts, fitted, &scenario, &[])?;
+    let mut fitted = Cow::Borrowed(fitted);
+    if let Some(belief) = belief {
+        belief.apply(&mut baseline);
+        belief.change(&mut fitted.to_mut().lift);
+        scenario.replan.frozen_periods = 0;
+        scenario.replan.change_cost = scenario.limits.fixed_cost;
+    }
+    let (scenario, fitted) = (&scenario, &*fitted);
     let settings = solve::Settings { gap: GAP, ..solve::Settings::default() };
     let clash = |conflict: Vec<String>| JobError::Twin(format!("no plan keeps every rule: {}", conflict.join("; ")));
     let Some(in_force) = in_force else {
         let proposal = plan::draft(facts, &fitted.lift, &baseline, scenario, &settings)?.map_err(clash)?;
         return Ok(plan_of(policy, proposal, &baseline, None));
     };
+    let known = plan::span_of(&baseline);
+    let rest = if season { known } else { Span { end: in_force.span.end.min(known.end), ..known } };
+    if rest.is_empty() {
+        return Ok(in_force);
+    }
+    baseline.rows.retain(|row| rest.contains(row.period));
     let season = Season {
         facts,
         fitted,
@@ -121,7 +192,7 @@ fn revise(policy: &RollingPolicy, facts: &Facts, fitted: &Fitted, in_force: Opti
         in_force: &in_force,
         pace: &[],
         projection: None,
-        rest: plan::span_of(&baseline),
+        rest,
     };
     let revision = season.revise(&settings, &|| false)?.map_err(clash)?;
     Ok(plan_of(policy, revision.proposal, &baseline, Some(in_force)))

@@ -11,6 +11,7 @@ mod described;
 mod drills;
 mod evidence;
 mod exercises;
+mod flight;
 mod imports;
 mod ladder;
 mod objectives;
@@ -75,6 +76,7 @@ fn guarded() -> OpenApiRouter<App> {
         .merge(objectives::routes())
         .merge(reverts::routes())
         .merge(ladder::routes())
+        .merge(flight::routes())
 }
 
 /// The name of a plain enum's value, as files have it.

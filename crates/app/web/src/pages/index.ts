@@ -12,6 +12,7 @@ import Evidence from './Evidence.svelte';
 import Home from './Home.svelte';
 import Inbox from './Inbox.svelte';
 import Learn from './Learn.svelte';
+import Live from './Live.svelte';
 import Missing from './Missing.svelte';
 import Supply from './Supply.svelte';
 
@@ -29,6 +30,7 @@ export interface Page {
 export const pages: Page[] = [
   { path: '/', title: 'Overview', component: Home, right: 'read', icon: '◱', always: true },
   { path: '/plan', title: 'Plan', component: Boards, right: 'read', icon: '▦' },
+  { path: '/live', title: 'Live', component: Live, right: 'read', icon: '◉' },
   { path: '/inbox', title: 'Inbox', component: Inbox, right: 'read', icon: '✉', always: true },
   { path: '/supply', title: 'Supply', component: Supply, right: 'read', icon: '⇄' },
   { path: '/evidence', title: 'Evidence', component: Evidence, right: 'read', icon: '≈' },

@@ -1,0 +1,326 @@
+//! What sales since the plan began say of the level of demand and of the lift of offers, pooled by kind.
+//!
+//! Two quantities are followed for each kind of item (its category, else its group): the log of the level against the
+//! forecast, from what was not on offer, and the factor on the log lift, from what was. Each is a part common to all kinds and
+//! one of the kind's own, both normal, so that one promotion that sells badly moves its kind a little and everything less, and
+//! many that do move everything at once. Cells whose stock ran out tell only what could be sold and are left out on both sides.
+//!
+//! # Source
+//! The update is the Kalman filter of a local level (Durbin and Koopman 2012, chapter 2), with the pooling of a two-level
+//! normal model (Gelman et al. 2013, chapter 5).
+
+use crate::sense::Facts;
+use endcap_model::{Estimate, Forecast, ForecastRow, LiftModel, Period, Place, Sku};
+use serde::Serialize;
+use std::collections::BTreeMap;
+
+/// Share of a period out of stock up to which its sales say what was wanted.
+const OUT_MAX: f64 = 0.03;
+/// Log lift below which an offer tells nothing of the factor.
+const LIFT_MIN: f64 = 0.05;
+/// Least and largest factor on a log lift.
+const FACTOR: [f64; 2] = [0.0, 2.5];
+/// Largest departure of the level, in logs: a tenth and tenfold.
+const LEVEL_MAX: f64 = 2.3;
+/// Standard deviation, in logs, by which all cells of a period err together.
+const SHARED_SD: f64 = 0.03;
+
+/// One cell of a period that is over.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Seen {
+    /// The item.
+    pub sku: Sku,
+    /// Pieces expected, with its offer where it had one.
+    pub expected: f64,
+    /// Pieces expected without the offer.
+    pub baseline: f64,
+    /// Variance over mean of the expectation.
+    pub dispersion: f64,
+    /// Pieces sold.
+    pub sold: f64,
+}
+
+/// A normal belief.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+pub struct Normal {
+    /// Mean.
+    pub mean: f64,
+    /// Standard deviation.
+    pub sd: f64,
+}
+
+/// How a pooled quantity begins and moves: standard deviations.
+#[derive(Clone, Copy, Debug)]
+struct Terms {
+    /// What it is taken to be before anything is seen.
+    start: f64,
+    common: f64,
+    own: f64,
+    drift: f64,
+    /// Share of its departure that is left a period later: forecasts that read the same sales take up the rest.
+    lasts: f64,
+}
+
+const LEVEL: Terms = Terms { start: 0.0, common: 0.05, own: 0.05, drift: 0.03, lasts: 0.5 };
+const LIFT: Terms = Terms { start: 1.0, common: 0.15, own: 0.15, drift: 0.04, lasts: 1.0 };
+
+/// A quantity of every kind, in a common part and one of its own; variances.
+#[derive(Clone, Debug)]
+struct Pooled {
+    terms: Terms,
+    common: (f64, f64),
+    own: BTreeMap<String, (f64, f64)>,
+}
+
+/// What is believed now.
+#[derive(Clone, Debug)]
+pub struct Belief {
+    kinds: BTreeMap<Sku, String>,
+    level: Pooled,
+    lift: Pooled,
+    periods: usize,
+}
+
+/// What is believed of a kind.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct OfKind {
+    /// The kind: a category or a group.
+    pub kind: String,
+    /// Factor on the level of demand: 1 is as forecast.
+    pub level: Normal,
+    /// Factor on the log lift of offers: 1 is as estimated.
+    pub lift: Normal,
+}
+
+impl Belief {
+    /// Believes the forecast, of items of these kinds.
+    pub fn new(kinds: BTreeMap<Sku, String>) -> Self {
+        Self { kinds, level: Pooled::new(LEVEL), lift: Pooled::new(LIFT), periods: 0 }
+    }
+
+    /// Takes in a period that is over; cells that ran out of stock are not to be among them.
+    pub fn note(&mut self, seen: &[Seen]) {
+        let mut levels: BTreeMap<&str, Sum> = BTreeMap::new();
+        let mut lifts: BTreeMap<&str, Sum> = BTreeMap::new();
+        for cell in seen.iter().filter(|cell| cell.expected > 0.0 && cell.baseline > 0.0) {
+            let Some(kind) = self.kinds.get(&cell.sku) else { continue };
+            let lift = (cell.expected / cell.baseline).ln();
+            let sums = if lift.abs() > LIFT_MIN { &mut lifts } else { &mut levels };
+            sums.entry(kind).or_default().add(cell, lift);
+        }
+        let seen = levels.into_iter().filter_map(|(kind, sum)| {
+            let (ratio, variance) = sum.log_ratio(0.0)?;
+            Some((kind.to_owned(), ratio, variance))
+        });
+        self.level.update(seen.collect());
+        let seen = lifts.into_iter().filter_map(|(kind, sum)| {
+            let lift = sum.lift / sum.expected;
+            let (ratio, variance) = sum.log_ratio(self.level.of(kind).mean)?;
+            (lift.abs() > LIFT_MIN).then(|| (kind.to_owned(), 1.0 + ratio / lift, variance / lift.powi(2)))
+        });
+        self.lift.update(seen.collect());
+        self.periods += 1;
+    }
+
+    /// Periods that were taken in.
+    pub fn periods(&self) -> usize {
+        self.periods
+    }
+
+    /// What is believed of each kind.
+    pub fn kinds(&self) -> Vec<OfKind> {
+        let kinds: std::collections::BTreeSet<&String> = self.kinds.values().collect();
+        let of = |kind: &String| {
+            let (level, lift) = (self.level.of(kind), self.lift.of(kind));
+            let level = Normal { mean: level.mean.exp(), sd: level.sd * level.mean.exp() };
+            OfKind { kind: kind.clone(), level, lift }
+        };
+        kinds.into_iter().map(of).collect()
+    }
+
+    /// Factors on the level and on the log lift of an item.
+    fn factors(&self, sku: &Sku) -> (f64, f64) {
+        let Some(kind) = self.kinds.get(sku) else { return (1.0, 1.0) };
+        let level = self.level.of(kind).mean.clamp(-LEVEL_MAX, LEVEL_MAX).exp();
+        (level, self.lift.of(kind).mean.clamp(FACTOR[0], FACTOR[1]))
+    }
+
+    /// Changes a forecast from its first period on: the level fades as the forecast takes up the same sales.
+    pub fn apply(&self, forecast: &mut Forecast) {
+        let Some(first) = forecast.rows.iter().map(|row| row.period).min() else { return };
+        let ahead = |period: Period| self.level.terms.lasts.powi(period.0 - first.0);
+        for row in &mut forecast.rows {
+            if row.baseline <= 0.0 || row.mean <= 0.0 {
+                continue;
+            }
+            let (level, lift) = self.factors(&row.sku);
+            let baseline = row.baseline * level.powf(ahead(row.period));
+            let mean = baseline * ((row.mean / row.baseline).ln() * lift).exp();
+            let change = mean / row.mean;
+            row.quantiles.iter_mut().for_each(|quantile| *quantile *= change);
+            (row.baseline, row.mean) = (baseline, mean);
+        }
+    }
+
+    /// Changes the lifts of a model.
+    pub fn change(&self, lift: &mut LiftModel) {
+        for response in &mut lift.responses {
+            let (_, factor) = self.factors(&response.sku);
+            for estimate in [&mut response.own_price, &mut response.feature, &mut response.display] {
+                scale(estimate, factor);
+            }
+        }
+    }
+}
+
+fn scale(estimate: &mut Estimate, factor: f64) {
+    for value in [&mut estimate.mean, &mut estimate.se, &mut estimate.lo95, &mut estimate.hi95] {
+        *value *= factor;
+    }
+}
+
+/// Takes in every period before `until` that a plan's forecast covers and whose sales are known.
+pub fn taken_in(belief: &mut Belief, facts: &Facts, planned: &Forecast, until: Period) {
+    let (panel, columns) = (&facts.panel, facts.panel.columns());
+    let mut expected: BTreeMap<(&Sku, &Place, Period), &ForecastRow> = BTreeMap::new();
+    let over = planned.rows.iter().filter(|row| row.period < until);
+    expected.extend(over.map(|row| ((&row.sku, &row.place, row.period), row)));
+    let mut periods: BTreeMap<Period, Vec<Seen>> = BTreeMap::new();
+    for row in (0..panel.len()).filter(|&row| columns.period[row] < until && columns.stockout_share[row] <= OUT_MAX) {
+        let (sku, place) = (columns.sku[row] as usize, columns.place[row] as usize);
+        let cell = (&panel.skus()[sku].sku, &panel.places()[place].place, columns.period[row]);
+        let Some(forecast) = expected.get(&cell) else { continue };
+        let ForecastRow { sku, mean, baseline, dispersion, .. } = (*forecast).clone();
+        let seen = Seen { sku, expected: mean, baseline, dispersion, sold: columns.units[row] };
+        periods.entry(columns.period[row]).or_default().push(seen);
+    }
+    periods.values().for_each(|seen| belief.note(seen));
+}
+
+/// Cells of one kind in one period.
+#[derive(Default)]
+struct Sum {
+    expected: f64,
+    variance: f64,
+    sold: f64,
+    lift: f64,
+}
+
+impl Sum {
+    fn add(&mut self, cell: &Seen, lift: f64) {
+        self.expected += cell.expected;
+        self.variance += cell.expected * cell.dispersion.max(1.0);
+        self.sold += cell.sold;
+        self.lift += cell.expected * lift;
+    }
+
+    /// Log of what was sold over what was expected at a level, with its variance; nothing where too little was.
+    fn log_ratio(&self, level: f64) -> Option<(f64, f64)> {
+        (self.expected >= 1.0).then(|| {
+            let ratio = ((self.sold + 0.5) / (self.expected * level.exp() + 0.5)).ln();
+            (ratio, self.variance / self.expected.powi(2) + SHARED_SD.powi(2))
+        })
+    }
+}
+
+impl Pooled {
+    fn new(terms: Terms) -> Self {
+        Self { terms, common: (terms.start, terms.common.powi(2)), own: BTreeMap::new() }
+    }
+
+    /// The kind's mean and standard deviation.
+    fn of(&self, kind: &str) -> Normal {
+        let own = self.own.get(kind).copied().unwrap_or((0.0, self.terms.own.powi(2)));
+        Normal { mean: self.common.0 + own.0, sd: (self.common.1 + own.1).sqrt() }
+    }
+
+    /// Lets a period pass and takes in what was seen of some kinds: value and variance.
+    fn update(&mut self, seen: Vec<(String, f64, f64)>) {
+        let Terms { start, own, drift, lasts, .. } = self.terms;
+        let moved = |(mean, variance): (f64, f64), rest: f64| {
+            (rest + (mean - rest) * lasts, variance * lasts.powi(2) + drift.powi(2))
+        };
+        self.common = moved(self.common, start);
+        self.own.values_mut().for_each(|own| *own = moved(*own, 0.0));
+        for (kind, ..) in &seen {
+            self.own.entry(kind.clone()).or_insert((0.0, own.powi(2)));
+        }
+        // Each kind tells of the common part as far as its own part is known.
+        let mut precision = self.common.1.recip();
+        let mut weighted = self.common.0 * precision;
+        for (kind, value, variance) in &seen {
+            let own = self.own[kind];
+            let weight = (variance + own.1).recip();
+            precision += weight;
+            weighted += weight * (value - own.0);
+        }
+        self.common = (weighted / precision, precision.recip());
+        for (kind, value, variance) in seen {
+            let own = self.own.get_mut(&kind).expect("Invariant: it was put there above");
+            let gain = own.1 / (own.1 + variance + self.common.1);
+            *own = (own.0 + gain * (value - self.common.0 - own.0), own.1 * (1.0 - gain));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn kinds() -> BTreeMap<Sku, String> {
+        let of = |number: usize| (Sku::from(format!("sku-{number}").as_str()), format!("kind-{}", number % 3));
+        (0..9).map(of).collect()
+    }
+
+    fn cell(number: usize, lift: f64, sold_over_expected: f64) -> Seen {
+        let expected = 40.0 * lift.exp();
+        let sku = format!("sku-{number}").as_str().into();
+        Seen { sku, expected, baseline: 40.0, dispersion: 2.0, sold: expected * sold_over_expected }
+    }
+
+    fn after(weeks: usize, week: impl Fn(usize) -> Vec<Seen>) -> Belief {
+        let mut belief = Belief::new(kinds());
+        (0..weeks).for_each(|at| belief.note(&week(at)));
+        belief
+    }
+
+    fn factor(belief: &Belief, kind: usize) -> f64 {
+        belief.kinds()[kind].lift.mean
+    }
+
+    #[test]
+    fn sales_as_expected_change_nothing() {
+        let belief = after(5, |_| (0..9).map(|at| cell(at, if at < 3 { 0.6 } else { 0.0 }, 1.0)).collect());
+        for of in belief.kinds() {
+            assert!((of.lift.mean - 1.0).abs() < 0.02 && (of.level.mean - 1.0).abs() < 0.02, "{of:?}");
+            assert!(of.lift.sd < 0.2, "{of:?}");
+        }
+    }
+
+    #[test]
+    fn promotions_that_stop_working_are_noticed_within_two_weeks_and_by_kinds_that_had_none() {
+        // A true factor of 0.4 on the log lift.
+        let worked = (0.4_f64 * 0.6 - 0.6).exp();
+        let week =
+            |_| (0..6).map(|at| cell(at, if at % 3 < 2 { 0.6 } else { 0.0 }, if at % 3 < 2 { worked } else { 1.0 }));
+        let belief = after(2, |at| week(at).collect());
+        assert!(factor(&belief, 0) < 0.75 && factor(&belief, 1) < 0.75, "{:?}", belief.kinds());
+        let borrowed = factor(&belief, 2);
+        assert!(borrowed < 0.92 && borrowed > factor(&belief, 0), "{:?}", belief.kinds());
+    }
+
+    #[test]
+    fn one_bad_kind_moves_itself_more_than_the_others() {
+        let worked = |at: usize| if at.is_multiple_of(3) { (0.3_f64 * 0.6 - 0.6).exp() } else { 1.0 };
+        let belief = after(3, |_| (0..9).map(|at| cell(at, 0.6, worked(at))).collect());
+        assert!(factor(&belief, 0) < 0.7 && factor(&belief, 1) > 0.8, "{:?}", belief.kinds());
+    }
+
+    #[test]
+    fn a_level_that_moved_is_not_taken_for_a_lift() {
+        let belief = after(3, |_| (0..9).map(|at| cell(at, if at < 3 { 0.6 } else { 0.0 }, 1.5)).collect());
+        for of in belief.kinds() {
+            assert!(of.level.mean > 1.15 && (of.lift.mean - 1.0).abs() < 0.25, "{of:?}");
+        }
+    }
+}

@@ -1,0 +1,24 @@
+//! In flight: a plan that runs is set beside what happens, and mended where that earns more than it costs.
+//!
+//! [`belief`] says what incoming sales tell of level and lift, pooled by kind; [`trial`] plays a cell's stock path with and
+//! without a change before it is proposed; [`narrow`] takes an offer back at places whose shelf cannot hold it; [`tweaks`]
+//! gives the changes of a revised plan their names, each with its trial.
+//!
+//! Never approves, publishes or sends: what comes out is proposed. Lift that is learnt in flight is not kept: a fit learns it
+//! from the whole history.
+
+pub mod belief;
+pub mod look;
+pub mod narrow;
+pub mod path;
+pub mod stage;
+pub mod trial;
+pub mod tweaks;
+
+pub use belief::{Belief, Normal, OfKind, Seen, taken_in};
+pub use look::{InFlight, Reading};
+pub use narrow::{Narrowed, left, narrowed};
+pub use path::{SoFar, Standing, standings};
+pub use stage::{Course, Stage};
+pub use trial::Effect;
+pub use tweaks::{Kind, Told, Tweak, tweaks};

@@ -1,0 +1,241 @@
+//! `endcap flight`: the plan in force beside what happens, and what is better changed now.
+
+use super::replan::{SEED, beside, fitted_then, rest};
+use crate::commands::ground::{Terms, last_published};
+use crate::commands::solve::watch_for_interrupt;
+use crate::console::{Console, Ending, table};
+use crate::project::CODE_VERSION;
+use anyhow::{bail, ensure};
+use endcap_adapters::tables::{Column, read_json, write_csv, write_json};
+use endcap_adapters::{conditions, file_drop};
+use endcap_agent::flight::{Effect, InFlight, Kind, Narrowed, Normal, OfKind, Reading, Standing, Tweak};
+use endcap_agent::ground::Ground;
+use endcap_agent::pace::Course;
+use endcap_model::{Forecast, Money, Plan, Projection};
+use endcap_plan::solve::Settings;
+use serde::Serialize;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::Ordering;
+
+/// Where the newest reading lies in a project.
+pub const LATEST: &str = "flight/latest.json";
+/// Lines shown to people; programs get all.
+const SHOWN: usize = 15;
+
+/// Set the plan in force beside what was sold and what is in stock, and propose what is better changed now.
+///
+/// What sold otherwise than expected changes what is believed of demand and lift, pooled by category. The rest of the plan is
+/// then planned anew, and each change is played on simulated shelves before it is proposed: soften, deepen, narrow, extend, end
+/// early, swap, move stock, expedite, shift budget. A change must earn more than the scenario's `replan.change_cost`.
+///
+/// The result is a proposal under PROJECT/proposals: nobody has approved it, and nothing is sent.
+#[derive(clap::Args)]
+#[command(after_help = "Examples:
+  endcap flight shop
+  endcap flight shop --json | jq '.tweaks[] | {kind, subject, place, effect}'
+
+Exit status: 0 done, 1 no plan keeps every rule (the reasons are printed), 2 bad input.")]
+pub struct Args {
+    #[command(flatten)]
+    terms: Terms,
+    /// The plan in force; the last one published when not given.
+    #[arg(long, value_name = "PLAN_JSON")]
+    plan: Option<PathBuf>,
+}
+
+/// The answer, for programs.
+#[derive(Serialize)]
+struct Answer {
+    #[serde(flatten)]
+    reading: Reading,
+    folder: PathBuf,
+}
+
+/// Runs the command.
+pub fn run(args: &Args, console: &Console) -> anyhow::Result<Ending> {
+    let folder = &args.terms.folder;
+    let path = match &args.plan {
+        Some(path) => path.clone(),
+        None => last_published(folder)?,
+    };
+    let ground = match args.terms.ground(args.terms.scenario()?, console)? {
+        Ok(ground) => ground,
+        Err(reason) => bail!("nothing can be planned: {reason}"),
+    };
+    let flag = watch_for_interrupt(console);
+    let spinner = console.spinner("look, and plan the rest");
+    let looked = look(folder, &path, &ground, &args.terms.search()?, &|| flag.load(Ordering::Relaxed))?;
+    spinner.finish_and_clear();
+    match looked {
+        Ok(answer) => console.result(&answer, for_people)?,
+        Err(reasons) => {
+            console.result(&serde_json::json!({ "status": "infeasible", "reasons": reasons }), |_| {
+                format!("No plan keeps every rule and frozen promise:\n{}", reasons.join("\n"))
+            })?;
+            return Ok(Ending::Refused);
+        }
+    }
+    Ok(Ending::Done)
+}
+
+/// Looks at the plan that was published last and leaves the reading; the inner error is the set of rules that clash.
+pub fn looked(folder: &Path, ground: &Ground) -> anyhow::Result<Result<(), Vec<String>>> {
+    let looked = look(folder, &last_published(folder)?, ground, &Settings::default(), &|| false)?;
+    Ok(looked.map(|_| ()))
+}
+
+fn look(
+    folder: &Path,
+    path: &Path,
+    ground: &Ground,
+    settings: &Settings,
+    interrupt: &(dyn Fn() -> bool + Sync),
+) -> anyhow::Result<Result<Answer, Vec<String>>> {
+    let in_force: Plan = read_json(path)?;
+    ensure!(
+        in_force.currency == ground.scenario.currency,
+        "{} is in {}, the scenario in {}: plan in one currency",
+        path.display(),
+        in_force.currency.code(),
+        ground.scenario.currency.code()
+    );
+    let (projection, planned): (Option<Projection>, Option<Forecast>) =
+        (beside(path, "projection.json")?, beside(path, "forecast.json")?);
+    let then = fitted_then(folder, path)?;
+    let in_flight = InFlight {
+        ground,
+        plan: &in_force,
+        planned: planned.as_ref(),
+        projection: projection.as_ref(),
+        then: then.as_ref(),
+        rest: rest(None, &in_force, ground)?,
+        seed: SEED,
+    };
+    let (reading, plan) = match in_flight.look(settings, CODE_VERSION, interrupt)? {
+        Ok(found) => found,
+        Err(conflict) => return Ok(Err(conflict)),
+    };
+    let answer = Answer { folder: folder.join("proposals").join(plan.id.as_str()), reading };
+    leave(&answer, &plan, &folder.join(LATEST))?;
+    Ok(Ok(answer))
+}
+
+/// Writes the proposal's tables, and the reading as the newest.
+fn leave(answer: &Answer, plan: &Plan, latest: &Path) -> anyhow::Result<()> {
+    let (folder, reading) = (&answer.folder, &answer.reading);
+    write_json(&folder.join("flight.json"), reading)?;
+    write_json(&folder.join("plan.json"), plan)?;
+    write_csv(&folder.join("offers.csv"), &file_drop::offers(plan))?;
+    write_csv(&folder.join("orders.csv"), &file_drop::orders(plan.calendar, &plan.orders))?;
+    write_csv(&folder.join("transfers.csv"), &file_drop::transfers(plan.calendar, &plan.transfers))?;
+    let all = &reading.tweaks;
+    let text = |of: fn(&Tweak) -> String| Column::Text(all.iter().map(of).collect());
+    let depth =
+        |of: fn(&Tweak) -> Option<f64>| Column::Number(all.iter().map(|one| of(one).unwrap_or(f64::NAN)).collect());
+    let effect =
+        |of: fn(Effect) -> f64| Column::Number(all.iter().map(|one| one.effect.map_or(f64::NAN, of)).collect());
+    let rows = [
+        ("tweak", text(|one| word(one.kind))),
+        ("unit_id", text(|one| one.subject.clone())),
+        ("place_id", text(|one| one.place.clone())),
+        ("period", text(|one| one.period.clone())),
+        ("depth_before", depth(|one| one.depth_before)),
+        ("depth_after", depth(|one| one.depth_after)),
+        ("effect", effect(|effect| effect.mean)),
+        ("effect_q05", effect(|effect| effect.low)),
+        ("effect_q95", effect(|effect| effect.high)),
+        ("lost_before", effect(|effect| effect.lost[0])),
+        ("lost_after", effect(|effect| effect.lost[1])),
+        ("reason", text(|one| one.because.clone())),
+    ];
+    write_csv(&folder.join("tweaks.csv"), &rows)?;
+    let held = &reading.narrowed;
+    let cells = |of: fn(&Narrowed) -> String| Column::Text(held.iter().map(of).collect());
+    let conditions = [
+        ("unit_id", cells(|one| one.sku.to_string())),
+        ("place", cells(|one| one.place.to_string())),
+        ("what", cells(|_| "stock".to_owned())),
+        ("is", cells(|_| "at_least".to_owned())),
+        ("value", Column::Whole(held.iter().map(|one| one.wanted.ceil() as i64).collect())),
+    ];
+    write_csv(&folder.join(conditions::FILE_NAME), &conditions)?;
+    Ok(write_json(latest, reading)?)
+}
+
+/// The name of a kind of tweak in files.
+fn word(kind: Kind) -> String {
+    serde_json::to_value(kind).ok().and_then(|value| value.as_str().map(str::to_owned)).unwrap_or_default()
+}
+
+fn for_people(answer: &Answer) -> String {
+    let reading = &answer.reading;
+    let money = |minor: f64| Money::new(minor.round() as i64, reading.currency).to_string();
+    let mut text = format!(
+        "Plan {} from {} on; {} of its periods are over.\n",
+        reading.in_force, reading.from, reading.periods_seen
+    );
+    let moved = |of: &&OfKind| (of.lift.mean - 1.0).abs() > of.lift.sd || (of.level.mean - 1.0).abs() > of.level.sd;
+    for of in reading.believed.iter().filter(moved).take(SHOWN) {
+        let factor = |one: Normal| format!("{:.2} ± {:.2}", one.mean, 1.96 * one.sd);
+        text += &format!(
+            "{}: demand at {} of its forecast, lift at {} of its estimate\n",
+            of.kind,
+            factor(of.level),
+            factor(of.lift)
+        );
+    }
+    if !reading.running.is_empty() {
+        let mut rows = table(&["item", "place", "off", "sold", "expected", "wanted", "there", "stores short"]);
+        let off = |one: &&Standing| one.short > 0 || one.path.is_some_and(|path| path.course != Course::OnPath);
+        let shown: Vec<_> = reading.running.iter().filter(off).take(SHOWN).collect();
+        for one in &shown {
+            let sold = one.path.map_or("-".to_owned(), |path| format!("{:.0}", path.sold));
+            let expected = one
+                .path
+                .map_or("-".to_owned(), |path| format!("{:.0} [{:.0}, {:.0}]", path.expected, path.lo95, path.hi95));
+            rows.add_row([
+                one.sku.to_string(),
+                one.place.to_string(),
+                format!("{:.0} %", 100.0 * one.depth),
+                sold,
+                expected,
+                format!("{:.0}", one.wanted),
+                format!("{:.0}", one.available),
+                format!("{} of {}", one.short, one.stores),
+            ]);
+        }
+        let (all, off) = (reading.running.len(), shown.len());
+        text += &format!("{all} offers run from {}; {off} are off their path or short:\n", reading.from);
+        text += &if shown.is_empty() { String::new() } else { format!("{rows}\n") };
+    }
+    let mut rows = table(&["change", "item", "place", "period", "off", "now", "earns (5 % to 95 %)", "because"]);
+    for tweak in reading.tweaks.iter().take(SHOWN) {
+        let depth = |share: Option<f64>| share.map_or("-".to_owned(), |share| format!("{:.0} %", 100.0 * share));
+        let earns = match (tweak.effect, tweak.value) {
+            (Some(Effect { mean, low, high, .. }), _) => format!("{} ({} to {})", money(mean), money(low), money(high)),
+            (None, Some(value)) => format!("{} by the plan", money(value as f64)),
+            (None, None) => "-".to_owned(),
+        };
+        rows.add_row([
+            word(tweak.kind).replace('_', " "),
+            tweak.subject.clone(),
+            tweak.place.clone(),
+            tweak.period.clone(),
+            depth(tweak.depth_before),
+            depth(tweak.depth_after),
+            earns,
+            tweak.because.clone(),
+        ]);
+    }
+    text += &match reading.tweaks.len() {
+        0 => "Every promise is kept.\n".to_owned(),
+        all => format!("{all} changes are proposed:\n{rows}\n"),
+    };
+    text + &format!(
+        "worth {} with the changes paid, {} if all promises were kept\nPROPOSAL {}: nobody has approved it.\nFiles:  {}",
+        money(reading.value as f64),
+        money(reading.promised_value as f64),
+        reading.proposal,
+        answer.folder.display()
+    )
+}
