@@ -13,6 +13,7 @@ mod evidence;
 mod exercises;
 mod imports;
 mod ladder;
+mod models;
 mod objectives;
 mod project;
 mod provider;
@@ -75,6 +76,7 @@ fn guarded() -> OpenApiRouter<App> {
         .merge(objectives::routes())
         .merge(reverts::routes())
         .merge(ladder::routes())
+        .merge(models::routes())
 }
 
 /// The name of a plain enum's value, as files have it.
