@@ -89,7 +89,7 @@ try {
   const [dora, vic] = [await pageOf('dora'), await pageOf('vic', sizes[1])];
   await step('champion, challenger and loads are shown', async () => {
     await dora.getByRole('heading', { name: 'Champion and challenger on sales that neither has seen' }).waitFor();
-    await dora.getByRole('img', { name: /saves, with its interval/ }).waitFor();
+    await dora.locator('.pair canvas').nth(1).waitFor();
     await accessible(dora);
     await looked(dora, 'laptop-models');
     await looked(vic, 'phone-models');
@@ -103,12 +103,12 @@ try {
     const dialog = dora.getByRole('dialog');
     await dialog.getByLabel(/^Why/).fill('a test in ten stores');
     await dialog.getByRole('button', { name: 'Promote', exact: true }).click();
-    await dora.getByText('In use on the word of dora: a test in ten stores').waitFor();
+    await dora.getByText('In use by decision of dora: a test in ten stores').waitFor();
     await dora.getByRole('button', { name: 'Roll back to the champion before' }).click();
     await dialog.getByLabel(/^Why/).fill('plans looked odd');
     await looked(dora, 'laptop-models-rollback');
     await dialog.getByRole('button', { name: 'Roll back', exact: true }).click();
-    await dora.getByText('In use on the word of dora: plans looked odd').waitFor();
+    await dora.getByText('In use by decision of dora: plans looked odd').waitFor();
   });
   assert.deepEqual(broken, []);
 } finally {
