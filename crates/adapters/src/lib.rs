@@ -24,6 +24,7 @@ pub mod journal;
 pub mod ledger;
 pub mod load;
 mod lookup;
+pub mod mlflow;
 #[cfg(test)]
 mod mutated;
 pub mod notary;

@@ -12,6 +12,8 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use tempfile::TempDir;
 
+#[path = "adapters/mlflow.rs"]
+mod mlflow;
 #[path = "adapters/poisoned.rs"]
 mod poisoned;
 

@@ -60,7 +60,10 @@ impl Ground {
             model: model.clone(),
             fitted: bench.fitted(model)?,
             overrides: bench.overridden(forecast)?.overrides,
-            edits: state.estimates.as_ref().map_or_else(|| Ok(Vec::new()), |estimates| bench.edits(estimates))?,
+            edits: state
+                .estimates
+                .as_ref()
+                .map_or_else(|| Ok(Vec::new()), |estimates| bench.edits(snapshot, estimates))?,
             items: facts.economics(scenario),
             states: plan::opening_stock(&facts, &baseline, scenario),
             broken: broken(&facts, &baseline),

@@ -1,21 +1,27 @@
 //! Jobs: each names its input by hash, is done once, and leaves its result under the hash of its content.
 
+mod models;
+
+pub use models::contest_name;
+
 use crate::approve;
 use crate::plan::{self, Draft, Known};
 use crate::ports::{Artifacts, FactStore, PortError};
+use crate::registry::Registry;
 use crate::sense::Facts;
 use crate::step::Job;
 use crate::stress::{self, Trial};
-use endcap_demand::coefficients::{self, Applied, Store};
+use endcap_demand::coefficients::{Applied, Store};
 use endcap_demand::overrides::{self, Log, Overridden, OverrideRefusal, override_alike, override_forecast};
 use endcap_demand::{Backtest, BacktestSettings, DemandError, FitSettings, Fitted};
 use endcap_ingest::{Readiness, ReadinessVerdict};
 use endcap_model::{
-    AsOf, ContentHash, Event, Forecast, ForecastRow, LiftModel, PanelError, Plan, PlanId, Policy, Projection, Scenario,
+    AsOf, ContentHash, Event, Forecast, ForecastRow, PanelError, Plan, PlanId, Policy, Projection, Scenario,
     SnapshotId, canonical_json, hash_bytes, hash_json,
 };
 use endcap_plan::PlanError;
 use endcap_supply::SupplyError;
+use jiff::civil::Date;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -139,15 +145,30 @@ impl<'a> Bench<'a> {
     /// # Errors
     /// [`JobError`] when the job cannot be done on its input.
     pub fn run(&mut self, job: &Job) -> Result<Event, JobError> {
+        self.run_knowing(job, &Registry::default())
+    }
+
+    /// Does a job that has to know which models there are; others do not look at them.
+    ///
+    /// # Errors
+    /// [`JobError`] when the job cannot be done on its input.
+    pub fn run_knowing(&mut self, job: &Job, models: &Registry) -> Result<Event, JobError> {
+        if let Job::Watch { snapshot, champion } = job {
+            // What was found depends on all models, and costs little: it is looked at anew.
+            return self.watch(snapshot, champion, models);
+        }
         let name = format!("jobs/{}.json", self.key(job).short());
         if let Some(event) = self.load(&name)? {
             return Ok(event);
         }
         let event = match job {
             Job::Check { snapshot } => self.check(snapshot)?,
+            Job::Watch { snapshot, champion } => self.watch(snapshot, champion, models)?,
             Job::Fit { snapshot } => self.fit(snapshot)?,
+            Job::Register { snapshot, model, parent } => self.register(snapshot, model, parent.clone())?,
+            Job::Contest { snapshot, champion, challenger } => self.contest(snapshot, champion.as_ref(), challenger)?,
             Job::Backtest { snapshot } => self.backtest(snapshot)?,
-            Job::Adjust { estimates } => self.adjust(estimates)?,
+            Job::Adjust { snapshot, estimates } => self.adjust(snapshot, estimates)?,
             Job::Forecast { snapshot, model } => self.forecast_baseline(snapshot, model)?,
             Job::Project { snapshot, forecast } => self.project(snapshot, forecast)?,
             Job::Solve { snapshot, model, forecast } => self.solve(snapshot, model, forecast)?,
@@ -168,7 +189,13 @@ impl<'a> Bench<'a> {
     /// Names a job by everything that its result depends on.
     fn key(&self, job: &Job) -> ContentHash {
         let terms = match job {
-            Job::Check { .. } | Job::Fit { .. } | Job::Backtest { .. } | Job::Adjust { .. } => None,
+            Job::Check { .. }
+            | Job::Watch { .. }
+            | Job::Fit { .. }
+            | Job::Register { .. }
+            | Job::Contest { .. }
+            | Job::Backtest { .. }
+            | Job::Adjust { .. } => None,
             _ => Some((hash_json(self.scenario), hash_json(self.policy), self.search())),
         };
         let judgement = match job {
@@ -218,19 +245,25 @@ impl<'a> Bench<'a> {
         Ok(self.facts_port.alarms(snapshot)?)
     }
 
-    /// What is done in the place of estimating from facts under alarm: the same from the last good ones, with the event that
+    /// What is done in the place of learning from facts under alarm: the same from the last good ones, with the event that
     /// says so. Nothing where the facts are good, or there were none before.
     ///
     /// # Errors
     /// [`JobError`] when that cannot be read.
     pub fn held(&self, job: &Job) -> Result<Option<(Job, Event)>, JobError> {
-        let Job::Fit { snapshot } = job else { return Ok(None) };
+        let (Job::Fit { snapshot } | Job::Watch { snapshot, .. } | Job::Contest { snapshot, .. }) = job else {
+            return Ok(None);
+        };
         let reasons = self.alarms(snapshot)?;
         if reasons.is_empty() {
             return Ok(None);
         }
-        let good = self.facts_port.last_good(snapshot)?;
-        Ok(good.map(|good| (Job::Fit { snapshot: good.clone() }, Event::Held { snapshot: good, reasons })))
+        let Some(good) = self.facts_port.last_good(snapshot)? else { return Ok(None) };
+        let mut instead = job.clone();
+        if let Job::Fit { snapshot } | Job::Watch { snapshot, .. } | Job::Contest { snapshot, .. } = &mut instead {
+            *snapshot = good.clone();
+        }
+        Ok(Some((instead, Event::Held { snapshot: good, reasons })))
     }
 
     /// Returns the readiness of each category, as judged for a snapshot.
@@ -254,13 +287,12 @@ impl<'a> Bench<'a> {
         Ok(fitted)
     }
 
-    /// Lists every edit beside the estimates that it is for.
+    /// Lists every edit beside the estimates that it is for, as it stands with these facts.
     ///
     /// # Errors
-    /// [`JobError`] when the estimates are not there.
-    pub fn edits(&mut self, estimates: &ContentHash) -> Result<Vec<Applied>, JobError> {
-        let estimated = self.fitted(estimates)?;
-        let judged = coefficients::day_of(&estimated.lift);
+    /// [`JobError`] when the estimates or the facts are not there.
+    pub fn edits(&mut self, snapshot: &SnapshotId, estimates: &ContentHash) -> Result<Vec<Applied>, JobError> {
+        let (estimated, judged) = (self.fitted(estimates)?, self.first_unknown_day(snapshot)?);
         Ok(judged.map_or_else(Vec::new, |day| self.settings.judgement.edits.apply(&estimated.lift, day).1))
     }
 
@@ -382,10 +414,15 @@ impl<'a> Bench<'a> {
         Ok(Event::Backtested { backtest: hash_json(&backtest) })
     }
 
-    fn adjust(&mut self, estimates: &ContentHash) -> Result<Event, JobError> {
-        let estimated = self.fitted(estimates)?;
+    /// The first day that the facts do not know, on which edits are judged: the champion may know less than the facts.
+    fn first_unknown_day(&mut self, snapshot: &SnapshotId) -> Result<Option<Date>, JobError> {
+        let facts = self.facts(snapshot)?;
+        Ok(facts.panel.span().and_then(|span| facts.panel.calendar().start_date(span.end)))
+    }
+
+    fn adjust(&mut self, snapshot: &SnapshotId, estimates: &ContentHash) -> Result<Event, JobError> {
+        let (estimated, day) = (self.fitted(estimates)?, self.first_unknown_day(snapshot)?);
         let edits = &self.settings.judgement.edits;
-        let day = coefficients::day_of(&estimated.lift);
         let in_force: Vec<u32> =
             day.map_or_else(Vec::new, |day| edits.in_force(day).into_iter().map(|edit| edit.id).collect());
         let (Some(day), false) = (day, in_force.is_empty()) else {
@@ -403,8 +440,9 @@ impl<'a> Bench<'a> {
     }
 
     /// The overrides in force on the day on which the forecast begins, of which some cell is forecast.
-    fn overrides(&self, lift: &LiftModel, forecast: &Forecast) -> Vec<overrides::Override> {
-        let Some(day) = coefficients::day_of(lift) else { return vec![] };
+    fn overrides(&self, forecast: &Forecast) -> Vec<overrides::Override> {
+        let first = forecast.rows.iter().map(|row| row.period).min();
+        let Some(day) = first.and_then(|first| forecast.calendar.start_date(first)) else { return vec![] };
         let mut in_force = self.settings.judgement.overrides.in_force(day);
         in_force.retain(|planned| planned.calendar == forecast.calendar && overrides::meets(forecast, planned));
         in_force
@@ -414,7 +452,7 @@ impl<'a> Bench<'a> {
         let (facts, fitted) = (self.facts(snapshot)?, self.fitted(model)?);
         (self.progress)("forecast", 0, 1);
         let model_forecast = plan::forecast(&facts, &fitted, self.scenario, &[])?;
-        let overrides = self.overrides(&fitted.lift, &model_forecast);
+        let overrides = self.overrides(&model_forecast);
         let (forecast, told) = override_forecast(&model_forecast, &overrides)?;
         let hash = self.save_hashed(|hash| format!("forecasts/{}.json", hash.short()), &forecast)?;
         self.save(&changed_name(&hash), &Changed::of(told, model_forecast, &forecast))?;
@@ -579,7 +617,8 @@ fn changed_name(forecast: &ContentHash) -> String {
     format!("forecasts/{}-overridden.json", forecast.short())
 }
 
-fn model_name(model: &ContentHash) -> String {
+/// File of a model below the project's folder.
+pub fn model_name(model: &ContentHash) -> String {
     format!("models/{}.json", model.short())
 }
 

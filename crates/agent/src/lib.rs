@@ -1,6 +1,7 @@
 //! The loop: sense, plan, stress, approve, act. Live, shadow, backtest and twin run the same code; they differ only
 //! in the ports that are plugged in, and nothing here branches on which one it is.
 
+pub mod acceptance;
 pub mod act;
 pub mod acting;
 pub mod approve;
@@ -15,6 +16,7 @@ pub mod ground;
 pub mod halt;
 pub mod jobs;
 pub mod launch;
+pub mod learn;
 pub mod outbox;
 pub mod pace;
 pub mod plan;
@@ -23,6 +25,8 @@ pub mod ports;
 pub mod quarantined;
 pub mod readings;
 pub mod reconcile;
+pub mod registry;
+pub mod rehearsal;
 pub mod revert;
 pub mod review;
 pub mod revise;

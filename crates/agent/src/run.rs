@@ -4,6 +4,7 @@ use crate::act;
 use crate::halt::{Mode, watch};
 use crate::jobs::{Bench, JobError};
 use crate::ports::{Connector, Journal, PortError};
+use crate::registry::Registry;
 use crate::step::{Effect, Job, State, step};
 use endcap_demand::{RegimeRules, regime_after};
 use endcap_model::{Event, Halt, Policy};
@@ -58,11 +59,12 @@ pub fn run(
     connector: &mut dyn Connector,
     halt: &dyn Fn(&Job) -> bool,
 ) -> Result<(State, Ended), RunError> {
-    let mut state = State { mode: Mode::of(&journal.read()?), ..State::default() };
+    let known = journal.read()?;
+    let mut state = State { mode: Mode::of(&known), models: Registry::of(&known), ..State::default() };
     if let Some(halt) = halts(&state.mode, &first, bench, journal)? {
         return Ok((state, Ended::Halted { halt }));
     }
-    let mut next = Some(first);
+    let (mut next, mut told) = (Some(first), false);
     while let Some(event) = next.take() {
         journal.append(&event)?;
         let (after, effects) = step(state, &event);
@@ -73,12 +75,14 @@ pub fn run(
                 Effect::Run(job) => {
                     let job = match bench.held(&job)? {
                         Some((instead, event)) => {
-                            journal.append(&event)?;
+                            if !std::mem::replace(&mut told, true) {
+                                journal.append(&event)?;
+                            }
                             instead
                         }
                         None => job,
                     };
-                    next = Some(bench.run(&job)?);
+                    next = Some(bench.run_knowing(&job, &state.models)?);
                 }
                 Effect::Publish { plan } => match publish(&state, bench, &plan, policy, connector)? {
                     Ok(event) => next = Some(event),
@@ -112,13 +116,17 @@ fn halts(mode: &Mode, first: &Event, bench: &mut Bench, journal: &mut dyn Journa
     Ok(halt)
 }
 
-/// Does what comes before offers are chosen, and no more: for questions about plans, which leave no event in the journal.
-/// The inner error says why the loop refused to go on.
+/// Does what comes before offers are chosen, and no more: for questions about plans, which leave no event in the journal, and
+/// use the champion as it is. The inner error says why the loop refused to go on.
 ///
 /// # Errors
 /// [`JobError`] when a job cannot be done.
-pub fn until_offers_are_chosen(first: Event, bench: &mut Bench) -> Result<Result<State, String>, JobError> {
-    let mut state = State::default();
+pub fn until_offers_are_chosen(
+    first: Event,
+    bench: &mut Bench,
+    models: Registry,
+) -> Result<Result<State, String>, JobError> {
+    let mut state = State { models, ..State::default() };
     let mut next = Some(first);
     while let Some(event) = next.take() {
         let (after, effects) = step(state, &event);
@@ -126,7 +134,15 @@ pub fn until_offers_are_chosen(first: Event, bench: &mut Bench) -> Result<Result
         for effect in effects {
             match effect {
                 Effect::Run(Job::Solve { .. }) => return Ok(Ok(state)),
-                Effect::Run(job) => next = Some(bench.run(&bench.held(&job)?.map_or(job, |(instead, _)| instead))?),
+                // Questions decide nothing: the champion goes on.
+                Effect::Run(Job::Watch { snapshot, champion }) => {
+                    state.estimates = Some(champion.clone());
+                    next = Some(bench.run(&Job::Adjust { snapshot, estimates: champion })?);
+                }
+                Effect::Run(job) => {
+                    let job = bench.held(&job)?.map_or(job, |(instead, _)| instead);
+                    next = Some(bench.run_knowing(&job, &state.models)?);
+                }
                 Effect::Stop { reason } => return Ok(Err(reason)),
                 Effect::Publish { .. } | Effect::Withhold { .. } | Effect::Ask { .. } => {}
             }

@@ -4,7 +4,7 @@
 
 use crate::halt::BY_ITSELF;
 use endcap_govern::audit::{Entry, Grounds, Ruling, Told};
-use endcap_model::{ContentHash, Decision, Event, Halt, PlanId, SnapshotId, Verdict};
+use endcap_model::{ContentHash, Contested, Decision, Event, Halt, PlanId, SnapshotId, Succession, Verdict};
 use std::collections::BTreeMap;
 
 /// What programs sign with.
@@ -53,6 +53,23 @@ impl Scribe {
                 entry.reasons = reasons.iter().map(Told::open).collect();
                 Some(entry)
             }
+            Event::Registered { entry } => {
+                let mut told =
+                    Entry::new(Told::open(PROGRAM), "model registered", Told::open(&entry.model), Ruling::Allowed);
+                told.reasons = entry.unsound.iter().map(Told::open).collect();
+                told.grounds =
+                    Grounds { model: Some(entry.model.clone()), snapshot: entry.snapshot.clone(), ..told.grounds };
+                Some(told)
+            }
+            Event::Contested { contested } => contest(contested),
+            Event::Appointed { appointed } => {
+                let action = if appointed.back { "model rolled back" } else { "model promoted" };
+                let (by, subject) = (Told::personal(&appointed.by), Told::open(&appointed.model));
+                let mut told = Entry::new(by, action, subject, Ruling::Allowed);
+                told.reasons = vec![Told::personal(&appointed.reason)];
+                told.grounds = Grounds { model: appointed.former.clone(), ..told.grounds };
+                Some(told)
+            }
             Event::Halted { halt } => Some(halted(halt)),
             Event::Resumed { by, reason, shadow } => {
                 let action = if *shadow { "loop resumed in shadow" } else { "loop resumed" };
@@ -74,6 +91,24 @@ impl Scribe {
             objectives: None,
         }
     }
+}
+
+/// A look that changes nothing is no decision.
+fn contest(contested: &Contested) -> Option<Entry<Told>> {
+    let (action, ruling) = match contested.ruling {
+        Succession::Waits => return None,
+        Succession::Passed => ("model passed the gate", Ruling::Allowed),
+        Succession::Refused => ("model refused by the gate", Ruling::Refused),
+    };
+    let mut told = Entry::new(Told::open(PROGRAM), action, Told::open(&contested.challenger), ruling);
+    told.reasons = contested.reasons.iter().map(Told::open).collect();
+    told.grounds = Grounds {
+        proposal: contested.contest.clone(),
+        model: contested.champion.clone(),
+        snapshot: Some(contested.snapshot.clone()),
+        ..told.grounds
+    };
+    Some(told)
 }
 
 fn ruled(verdict: &Verdict) -> (Ruling, Vec<String>) {

@@ -3,7 +3,10 @@
 //! Never does I/O, reads a clock, or asks whether it runs live, in shadow, over history or in the twin.
 
 use crate::halt::Mode;
-use endcap_model::{ContentHash, Decision, Event, PlanId, Receipt, SnapshotId, Verdict};
+use crate::registry::Registry;
+use endcap_model::{
+    ContentHash, Contested, Decision, Event, PlanId, Receipt, RefitCause, SnapshotId, Succession, Verdict,
+};
 use serde::{Deserialize, Serialize};
 
 /// Everything the loop has to remember between two events.
@@ -12,9 +15,15 @@ pub struct State {
     /// What the loop may do at all.
     #[serde(default)]
     pub mode: Mode,
+    /// Every model there is, and which of them is champion.
+    #[serde(default)]
+    pub models: Registry,
     /// Facts that the loop works on.
     pub snapshot: Option<SnapshotId>,
-    /// What these facts say of effects.
+    /// The model that was fitted to these facts.
+    #[serde(default)]
+    pub fitted: Option<ContentHash>,
+    /// What is taken for the effects: the champion.
     #[serde(default)]
     pub estimates: Option<ContentHash>,
     /// Lift model to use: the estimates with what people know better.
@@ -40,6 +49,31 @@ pub enum Job {
         /// The facts.
         snapshot: SnapshotId,
     },
+    /// Set new facts beside what the champion expects of them.
+    Watch {
+        /// The facts.
+        snapshot: SnapshotId,
+        /// The champion.
+        champion: ContentHash,
+    },
+    /// Keep in the registry how a model came to be.
+    Register {
+        /// The facts.
+        snapshot: SnapshotId,
+        /// The model.
+        model: ContentHash,
+        /// The champion at the time.
+        parent: Option<ContentHash>,
+    },
+    /// Compare a challenger with the champion, and rule.
+    Contest {
+        /// The facts.
+        snapshot: SnapshotId,
+        /// The champion; nothing for the first model.
+        champion: Option<ContentHash>,
+        /// The challenger.
+        challenger: ContentHash,
+    },
     /// Estimate effects.
     Fit {
         /// The facts.
@@ -52,6 +86,8 @@ pub enum Job {
     },
     /// Put what people know better in the place of estimates.
     Adjust {
+        /// The facts, whose first unknown day says which of it is in force.
+        snapshot: SnapshotId,
         /// The estimates.
         estimates: ContentHash,
     },
@@ -130,27 +166,38 @@ pub enum Effect {
 /// Takes one event and says what follows. An event that was taken before has no further effect.
 pub fn step(mut state: State, event: &Event) -> (State, Vec<Effect>) {
     state.mode = state.mode.after(event);
+    state.models.take(event);
     if let Mode::Halted { halt } = &state.mode {
         let reason = format!("halted by {}: {}", halt.by, halt.reason);
         return (state, stop(&reason));
     }
     let effects = match event {
-        Event::Halted { .. } | Event::Resumed { .. } | Event::Held { .. } => vec![],
+        Event::Halted { .. } | Event::Resumed { .. } | Event::Held { .. } | Event::Appointed { .. } => vec![],
         Event::Ingested { snapshot, .. } if state.snapshot.as_ref() == Some(snapshot) => vec![],
         Event::Ingested { snapshot, .. } => {
-            state = State { mode: state.mode, snapshot: Some(snapshot.clone()), ..State::default() };
+            state =
+                State { mode: state.mode, models: state.models, snapshot: Some(snapshot.clone()), ..State::default() };
             run(Job::Check { snapshot: snapshot.clone() })
         }
         Event::Checked { ready: 0, .. } => {
             stop("no category can be estimated from; `endcap check` says what is missing")
         }
-        Event::Checked { .. } => on_snapshot(&state, |snapshot| Job::Fit { snapshot }),
-        Event::Fitted { model } if state.estimates.as_ref() == Some(model) => vec![],
+        Event::Checked { .. } => match champion(&state) {
+            None => on_snapshot(&state, |snapshot| Job::Fit { snapshot }),
+            Some(champion) => on_snapshot(&state, |snapshot| Job::Watch { snapshot, champion }),
+        },
+        Event::Watched { watched } => match watched.refit {
+            Some(cause) => refit(&state, cause),
+            None => contest(&mut state),
+        },
+        Event::Fitted { model } if state.fitted.as_ref() == Some(model) => vec![],
         Event::Fitted { model } => {
-            state.estimates = Some(model.clone());
+            state.fitted = Some(model.clone());
             on_snapshot(&state, |snapshot| Job::Backtest { snapshot })
         }
-        Event::Backtested { .. } => adjust(&state),
+        Event::Backtested { .. } => register(&mut state),
+        Event::Registered { .. } => contest(&mut state),
+        Event::Contested { contested } => contested_by(&mut state, contested),
         Event::Adjusted { model, .. } if state.model.as_ref() == Some(model) => vec![],
         Event::Adjusted { model, .. } => {
             state.model = Some(model.clone());
@@ -197,8 +244,52 @@ fn on_snapshot(state: &State, job: impl FnOnce(SnapshotId) -> Job) -> Vec<Effect
     state.snapshot.clone().map(|snapshot| run(job(snapshot))).unwrap_or_default()
 }
 
-fn adjust(state: &State) -> Vec<Effect> {
-    state.estimates.clone().map(|estimates| run(Job::Adjust { estimates })).unwrap_or_default()
+fn champion(state: &State) -> Option<ContentHash> {
+    state.models.champion().map(|champion| champion.made.model.clone())
+}
+
+/// Another fit, whatever asks for it: it makes a challenger and changes nothing by itself.
+fn refit(state: &State, _cause: RefitCause) -> Vec<Effect> {
+    on_snapshot(state, |snapshot| Job::Fit { snapshot })
+}
+
+/// What somebody fitted by hand before is the same model, and is in the registry already.
+fn register(state: &mut State) -> Vec<Effect> {
+    let Some(model) = state.fitted.clone() else { return vec![] };
+    if state.models.entry(&model).is_some() {
+        return contest(state);
+    }
+    on_snapshot(state, |snapshot| Job::Register { snapshot, model, parent: champion(state) })
+}
+
+/// Asks the gate about the challenger; without one the champion goes on.
+fn contest(state: &mut State) -> Vec<Effect> {
+    let challenger = match (state.models.challenger(), champion(state), &state.fitted) {
+        (Some(challenger), ..) => Some(challenger.made.model.clone()),
+        // A first model that was refused before is asked about again: there is nothing else to go on with.
+        (None, None, Some(fitted)) => Some(fitted.clone()),
+        _ => None,
+    };
+    match challenger {
+        None => adjust(state),
+        Some(challenger) => {
+            on_snapshot(state, |snapshot| Job::Contest { snapshot, champion: champion(state), challenger })
+        }
+    }
+}
+
+/// Whatever the gate says, the loop goes on with the champion that there is then.
+fn contested_by(state: &mut State, contested: &Contested) -> Vec<Effect> {
+    if contested.ruling == Succession::Refused && champion(state).is_none() {
+        return stop(&format!("the first model cannot be used: {}", contested.reasons.join("; ")));
+    }
+    adjust(state)
+}
+
+fn adjust(state: &mut State) -> Vec<Effect> {
+    state.estimates = champion(state);
+    let Some(estimates) = state.estimates.clone() else { return vec![] };
+    on_snapshot(state, |snapshot| Job::Adjust { snapshot, estimates })
 }
 
 fn forecast(state: &State) -> Vec<Effect> {
@@ -230,7 +321,7 @@ fn judged(mode: &Mode, plan: &PlanId, decision: &Decision) -> Vec<Effect> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use endcap_model::hash_bytes;
+    use endcap_model::{Calendar, Period, Registered, Span, Watched, hash_bytes};
 
     fn ingested(snapshot: &str) -> Event {
         Event::Ingested { snapshot: snapshot.into(), rows_read: 1, rows_set_aside: 0 }
@@ -240,6 +331,54 @@ mod tests {
         Decision { content: hash_bytes(b"plan"), policy: hash_bytes(b"policy"), verdict, signed: None }
     }
 
+    fn registered(name: &str, end: i32) -> Event {
+        let entry = Registered {
+            model: hash_bytes(name.as_bytes()),
+            made_by: "test".into(),
+            snapshot: Some("s".into()),
+            data: hash_bytes(b"data"),
+            as_of: None,
+            calendar: Calendar::Week,
+            span: Span { start: Period(0), end: Period(end) },
+            code_version: "test".into(),
+            seed: 1,
+            parent: None,
+            metrics: std::collections::BTreeMap::new(),
+            unsound: vec![],
+        };
+        Event::Registered { entry: Box::new(entry) }
+    }
+
+    fn contested(challenger: &str, champion: Option<&str>, ruling: Succession) -> Event {
+        let contested = Contested {
+            challenger: hash_bytes(challenger.as_bytes()),
+            champion: champion.map(|name| hash_bytes(name.as_bytes())),
+            snapshot: "s".into(),
+            ruling,
+            reasons: vec!["figures".into()],
+            all: None,
+            promoted: None,
+            bias: None,
+            contest: None,
+        };
+        Event::Contested { contested: Box::new(contested) }
+    }
+
+    fn watched(refit: Option<RefitCause>) -> Event {
+        let watched = Watched {
+            snapshot: "t".into(),
+            champion: hash_bytes(b"m"),
+            periods: 4,
+            verdict: "steady".into(),
+            shift: None,
+            money: None,
+            inputs: vec![],
+            refit,
+            told: "keep the model".into(),
+        };
+        Event::Watched { watched: Box::new(watched) }
+    }
+
     fn whole_way(verdict: Verdict) -> Vec<Event> {
         let plan = PlanId::new("p");
         vec![
@@ -247,6 +386,8 @@ mod tests {
             Event::Checked { ready: 1, not_ready: 0 },
             Event::Fitted { model: hash_bytes(b"m") },
             Event::Backtested { backtest: hash_bytes(b"b") },
+            registered("m", 50),
+            contested("m", None, Succession::Passed),
             Event::Adjusted { model: hash_bytes(b"m"), edits: vec![] },
             Event::Forecast { forecast: hash_bytes(b"f") },
             Event::Projected { projection: hash_bytes(b"x") },
@@ -294,8 +435,84 @@ mod tests {
     fn new_facts_void_what_was_derived_from_the_old() {
         let events = whole_way(Verdict::Approved);
         let (state, _) = replay(&events);
+        let models = state.models.clone();
         let (fresh, _) = step(state, &ingested("t"));
-        assert_eq!(fresh, State { snapshot: Some("t".into()), ..State::default() });
+        assert!(models.champion().is_some(), "what is known of models stays");
+        assert_eq!(fresh, State { snapshot: Some("t".into()), models, ..State::default() });
+    }
+
+    /// The first facts with their champion, and then new ones until they were watched.
+    fn later(refit: Option<RefitCause>) -> Vec<Event> {
+        let new = [ingested("t"), Event::Checked { ready: 1, not_ready: 0 }, watched(refit)];
+        whole_way(Verdict::Approved).into_iter().chain(new).collect()
+    }
+
+    fn job(events: &[Event]) -> Job {
+        match replay(events).1.pop() {
+            Some(Effect::Run(job)) => job,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn new_facts_are_watched_and_the_champion_goes_on_where_nothing_asks_for_a_fit() {
+        let events = later(None);
+        let watch = Job::Watch { snapshot: "t".into(), champion: hash_bytes(b"m") };
+        assert_eq!(job(&events[..events.len() - 1]), watch);
+        assert_eq!(job(&events), Job::Adjust { snapshot: "t".into(), estimates: hash_bytes(b"m") });
+    }
+
+    #[test]
+    fn a_refit_makes_a_challenger_and_only_the_gate_changes_what_is_used() {
+        for cause in [RefitCause::Schedule, RefitCause::Error, RefitCause::Regime, RefitCause::Corrected] {
+            assert_eq!(job(&later(Some(cause))), Job::Fit { snapshot: "t".into() });
+        }
+        let mut events = later(Some(RefitCause::Error));
+        events.push(Event::Fitted { model: hash_bytes(b"n") });
+        events.push(Event::Backtested { backtest: hash_bytes(b"c") });
+        let parent = Some(hash_bytes(b"m"));
+        assert_eq!(
+            job(&events),
+            Job::Register { snapshot: "t".into(), model: hash_bytes(b"n"), parent: parent.clone() }
+        );
+        events.push(registered("n", 54));
+        let asked = Job::Contest { snapshot: "t".into(), champion: parent, challenger: hash_bytes(b"n") };
+        assert_eq!(job(&events), asked);
+        for (ruling, used) in [(Succession::Waits, "m"), (Succession::Refused, "m"), (Succession::Passed, "n")] {
+            let told = events.iter().cloned().chain([contested("n", Some("m"), ruling)]);
+            let used = hash_bytes(used.as_bytes());
+            assert_eq!(
+                job(&told.collect::<Vec<_>>()),
+                Job::Adjust { snapshot: "t".into(), estimates: used },
+                "{ruling:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_challenger_in_shadow_is_asked_about_with_every_load_and_a_rollback_holds() {
+        let mut events = later(Some(RefitCause::Schedule));
+        events.push(Event::Fitted { model: hash_bytes(b"n") });
+        events.push(Event::Backtested { backtest: hash_bytes(b"c") });
+        events.push(registered("n", 54));
+        let mut waiting = events.clone();
+        waiting.extend([contested("n", Some("m"), Succession::Waits), ingested("u")]);
+        waiting.extend([Event::Checked { ready: 1, not_ready: 0 }, watched(None)]);
+        let champion = Some(hash_bytes(b"m"));
+        assert_eq!(job(&waiting), Job::Contest { snapshot: "u".into(), champion, challenger: hash_bytes(b"n") });
+        events.push(contested("n", Some("m"), Succession::Passed));
+        let back = replay(&events).0.models.rollback("Ada", "plans look odd").unwrap();
+        events.extend([back, ingested("u"), Event::Checked { ready: 1, not_ready: 0 }, watched(None)]);
+        assert_eq!(job(&events), Job::Adjust { snapshot: "u".into(), estimates: hash_bytes(b"m") });
+    }
+
+    #[test]
+    fn a_first_model_that_is_not_sane_stops_the_loop_with_the_reason() {
+        let mut events = whole_way(Verdict::Approved);
+        events.truncate(5);
+        events.push(contested("m", None, Succession::Refused));
+        let effects = replay(&events).1;
+        assert!(matches!(&effects[..], [Effect::Stop { reason }] if reason.contains("figures")), "{effects:?}");
     }
 
     #[test]

@@ -196,13 +196,14 @@ impl Run<'_> {
         let (facts, fitted, baseline) = (bench.facts(snapshot)?, bench.fitted(model)?, bench.forecast(baseline)?);
         let (plan, trial) = (bench.plan(id)?, bench.trial(id)?);
         let (planned, projection) = (bench.planned_forecast(id)?, bench.projection(id)?);
-        let edits = state.estimates.as_ref().map_or_else(|| Ok(vec![]), |estimates| bench.edits(estimates))?;
+        let edits =
+            state.estimates.as_ref().map_or_else(|| Ok(vec![]), |estimates| bench.edits(snapshot, estimates))?;
         let overridden = bench.planned_overrides(id)?;
         let digest = digest(&plan, &projection, &facts.regions);
         let folder = self.plan_folder(id);
         export(&folder, &plan, (&planned, &overridden), &projection, &trial)?;
         let readiness = bench.readiness(snapshot)?;
-        let backtest = bench.backtest_of(snapshot)?;
+        let backtest = bench.backtest_behind(state)?;
         let counts = store.snapshot(snapshot)?;
         let shown = Shown {
             plan: &plan,

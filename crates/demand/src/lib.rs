@@ -7,6 +7,7 @@
 
 mod advice;
 mod again;
+mod ahead;
 mod analysis;
 mod backtest;
 mod boosted;
@@ -15,6 +16,7 @@ mod card;
 mod changes;
 pub mod coefficients;
 mod columns;
+mod contest;
 mod curve;
 mod dispersion;
 mod distribution;
@@ -33,6 +35,7 @@ mod held_out;
 mod identify;
 mod level;
 mod linear;
+mod never_ran;
 mod newcomers;
 mod next_time;
 pub mod online;
@@ -63,6 +66,7 @@ mod sums;
 mod tail;
 #[cfg(test)]
 mod test_support;
+mod watch;
 
 pub use advice::{PriceAdvice, price_advice};
 pub use again::forecast_again;
@@ -74,6 +78,7 @@ pub use card::{
     SourceRows, input_columns, lift_points, model_card,
 };
 pub use changes::{EffectChange, changes};
+pub use contest::{Contest, ContestSet, block_of, contest, unseen, unsound};
 pub use dispersion::Dispersion;
 pub use drift::{Drift, ErrorDrift, InputDrift, PeriodError, error_drift, input_drift, period_errors};
 pub use error::DemandError;
@@ -83,6 +88,7 @@ pub use forecast::forecast;
 pub use further::{Anticipation, BeforePromotions, Clusters, FurtherFrame, HaloLink, PriceMemory};
 pub use held_out::{HeldOutScore, HeldOutSet};
 pub use level::Memory;
+pub use never_ran::{NeverRan, never_ran};
 pub use next_time::{Advice, NextTime, next_time};
 pub use opinions::Shares;
 pub use partners::Partners;
@@ -99,3 +105,4 @@ pub use shift::Measured;
 pub use shrink::{Measurement, Shrunk, towards_whole};
 pub use stockouts::Stockouts;
 pub use sums::{Together, Total, totals};
+pub use watch::{Watch, WatchedErrors, input_distributions, newest, watch};

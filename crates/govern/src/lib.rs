@@ -7,6 +7,7 @@
 //! Never depends on `plan`: the checker is not the maker, and shares no code with it. A number that is missing or
 //! not finite is a refusal, never a pass (a missing floor has sold goods at a penny before).
 
+pub mod anytime;
 pub mod approval;
 mod approved;
 pub mod audit;
@@ -20,6 +21,7 @@ mod limits;
 pub mod objectives;
 mod roles;
 pub mod stop;
+pub mod succession;
 pub mod who_may;
 
 pub use approved::{Approved, NotApproved, Present, approve, approve_signed, approve_under_broken_glass, plan_hash};

@@ -1,6 +1,6 @@
 //! Events: the journal's one enum. Job results are events, so that a run can be replayed from its journal.
 
-use crate::{ContentHash, Decision, PlanId, SnapshotId};
+use crate::{Appointed, ContentHash, Contested, Decision, PlanId, Registered, SnapshotId, Watched};
 use serde::{Deserialize, Serialize};
 
 /// Something that happened.
@@ -46,6 +46,26 @@ pub enum Event {
     Backtested {
         /// Hash of the scores.
         backtest: ContentHash,
+    },
+    /// New facts were set beside what the champion expected of them.
+    Watched {
+        /// What was found, and whether to fit again.
+        watched: Box<Watched>,
+    },
+    /// A model is in the registry.
+    Registered {
+        /// How it came to be, and how it did.
+        entry: Box<Registered>,
+    },
+    /// The gate looked at a challenger.
+    Contested {
+        /// What it found, and what follows.
+        contested: Box<Contested>,
+    },
+    /// A named person made a model the champion.
+    Appointed {
+        /// Which, by whom and why.
+        appointed: Box<Appointed>,
     },
     /// Demand was forecast.
     Forecast {

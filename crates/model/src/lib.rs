@@ -24,6 +24,7 @@ mod panel;
 mod plan;
 mod policy;
 mod quantity;
+mod registry;
 mod rise;
 mod rollout;
 mod rules;
@@ -56,6 +57,7 @@ pub use plan::{
 };
 pub use policy::{Autonomy, Breach, Decision, Policy, SignOff, VETO_MINUTES, Verdict};
 pub use quantity::{Depth, DepthError, Pieces, Share, ShareError, Units};
+pub use registry::{Appointed, Contested, Gain, RefitCause, Registered, Succession, Watched};
 pub use rise::RiseRule;
 pub use rollout::RolloutRules;
 pub use rules::{CalendarRule, Clearance, Counts, OfferKind, Pool, Stretch, Together, Which, WindowRule};

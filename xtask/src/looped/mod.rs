@@ -2,6 +2,7 @@
 //! docs/BENCHMARKS.md. One file per case.
 
 mod flight;
+mod succession;
 
 use crate::goals::{self, Case};
 use crate::store::{self, Results, Shelf, Stored};
@@ -34,8 +35,12 @@ pub struct Options {
 type Measure = fn(&Path, &Options) -> anyhow::Result<Case>;
 
 /// The cases in the order of the page.
-const CASES: [(&str, Measure); 3] =
-    [("in flight", flight::paired), ("shocks", flight::shocks), ("exploration", flight::explored)];
+const CASES: [(&str, Measure); 4] = [
+    ("in flight", flight::paired),
+    ("shocks", flight::shocks),
+    ("exploration", flight::explored),
+    ("succession", succession::measured),
+];
 
 /// Names of all cases in the order of the page.
 pub fn names() -> Vec<String> {

@@ -14,8 +14,10 @@ use endcap_adapters::tables::{self, Column};
 use endcap_agent::ports::{FactStore, Journal};
 use endcap_agent::sense::Facts;
 use endcap_demand::coefficients::Applied;
-use endcap_demand::{Analysed, Cost, Economics, Fitted, ItemTotal, PlannedUnits, Split, Verdict, analyse};
-use endcap_model::{Calendar, Currency, Event, Forecast, Money, Sku};
+use endcap_demand::{
+    Analysed, Cost, Economics, Fitted, ItemTotal, NeverRan, PlannedUnits, Split, Verdict, analyse, never_ran,
+};
+use endcap_model::{Calendar, Currency, Event, Forecast, Money, Offer, Plan, Sku};
 use serde::Serialize;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -69,6 +71,8 @@ struct Summary {
     total: ItemTotal,
     items: Vec<ItemTotal>,
     promotions: Vec<Row>,
+    /// Offers of published plans that no sale shows: nothing was learnt from them.
+    never_ran: Vec<Unseen>,
     edits: Vec<Applied>,
     files: Vec<PathBuf>,
 }
@@ -80,6 +84,17 @@ struct Row {
     last_period: String,
     #[serde(flatten)]
     analysed: Analysed,
+}
+
+/// An offer that never ran, with its periods as the history writes them.
+#[derive(Serialize)]
+struct Unseen {
+    unit_id: String,
+    place_id: String,
+    first_period: String,
+    last_period: String,
+    depth: f64,
+    cells: usize,
 }
 
 /// Prices, costs, names and earlier forecasts.
@@ -100,6 +115,15 @@ pub fn run(args: &Args, console: &Console) -> anyhow::Result<Ending> {
     };
     let (used, edits) = args.edits.apply(&fitted, args.source.folder.as_deref())?;
     let analysis = analyse(&used, &history.panel, &books.economics, &books.planned);
+    let never_ran = unseen(args, &history)?;
+    for offer in &never_ran {
+        let Unseen { unit_id, place_id, first_period, last_period, depth, cells } = offer;
+        let percent = 100.0 * depth;
+        console.note(format!(
+            "planned and never ran: {percent:.0} % off {unit_id} at {place_id}, {first_period} to {last_period}: {cells} sales at \
+             another price. Nothing was learnt from it; look at what the till was sent (`endcap outbox`)"
+        ));
+    }
     if analysis.events.is_empty() {
         console.note(
             "refused: the history has no promotion of an item that the model knows: at least 5 % off, or support",
@@ -136,11 +160,52 @@ pub fn run(args: &Args, console: &Console) -> anyhow::Result<Ending> {
         total: analysis.total,
         items: analysis.items,
         promotions: analysis.events.into_iter().map(row).collect(),
+        never_ran,
         edits,
         files: files.into(),
     };
     console.result(&summary, for_people)?;
     Ok(Ending::Done)
+}
+
+/// Offers of the project's published plans that no sale shows.
+fn unseen(args: &Args, history: &History) -> anyhow::Result<Vec<Unseen>> {
+    let Some(folder) = &args.source.folder else { return Ok(vec![]) };
+    let regions = Facts::regions_of(&history.panel);
+    let name = |period| history.panel.calendar().format(period);
+    let found =
+        never_ran(&published_offers(folder)?, &history.panel, &regions).into_iter().map(|NeverRan { offer, cells }| {
+            Unseen {
+                unit_id: offer.sku.to_string(),
+                place_id: offer.place.to_string(),
+                first_period: name(offer.span.start),
+                last_period: name(offer.span.end.plus(-1)),
+                depth: offer.depth.share(),
+                cells,
+            }
+        });
+    Ok(found.collect())
+}
+
+/// What was published, offer by offer; of plans for the same weeks the last one.
+fn published_offers(folder: &Path) -> anyhow::Result<Vec<Offer>> {
+    let path = folder.join("journal.db");
+    let mut offers: Vec<Offer> = Vec::new();
+    if !is_kept(&path) {
+        return Ok(offers);
+    }
+    for event in StoredJournal::open(&path, jiff::Timestamp::now)?.read()? {
+        let Event::Published { plan, .. } = event else { continue };
+        let file = folder.join("plans").join(plan.as_str()).join("plan.json");
+        if file.is_file() {
+            let plan: Plan = tables::read_json(&file)?;
+            // A plan takes the place of what earlier ones had for its weeks.
+            let first = plan.offers.iter().map(|offer| offer.span.start).min();
+            offers.retain(|offer| first.is_none_or(|first| offer.span.start < first));
+            offers.extend(plan.offers);
+        }
+    }
+    Ok(offers)
 }
 
 fn books(args: &Args, history: &History) -> anyhow::Result<Books> {

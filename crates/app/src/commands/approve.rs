@@ -18,6 +18,7 @@ use endcap_govern::audit::{Entry, Told};
 #[command(after_help = "Examples:
   endcap approve list shop
   endcap approve show 1f2e3d4c5b6a7980 shop
+  endcap approve rates shop
   endcap approve key new ada.key --as ada shop
   endcap approve sign 1f2e3d4c5b6a7980 shop --as ada --key ada.key
   endcap approve refuse 1f2e3d4c5b6a7980 shop --as ada --key ada.key --comment \"too deep for milk\"
@@ -31,6 +32,7 @@ pub struct Args {
 enum What {
     List(show::ListArgs),
     Show(show::ShowArgs),
+    Rates(show::RatesArgs),
     Sign(answer::SignArgs),
     Refuse(answer::RefuseArgs),
     Publish(publish::PublishArgs),
@@ -53,6 +55,7 @@ pub fn run(args: &Args, console: &Console) -> anyhow::Result<Ending> {
         match &args.what {
             What::List(args) => show::list(args, console).await,
             What::Show(args) => show::show(args, console).await,
+            What::Rates(args) => show::rates(args, console).await,
             What::Sign(args) => answer::sign(args, console).await,
             What::Refuse(args) => answer::refuse(args, console).await,
             What::Key(args) => key::run(args, console).await,

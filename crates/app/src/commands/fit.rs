@@ -6,9 +6,13 @@ use crate::project::CODE_VERSION;
 use crate::report;
 use anyhow::{Context, bail};
 use endcap_adapters::facts::{SourceCounts, Store};
+use endcap_adapters::ledger::AuditedJournal;
 use endcap_adapters::sift::SetAside;
 use endcap_adapters::tables::{self, Column};
-use endcap_agent::ports::FactStore;
+use endcap_agent::jobs::model_name;
+use endcap_agent::learn::registered;
+use endcap_agent::ports::{FactStore, Journal};
+use endcap_agent::registry::Registry;
 use endcap_demand::coefficients::Applied;
 use endcap_demand::funnel::{FunnelEstimate, FunnelRow, estimate_funnel};
 use endcap_demand::online::Start;
@@ -16,7 +20,10 @@ use endcap_demand::{
     Anticipation, BeforePromotions, EffectChange, FitSettings, Fitted, HaloLink, ModelCard, PriceAdvice, PriceMemory,
     PromotionEvent, Reconcile, SecondOpinion, SourceRows, Split, changes, model_card, price_advice, second_opinion,
 };
-use endcap_model::{AsOf, Calendar, EffectKind, EffectStatus, Estimate, Panel, Response, Sku, SnapshotId};
+use endcap_model::{
+    AsOf, Calendar, EffectKind, EffectStatus, Estimate, Event, Panel, Response, Sku, SnapshotId, canonical_json,
+    hash_bytes,
+};
 use serde::Serialize;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -260,7 +267,10 @@ pub fn run(args: &Args, console: &Console) -> anyhow::Result<Ending> {
     let out = args.out.clone().unwrap_or_else(|| args.source.usual_out());
     let before: Option<Fitted> = tables::read_json(&out.join("model.json")).ok();
     let start = Start::of(&fitted, &history.panel)?;
-    let files = write(&out, (&fitted, &start), &effects, &events, &card)?;
+    let mut files = write(&out, (&fitted, &start), &effects, &events, &card)?;
+    if let (Some(folder), Some(_)) = (&args.source.folder, &history.snapshot) {
+        files.push(register(folder, &fitted, &history, console)?);
+    }
     let calendar = fitted.lift.calendar;
     let summary = Summary {
         first_period: calendar.format(fitted.lift.span.start),
@@ -283,6 +293,23 @@ pub fn run(args: &Args, console: &Console) -> anyhow::Result<Ending> {
     };
     console.result(&summary, show)?;
     Ok(Ending::Done)
+}
+
+/// Keeps a project's model under its name and puts it into the registry, as a challenger that the gate has still to judge.
+fn register(folder: &Path, fitted: &Fitted, history: &History, console: &Console) -> anyhow::Result<PathBuf> {
+    let text = canonical_json(fitted);
+    let model = hash_bytes(text.as_bytes());
+    let file = folder.join(model_name(&model));
+    tables::write_atomic(&file, text.as_bytes())?;
+    let mut journal = AuditedJournal::open(folder, jiff::Timestamp::now, super::audit::random)?;
+    let models = Registry::of(&journal.read()?);
+    if models.entry(&model).is_none() {
+        let parent = models.champion().map(|champion| champion.made.model.clone());
+        let entry = registered(model.clone(), fitted, &history.panel, ("endcap fit", parent), None);
+        journal.append(&Event::Registered { entry: Box::new(entry) })?;
+        console.note(format!("registered: model {} is a challenger until the gate lets it pass", model.short()));
+    }
+    Ok(file)
 }
 
 fn advice(response: &Response) -> Option<Advice> {

@@ -14,6 +14,7 @@ use endcap_adapters::tables::read_toml;
 use endcap_agent::ground::Ground;
 use endcap_agent::jobs::{Bench, Settings};
 use endcap_agent::ports::Journal;
+use endcap_agent::registry::Registry;
 use endcap_agent::run::until_offers_are_chosen;
 use endcap_agent::step;
 use endcap_model::{Event, Policy, Scenario};
@@ -91,11 +92,20 @@ impl Terms {
         };
         let mut bench = Bench::new(&store, &artifacts, scenario, &policy, &settings, progress);
         let first = latest(&store, &self.folder)?;
-        match until_offers_are_chosen(first, &mut bench)? {
+        match until_offers_are_chosen(first, &mut bench, models_of(&self.folder)?)? {
             Ok(state) => then(&mut bench, &state).map(Ok),
             Err(reason) => Ok(Err(reason)),
         }
     }
+}
+
+/// The models of a project, as its journal tells them; none where the loop never ran.
+pub fn models_of(folder: &Path) -> anyhow::Result<Registry> {
+    let path = folder.join("journal.db");
+    if !is_kept(&path) {
+        return Ok(Registry::default());
+    }
+    Ok(Registry::of(&StoredJournal::open(&path, jiff::Timestamp::now)?.read()?))
 }
 
 /// The event that a project's latest facts have landed.

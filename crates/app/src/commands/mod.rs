@@ -27,6 +27,7 @@ pub mod ingest;
 pub mod init;
 pub mod ladder;
 pub mod lever;
+pub mod models;
 pub mod objectives;
 pub mod overrides;
 pub mod plan;

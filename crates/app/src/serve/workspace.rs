@@ -188,8 +188,8 @@ impl Workspace {
         Ok(Project {
             manifest: Store::open(&self.folder)?.snapshot(&ground.snapshot)?,
             readiness: bench.readiness(&ground.snapshot)?,
-            backtest: bench.backtest_of(&ground.snapshot)?,
-            edits: bench.edits(estimates)?,
+            backtest: bench.backtest_behind(state)?,
+            edits: bench.edits(&ground.snapshot, estimates)?,
             planned: of_published_plans(&self.folder)?,
             in_force: in_force(&self.folder)?.map(|path| read_json(&path)).transpose()?.map(Arc::new),
             analysis: OnceLock::new(),

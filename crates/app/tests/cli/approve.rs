@@ -129,6 +129,10 @@ fn a_no_ends_it_and_bad_input_is_told_from_a_refusal() {
     let no = ["refuse", &shop.request, "shop", "--as", "carl", "--key", "carl.key", "--comment", "too deep"];
     assert_eq!(shop.approve(&no, 0).0["state"], "refused");
     assert_eq!(shop.sign("cleo", "cleo.key", 1)["refused"], "it is decided already");
+    // What people refuse is kept with their words, by category.
+    let rates = shop.approve(&["rates", "shop"], 0).0;
+    assert_eq!((&rates[0]["answered"], &rates[0]["granted"]), (&1.into(), &0.into()), "{rates}");
+    assert_eq!(rates[0]["refusals"][0], "too deep", "{rates}");
     shop.approve(&["show", "0000", "shop"], 2);
     shop.approve(&["publish", "p1", "shop"], 2);
     shop.approve(&["sign", &shop.request, "shop", "--as", "nobody", "--key", "carl.key"], 2);

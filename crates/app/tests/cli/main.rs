@@ -23,6 +23,7 @@ mod forecast;
 mod inputs;
 mod judgement;
 mod known_truth;
+mod models;
 mod objectives;
 mod operations;
 mod replan;

@@ -3,6 +3,8 @@
 use crate::approvals::{Details, Office, RequestView, State, details, for_people, view};
 use crate::console::{Console, Ending, table};
 use anyhow::Context;
+use endcap_adapters::ledger::Step;
+use endcap_agent::acceptance::{Answered, acceptance};
 use endcap_model::{Currency, Money};
 use jiff::Timestamp;
 use serde::Serialize;
@@ -33,6 +35,15 @@ pub struct ShowArgs {
     folder: PathBuf,
 }
 
+/// Tell how often people granted what they were asked, by category, and what they wrote when they refused.
+#[derive(clap::Args)]
+#[command(after_help = "Examples:\n  endcap approve rates shop --json")]
+pub struct RatesArgs {
+    /// The project's folder.
+    #[arg(default_value = ".")]
+    folder: PathBuf,
+}
+
 #[derive(Serialize)]
 struct Shown {
     #[serde(flatten)]
@@ -55,6 +66,34 @@ pub async fn list(args: &ListArgs, console: &Console) -> anyhow::Result<Ending> 
             rows.add_row([&one.id, &one.plan, &one.proposer, &amount(one, one.at_risk), &for_people(one)]);
         }
         if shown.is_empty() { "Nothing waits for people.".to_owned() } else { rows.to_string() }
+    })?;
+    Ok(Ending::Done)
+}
+
+/// Runs `endcap approve rates`.
+pub async fn rates(args: &RatesArgs, console: &Console) -> anyhow::Result<Ending> {
+    let office = Office::open(&args.folder).await?;
+    let (staff, now) = (office.staff().await?, Timestamp::now());
+    let requests = office.ledger.requests().await?;
+    let answered = requests.iter().filter_map(|kept| {
+        let granted = match view(kept, &staff, None, now).state {
+            State::Granted | State::Used => true,
+            State::Refused => false,
+            State::Waiting | State::Expired | State::Void => return None,
+        };
+        let words = kept.happened.iter().filter(|one| one.done && one.step == Step::TurnedDown);
+        let words = words.flat_map(|one| one.words.clone()).collect();
+        Some(Answered { categories: kept.money.keys().cloned().collect(), granted, words })
+    });
+    let told = acceptance(&answered.collect::<Vec<_>>());
+    console.result(&told, |told| {
+        let mut rows = table(&["category", "answered", "granted", "share", "written with refusals"]);
+        for of in told {
+            let share = format!("{:.0} % ({:.0} to {:.0})", 100.0 * of.rate, 100.0 * of.lo95, 100.0 * of.hi95);
+            let (answered, granted) = (of.answered.to_string(), of.granted.to_string());
+            rows.add_row([of.category.clone(), answered, granted, share, of.refusals.join("; ")]);
+        }
+        if told.is_empty() { "People have answered nothing yet.".to_owned() } else { rows.to_string() }
     })?;
     Ok(Ending::Done)
 }

@@ -14,6 +14,7 @@ mod exercises;
 mod flight;
 mod imports;
 mod ladder;
+mod models;
 mod objectives;
 mod project;
 mod provider;
@@ -77,6 +78,7 @@ fn guarded() -> OpenApiRouter<App> {
         .merge(reverts::routes())
         .merge(ladder::routes())
         .merge(flight::routes())
+        .merge(models::routes())
 }
 
 /// The name of a plain enum's value, as files have it.
