@@ -3,6 +3,7 @@
 
 pub mod act;
 pub mod acting;
+pub mod analogues;
 pub mod approve;
 pub mod ask;
 pub mod board;

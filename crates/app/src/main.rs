@@ -2,6 +2,7 @@
 
 mod acting;
 mod alarms;
+mod analogues;
 mod approvals;
 mod checkpoints;
 mod columns;
@@ -59,6 +60,7 @@ enum Command {
     Coefficients(commands::coefficients::Args),
     Override(commands::overrides::Args),
     Analyse(commands::analyse::Args),
+    Analogues(commands::analogues::Args),
     Plan(commands::plan::Args),
     Approve(commands::approve::Args),
     Halt(commands::halt::HaltArgs),
@@ -116,6 +118,7 @@ fn main() -> ExitCode {
         Command::Coefficients(args) => commands::coefficients::run(args, &console),
         Command::Override(args) => commands::overrides::run(args, &console),
         Command::Analyse(args) => commands::analyse::run(args, &console),
+        Command::Analogues(args) => commands::analogues::run(args, &console),
         Command::Plan(args) => commands::plan::run(args, &console),
         Command::Approve(args) => commands::approve::run(args, &console),
         Command::Halt(args) => commands::halt::halt(args, &console),

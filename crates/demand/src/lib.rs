@@ -7,6 +7,7 @@
 
 mod advice;
 mod again;
+pub mod analogues;
 mod analysis;
 mod backtest;
 mod boosted;

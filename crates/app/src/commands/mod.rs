@@ -1,6 +1,7 @@
 //! One file per command.
 
 pub mod account;
+pub mod analogues;
 pub mod analyse;
 pub mod approve;
 pub mod ask;

@@ -2,6 +2,7 @@
 
 mod accounts;
 mod after;
+mod analogues;
 mod audit;
 mod boards;
 mod channels;
@@ -61,6 +62,7 @@ fn guarded() -> OpenApiRouter<App> {
         .merge(records::routes())
         .merge(evidence::routes())
         .merge(after::routes())
+        .merge(analogues::routes())
         .merge(rollup::routes())
         .merge(sandbox::routes())
         .merge(drills::routes())
