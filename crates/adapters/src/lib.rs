@@ -28,6 +28,7 @@ mod lookup;
 #[cfg(test)]
 mod mutated;
 pub mod notary;
+pub mod notices;
 mod panel;
 pub mod presets;
 pub mod project;

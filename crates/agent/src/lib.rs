@@ -15,6 +15,7 @@ pub mod ground;
 pub mod halt;
 pub mod jobs;
 pub mod launch;
+pub mod notices;
 pub mod outbox;
 pub mod pace;
 pub mod plan;

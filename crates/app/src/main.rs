@@ -10,6 +10,7 @@ mod commands;
 mod console;
 mod example;
 mod judgement;
+mod notices;
 mod objectives;
 mod project;
 mod reconcile;
@@ -73,6 +74,7 @@ enum Command {
     Outbox(commands::send::OutboxArgs),
     Reconcile(commands::reconcile::Args),
     Rollout(commands::rollout::Args),
+    Notices(commands::notices::Args),
     Ladder(commands::ladder::Args),
     Policy(commands::policy::Args),
     Objectives(commands::objectives::Args),
@@ -131,6 +133,7 @@ fn main() -> ExitCode {
         Command::Send(args) => commands::send::send(args, &console),
         Command::Outbox(args) => commands::send::outbox(args, &console),
         Command::Reconcile(args) => commands::reconcile::run(args, &console),
+        Command::Notices(args) => commands::notices::run(args, &console),
         Command::Ladder(args) => commands::ladder::run(args, &console),
         Command::Objectives(args) => commands::objectives::run(args, &console),
         Command::Policy(args) => commands::policy::run(args, &console),

@@ -27,6 +27,7 @@ pub mod ingest;
 pub mod init;
 pub mod ladder;
 pub mod lever;
+pub mod notices;
 pub mod objectives;
 pub mod overrides;
 pub mod plan;

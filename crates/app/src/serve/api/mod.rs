@@ -14,6 +14,7 @@ mod evidence;
 mod exercises;
 mod imports;
 mod ladder;
+mod notices;
 mod objectives;
 mod project;
 mod provider;
@@ -77,6 +78,7 @@ fn guarded() -> OpenApiRouter<App> {
         .merge(objectives::routes())
         .merge(reverts::routes())
         .merge(ladder::routes())
+        .merge(notices::routes())
 }
 
 /// The name of a plain enum's value, as files have it.
