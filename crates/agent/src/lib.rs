@@ -37,3 +37,4 @@ pub mod sizes;
 pub mod standings;
 pub mod step;
 pub mod stress;
+pub mod value;

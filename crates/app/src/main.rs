@@ -18,6 +18,7 @@ mod report;
 mod report_input;
 mod serve;
 mod staging;
+mod value;
 mod who_may;
 
 use clap::{Parser, Subcommand};
@@ -62,6 +63,7 @@ enum Command {
     Override(commands::overrides::Args),
     Analyse(commands::analyse::Args),
     Analogues(commands::analogues::Args),
+    Value(commands::value::Args),
     Plan(commands::plan::Args),
     Approve(commands::approve::Args),
     Halt(commands::halt::HaltArgs),
@@ -120,6 +122,7 @@ fn main() -> ExitCode {
         Command::Coefficients(args) => commands::coefficients::run(args, &console),
         Command::Override(args) => commands::overrides::run(args, &console),
         Command::Analyse(args) => commands::analyse::run(args, &console),
+        Command::Value(args) => commands::value::run(args, &console),
         Command::Analogues(args) => commands::analogues::run(args, &console),
         Command::Plan(args) => commands::plan::run(args, &console),
         Command::Approve(args) => commands::approve::run(args, &console),

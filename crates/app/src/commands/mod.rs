@@ -47,6 +47,7 @@ pub mod test;
 pub mod twin;
 pub mod twin_panel;
 pub mod update;
+pub mod value;
 pub mod veto;
 
 /// Reads a number of threads.

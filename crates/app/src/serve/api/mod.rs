@@ -28,6 +28,7 @@ mod session;
 mod stops;
 mod supply;
 mod tokens;
+mod value;
 
 pub use channels::Read as DecidedForChannels;
 pub use records::{KnownRules, record_schema};
@@ -64,6 +65,7 @@ fn guarded() -> OpenApiRouter<App> {
         .merge(evidence::routes())
         .merge(after::routes())
         .merge(analogues::routes())
+        .merge(value::routes())
         .merge(rollup::routes())
         .merge(sandbox::routes())
         .merge(drills::routes())
