@@ -49,6 +49,14 @@ impl Store {
         self.latest(as_of)?.ok_or_else(|| AdapterError::NoFacts { path: self.folder.clone(), cut })
     }
 
+    /// Returns when facts were loaded, in order.
+    ///
+    /// # Errors
+    /// [`AdapterError`] when a manifest cannot be read.
+    pub fn loads(&self) -> Result<Vec<jiff::Timestamp>, AdapterError> {
+        snapshot::loads(&self.folder)
+    }
+
     /// Returns a snapshot by its id.
     ///
     /// # Errors

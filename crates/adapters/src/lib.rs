@@ -3,6 +3,7 @@
 //! Never contains a business rule: what a row of facts must be is `endcap_ingest`'s to say, what a plan may do is
 //! `endcap_govern`'s. Heavy libraries (the query engine, the database) are named here and nowhere else.
 
+pub mod analogues;
 pub mod artifacts;
 pub mod backup;
 pub mod channels;
@@ -28,6 +29,7 @@ pub mod mlflow;
 #[cfg(test)]
 mod mutated;
 pub mod notary;
+pub mod notices;
 mod panel;
 pub mod presets;
 pub mod project;

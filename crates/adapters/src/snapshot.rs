@@ -155,6 +155,15 @@ pub(crate) fn last_good(project: &Path, than: &Snapshot) -> Result<Option<Snapsh
     Ok(found.map(|snapshot| snapshot.id))
 }
 
+/// When facts were loaded, in order.
+pub(crate) fn loads(project: &Path) -> Result<Vec<jiff::Timestamp>, AdapterError> {
+    let mut loads = std::collections::BTreeSet::new();
+    for id in ids(project)? {
+        loads.extend(read(project, &id)?.loads.iter().map(|load| load.0));
+    }
+    Ok(loads.into_iter().collect())
+}
+
 /// Names of all manifests.
 fn ids(project: &Path) -> Result<Vec<SnapshotId>, AdapterError> {
     let names = crate::imports::names(&folder(project))?;

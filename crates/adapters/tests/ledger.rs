@@ -2,6 +2,8 @@
 
 #[path = "ledger/notary.rs"]
 mod notary;
+#[path = "ledger/notices.rs"]
+mod notices;
 #[path = "ledger/postgres.rs"]
 mod postgres;
 #[path = "ledger/stops.rs"]

@@ -1,8 +1,8 @@
 //! Evidence for the ladder: what the audit trail tells of the machine's decisions since it stands on its rung.
 //!
 //! A decision was kept where the plan that was judged is the one that was published: its name is the hash of all that it was
-//! made from. Plans are judged as a whole, so that the same evidence stands for every category, channel and action; what
-//! they earned against a reference is not measured yet. Pure: from records to figures.
+//! made from. Plans are judged as a whole, so that the same evidence stands for every category, channel and action. What they
+//! earned is not read off the trail: only stores without the offers tell it (`value::tested_low`). Pure: from records to figures.
 
 use endcap_govern::audit::{Held, Record, Ruling};
 use endcap_govern::ladder::Evidence;

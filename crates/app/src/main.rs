@@ -2,6 +2,7 @@
 
 mod acting;
 mod alarms;
+mod analogues;
 mod approvals;
 mod checkpoints;
 mod columns;
@@ -9,6 +10,7 @@ mod commands;
 mod console;
 mod example;
 mod judgement;
+mod notices;
 mod objectives;
 mod project;
 mod reconcile;
@@ -16,6 +18,7 @@ mod report;
 mod report_input;
 mod serve;
 mod staging;
+mod value;
 mod who_may;
 
 use clap::{Parser, Subcommand};
@@ -60,6 +63,8 @@ enum Command {
     Coefficients(commands::coefficients::Args),
     Override(commands::overrides::Args),
     Analyse(commands::analyse::Args),
+    Analogues(commands::analogues::Args),
+    Value(commands::value::Args),
     Plan(commands::plan::Args),
     Approve(commands::approve::Args),
     Halt(commands::halt::HaltArgs),
@@ -72,6 +77,7 @@ enum Command {
     Outbox(commands::send::OutboxArgs),
     Reconcile(commands::reconcile::Args),
     Rollout(commands::rollout::Args),
+    Notices(commands::notices::Args),
     Ladder(commands::ladder::Args),
     Policy(commands::policy::Args),
     Objectives(commands::objectives::Args),
@@ -119,6 +125,8 @@ fn main() -> ExitCode {
         Command::Coefficients(args) => commands::coefficients::run(args, &console),
         Command::Override(args) => commands::overrides::run(args, &console),
         Command::Analyse(args) => commands::analyse::run(args, &console),
+        Command::Value(args) => commands::value::run(args, &console),
+        Command::Analogues(args) => commands::analogues::run(args, &console),
         Command::Plan(args) => commands::plan::run(args, &console),
         Command::Approve(args) => commands::approve::run(args, &console),
         Command::Halt(args) => commands::halt::halt(args, &console),
@@ -131,6 +139,7 @@ fn main() -> ExitCode {
         Command::Send(args) => commands::send::send(args, &console),
         Command::Outbox(args) => commands::send::outbox(args, &console),
         Command::Reconcile(args) => commands::reconcile::run(args, &console),
+        Command::Notices(args) => commands::notices::run(args, &console),
         Command::Ladder(args) => commands::ladder::run(args, &console),
         Command::Objectives(args) => commands::objectives::run(args, &console),
         Command::Policy(args) => commands::policy::run(args, &console),

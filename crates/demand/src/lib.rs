@@ -8,6 +8,7 @@
 mod advice;
 mod again;
 mod ahead;
+pub mod analogues;
 mod analysis;
 mod backtest;
 mod boosted;

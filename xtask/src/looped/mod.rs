@@ -1,6 +1,7 @@
 //! `cargo xtask bench loop`: is a plan mended in flight, is the next one better, is the loop quick enough? Writes its section of
 //! docs/BENCHMARKS.md. One file per case.
 
+mod analogues;
 mod flight;
 mod succession;
 
@@ -35,11 +36,12 @@ pub struct Options {
 type Measure = fn(&Path, &Options) -> anyhow::Result<Case>;
 
 /// The cases in the order of the page.
-const CASES: [(&str, Measure); 4] = [
+const CASES: [(&str, Measure); 5] = [
     ("in flight", flight::paired),
     ("shocks", flight::shocks),
-    ("exploration", flight::explored),
     ("succession", succession::measured),
+    ("analogues", analogues::measure),
+    ("exploration", flight::explored),
 ];
 
 /// Names of all cases in the order of the page.

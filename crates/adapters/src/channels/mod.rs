@@ -22,12 +22,12 @@ mod mail;
 mod mqtt;
 mod nats;
 mod notice;
-mod runtime;
+pub(crate) mod runtime;
 mod sap;
 pub(crate) mod secret;
 mod sftp;
 mod vendure;
-mod webhook;
+pub(crate) mod webhook;
 mod x12;
 
 pub use config::{Cargo, FILE_NAME, open};

@@ -4,7 +4,7 @@ use std::time::Duration;
 use tokio::runtime::{Builder, Runtime};
 
 /// Longest time for an answer.
-pub(super) const PATIENCE: Duration = Duration::from_secs(5);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(5);
 
 /// A runtime of its own for one outlet: it works while the outlet is asked, and rests in between.
 pub(super) fn runtime() -> std::io::Result<Runtime> {

@@ -69,7 +69,7 @@ struct Webhook {
 }
 
 /// Why nobody is asked.
-enum NoWay {
+pub(crate) enum NoWay {
     /// The name has no address now.
     NotFound,
     /// The address may not be asked, and why.
@@ -118,27 +118,8 @@ pub(super) fn open(place: &Place, table: toml::Table) -> Result<Box<dyn Outlet>,
 }
 
 impl Webhook {
-    /// A client for one request, to the addresses that its host has now and that may be asked.
     fn way_to(&self, url: &Url) -> Result<Http, NoWay> {
-        let host = url.host_str().unwrap_or_default().trim_start_matches('[').trim_end_matches(']').to_owned();
-        let port = url.port_or_known_default().unwrap_or(443);
-        let runtime = runtime().map_err(|_| NoWay::NotFound)?;
-        let found = within(&runtime, tokio::net::lookup_host((host.as_str(), port)))
-            .and_then(Result::ok)
-            .map(Iterator::collect::<Vec<SocketAddr>>)
-            .unwrap_or_default();
-        if found.is_empty() {
-            return Err(NoWay::NotFound);
-        }
-        match found.iter().find(|address| !may_be_asked(address.ip()) && !self.allow.contains(&address.ip())) {
-            Some(address) => {
-                let address = address.ip();
-                let reason =
-                    format!("{host} is at {address}, which is no public address: list it in `allow` if that is meant");
-                Err(NoWay::Closed(reason))
-            }
-            None => Http::pinned(&host, &found).map_err(NoWay::Closed),
-        }
+        way_to(url, &self.allow)
     }
 
     fn signed(&self, request: RequestBuilder, body: &[u8]) -> RequestBuilder {
@@ -168,6 +149,29 @@ impl Webhook {
             _ if answer.is_success() => Heard::Acknowledged { reference: message.key().short().to_owned() },
             _ => answer.refusal(),
         }
+    }
+}
+
+/// A client for one request, to the addresses that its host has now and that may be asked.
+pub(crate) fn way_to(url: &Url, allow: &[IpAddr]) -> Result<Http, NoWay> {
+    let host = url.host_str().unwrap_or_default().trim_start_matches('[').trim_end_matches(']').to_owned();
+    let port = url.port_or_known_default().unwrap_or(443);
+    let runtime = runtime().map_err(|_| NoWay::NotFound)?;
+    let found = within(&runtime, tokio::net::lookup_host((host.as_str(), port)))
+        .and_then(Result::ok)
+        .map(Iterator::collect::<Vec<SocketAddr>>)
+        .unwrap_or_default();
+    if found.is_empty() {
+        return Err(NoWay::NotFound);
+    }
+    match found.iter().find(|address| !may_be_asked(address.ip()) && !allow.contains(&address.ip())) {
+        Some(address) => {
+            let address = address.ip();
+            let reason =
+                format!("{host} is at {address}, which is no public address: list it in `allow` if that is meant");
+            Err(NoWay::Closed(reason))
+        }
+        None => Http::pinned(&host, &found).map_err(NoWay::Closed),
     }
 }
 

@@ -54,6 +54,7 @@ create index opening_value on opening (value);
     FINDINGS,
     ROLLOUTS,
     EDITIONS,
+    NOTICES,
 ];
 
 /// Orders on stops: who gave them and why stands in the record, so that erasing it there erases it. The row without a
@@ -245,4 +246,60 @@ create trigger edition_stays before update on edition
 begin select raise(abort, 'editions are only added to'); end;
 create trigger edition_is_kept before delete on edition
 begin select raise(abort, 'editions are only added to'); end;
+";
+
+/// What people have to know, what became of it, who has still to be told, what was told, and what nobody wants to hear.
+const NOTICES: &str = "
+create table notice (
+    id      text primary key,
+    key     text not null,
+    content text not null,
+    open    integer /*boolean*/ not null,
+    changed integer not null
+) strict;
+create unique index notice_once on notice (key) where open;
+create trigger notice_is_kept before delete on notice
+begin select raise(abort, 'notices are kept'); end;
+
+create table notice_step (
+    id      integer primary key autoincrement,
+    notice  text not null references notice (id),
+    at      integer not null,
+    content text not null,
+    record  integer references record (sequence)
+) strict;
+create index notice_step_of on notice_step (notice);
+create trigger notice_step_stays before update on notice_step
+begin select raise(abort, 'steps of a notice are only added to'); end;
+create trigger notice_step_is_kept before delete on notice_step
+begin select raise(abort, 'steps of a notice are only added to'); end;
+
+create table notice_due (
+    id       integer primary key autoincrement,
+    receiver text not null,
+    step     integer not null references notice_step (id),
+    unique (receiver, step)
+) strict;
+
+create table telling (
+    key      text primary key,
+    receiver text not null,
+    digest   integer /*boolean*/ not null,
+    content  text not null,
+    state    text not null,
+    open     integer /*boolean*/ not null,
+    tries    integer not null,
+    next     integer not null,
+    made     integer not null,
+    why      text
+) strict;
+create index telling_open on telling (next) where open;
+create index telling_made on telling (receiver, made);
+
+create table notice_mute (
+    id      integer primary key autoincrement,
+    until   integer not null,
+    content text not null,
+    record  integer not null references record (sequence)
+) strict;
 ";

@@ -5,6 +5,7 @@ use anyhow::{Context, ensure};
 use endcap_adapters::ledger::{FILE_NAME, Ledger, LedgerError, Move};
 use endcap_adapters::tables;
 use endcap_agent::evidence::Tally;
+use endcap_agent::value::tested_low;
 use endcap_govern::audit::{Record, Told};
 use endcap_govern::ladder::{Evidence, Field, Ladder, NotRaised, RiseRule};
 use endcap_govern::who_may::Act;
@@ -206,7 +207,8 @@ pub async fn evidence(
     field: &Field,
     now: Timestamp,
 ) -> Result<Evidence, LedgerError> {
-    let mut tally = Tally::since(ladder.rung(field).map(|rung| rung.since));
+    let since = ladder.rung(field).map(|rung| rung.since);
+    let mut tally = Tally::since(since);
     let take = |content: &[u8]| {
         let unreadable =
             |error: serde_json::Error| LedgerError::Unreadable { what: "a record", reason: error.to_string() };
@@ -214,7 +216,8 @@ pub async fn evidence(
         Ok::<_, LedgerError>(())
     };
     ledger.each(take).await?;
-    Ok(tally.evidence(now))
+    let value_low = tested_low(ledger.rollouts().await?.iter(), since);
+    Ok(Evidence { value_low, ..tally.evidence(now) })
 }
 
 /// The rules for rising of a project; none where it has no policy.

@@ -1,6 +1,7 @@
 //! One file per command.
 
 pub mod account;
+pub mod analogues;
 pub mod analyse;
 pub mod approve;
 pub mod ask;
@@ -28,6 +29,7 @@ pub mod init;
 pub mod ladder;
 pub mod lever;
 pub mod models;
+pub mod notices;
 pub mod objectives;
 pub mod overrides;
 pub mod plan;
@@ -47,6 +49,7 @@ pub mod test;
 pub mod twin;
 pub mod twin_panel;
 pub mod update;
+pub mod value;
 pub mod veto;
 
 /// Reads a number of threads.

@@ -59,6 +59,11 @@ pub enum Happened {
         /// Its version now.
         version: u64,
     },
+    /// A notice opened, changed, was answered or is over; `GET /notices` says which.
+    Notices {
+        /// How many are open.
+        open: usize,
+    },
     /// Something was stopped or resumed; `GET /stops` says what.
     Stops {
         /// Whether anything is stopped now, or it is not known what is.

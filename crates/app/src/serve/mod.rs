@@ -15,6 +15,7 @@ mod idempotency;
 mod imports;
 mod listen;
 mod live;
+mod notices;
 mod pages;
 mod paging;
 mod practice;
@@ -129,6 +130,7 @@ pub async fn serve(settings: Settings, listener: TcpListener, stop: impl Future<
         tokio::spawn(stops::watch(app.clone())),
         tokio::spawn(checkpoints_are_there(app.clone())),
         tokio::spawn(targets_are_watched(app.clone())),
+        tokio::spawn(notices::watch(app.clone())),
     ];
     let router = shell::router(app.clone());
     listen::until(listener, router, stop, Duration::from_secs(10)).await;

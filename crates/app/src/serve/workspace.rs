@@ -5,6 +5,7 @@ use super::live::Happened;
 use super::practice::Answers;
 use super::problem::{Answer, Problem};
 use super::{App, Served};
+use crate::analogues::of_project;
 use crate::commands::analyse::of_published_plans;
 use crate::commands::ground::{Terms, in_force};
 use anyhow::Context;
@@ -13,6 +14,7 @@ use endcap_adapters::tables::read_json;
 use endcap_agent::ground::Ground;
 use endcap_agent::jobs::Bench;
 use endcap_agent::step;
+use endcap_demand::analogues::Analogues;
 use endcap_demand::coefficients::Applied;
 use endcap_demand::{Analysis, Backtest, PlannedUnits, analyse};
 use endcap_ingest::Readiness;
@@ -71,6 +73,8 @@ pub struct Project {
     /// The plan that was published last, when the project was read.
     pub in_force: Option<Arc<Plan>>,
     analysis: OnceLock<Analysis>,
+    folder: PathBuf,
+    analogues: OnceLock<Result<Analogues, String>>,
     boards: OnceLock<Boards>,
     answers: Answers,
 }
@@ -83,6 +87,13 @@ impl Project {
             let economics = facts.promotion_economics(Some(&self.ground.scenario));
             analyse(&self.ground.fitted, &facts.panel, &economics, &self.planned)
         })
+    }
+
+    /// Past promotions, laid out for the search of those that are like an offer; worked out when first asked for.
+    pub fn analogues(&self) -> Answer<&Analogues> {
+        let laid_out =
+            || of_project(&self.folder, &self.ground, || self.analysis()).map_err(|error| format!("{error:#}"));
+        self.analogues.get_or_init(laid_out).as_ref().map_err(Problem::broken)
     }
 
     /// Plans of boards; the workbench is set up when it is first asked for.
@@ -193,6 +204,8 @@ impl Workspace {
             planned: of_published_plans(&self.folder)?,
             in_force: in_force(&self.folder)?.map(|path| read_json(&path)).transpose()?.map(Arc::new),
             analysis: OnceLock::new(),
+            folder: self.folder.clone(),
+            analogues: OnceLock::new(),
             boards: OnceLock::new(),
             answers: Answers::default(),
             ground,

@@ -23,6 +23,7 @@ mod forecast;
 mod inputs;
 mod judgement;
 mod known_truth;
+mod looked;
 mod models;
 mod objectives;
 mod operations;

@@ -195,9 +195,43 @@ try {
       await ada.waitForTimeout(200);
     }
   });
+  await step('what has to be known stands on every page, and a named person takes care of it', async () => {
+    await ada.getByRole('link', { name: /^Notices: \d+ open/ }).click();
+    await ada.getByRole('heading', { name: 'Notices' }).waitFor();
+    const open = ada.getByRole('button', { name: /^Take care of it/ });
+    await open.first().waitFor();
+    const before = await open.count();
+    await accessible(ada);
+    await looked(ada, 'laptop-notices');
+    await vic.goto(`${address}/notices`);
+    await vic.getByText(/nobody knows what became of/).first().waitFor();
+    await accessible(vic);
+    await looked(vic, 'phone-notices');
+    assert.equal(await vic.getByRole('button', { name: /^Take care of it/ }).count(), 0, 'who only reads answers nothing');
+    await open.first().click();
+    const dialog = ada.getByRole('dialog', { name: 'Take care of it' });
+    await dialog.getByLabel('What is done about it').fill('I ask <b>them</b>');
+    await accessible(ada);
+    await looked(ada, 'laptop-notices-answer');
+    await dialog.getByRole('button', { name: 'I take care of it' }).click();
+    await ada.getByText('ada takes care of it: I ask <b>them</b>').waitFor();
+    assert.equal(await open.count(), before - 1);
+    // Pushed: nobody reloads the other page.
+    await vic.getByText('ada takes care of it: I ask <b>them</b>').waitFor();
+  });
+  await step('what plans promised stands beside what came, and says what it cannot tell', async () => {
+    for (const [page, size] of [[ada, 'laptop'], [vic, 'phone']]) {
+      await page.goto(`${address}/after/value`);
+      await page.getByText('What this cannot tell.').waitFor();
+      await page.getByRole('heading', { name: 'By who decided' }).waitFor();
+      await page.waitForTimeout(800);
+      await accessible(page);
+      await looked(page, `${size}-value`);
+    }
+  });
   await step('all of it is in the audit trail', async () => {
     const trail = (await told(['audit', 'show', folder, '--last', '500'])).map((record) => record.action);
-    for (const action of ['drift found', 'drift gone', 'repair asked', 'effect settled by a person']) {
+    for (const action of ['drift found', 'drift gone', 'repair asked', 'effect settled by a person', 'notice acknowledged']) {
       assert.ok(trail.includes(action), action);
     }
     await run(['audit', 'verify', folder]);

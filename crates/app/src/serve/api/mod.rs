@@ -2,6 +2,7 @@
 
 mod accounts;
 mod after;
+mod analogues;
 mod audit;
 mod boards;
 mod channels;
@@ -15,6 +16,7 @@ mod flight;
 mod imports;
 mod ladder;
 mod models;
+mod notices;
 mod objectives;
 mod project;
 mod provider;
@@ -28,6 +30,7 @@ mod session;
 mod stops;
 mod supply;
 mod tokens;
+mod value;
 
 pub use channels::Read as DecidedForChannels;
 pub use records::{KnownRules, record_schema};
@@ -63,6 +66,8 @@ fn guarded() -> OpenApiRouter<App> {
         .merge(records::routes())
         .merge(evidence::routes())
         .merge(after::routes())
+        .merge(analogues::routes())
+        .merge(value::routes())
         .merge(rollup::routes())
         .merge(sandbox::routes())
         .merge(drills::routes())
@@ -79,6 +84,7 @@ fn guarded() -> OpenApiRouter<App> {
         .merge(ladder::routes())
         .merge(flight::routes())
         .merge(models::routes())
+        .merge(notices::routes())
 }
 
 /// The name of a plain enum's value, as files have it.

@@ -1,4 +1,5 @@
 import { ask } from './api';
+import { readNotices } from './notices.svelte';
 import { readStops } from './stops.svelte';
 
 export interface Glance {
@@ -42,6 +43,7 @@ export async function watchProject(): Promise<void> {
     const told = JSON.parse(message.data) as { event: string; job?: string; step?: string; done?: number; all?: number };
     if (told.event === 'progress') project.job = { job: told.job ?? '', step: told.step ?? '', done: told.done ?? 0, all: told.all ?? 0 };
     else if (told.event === 'stops') return readStops().catch(() => {});
+    else if (told.event === 'notices') return readNotices().catch(() => {});
     else if (told.event !== 'board' && told.event !== 'request') project.job = null;
     if (told.event === 'progress' && told.job === 'project' && project.now?.state !== 'ready') {
       project.now = { state: 'loading', step: told.step ?? '', done: told.done ?? 0, all: told.all ?? 1 };

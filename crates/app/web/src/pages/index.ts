@@ -13,6 +13,7 @@ import Home from './Home.svelte';
 import Inbox from './Inbox.svelte';
 import Learn from './Learn.svelte';
 import Live from './Live.svelte';
+import Notices from './Notices.svelte';
 import Missing from './Missing.svelte';
 import Supply from './Supply.svelte';
 
@@ -39,6 +40,7 @@ export const pages: Page[] = [
   { path: '/autonomy', title: 'Autonomy', component: Autonomy, right: 'read', icon: '⇧', always: true },
   { path: '/data', title: 'Data', component: Data, right: 'read', icon: '▤', always: true },
   { path: '/learn', title: 'Learn', component: Learn, right: 'read', icon: '✎', always: true },
+  { path: '/notices', title: 'Notices', component: Notices, always: true },
   { path: '/audit', title: 'Audit', component: Audit, right: 'audit', icon: '☰', always: true },
   { path: '/accounts', title: 'Accounts', component: Accounts, right: 'administer', icon: '◍', always: true },
 ];
