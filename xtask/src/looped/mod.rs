@@ -1,6 +1,8 @@
 //! `cargo xtask bench loop`: is a plan mended in flight, is the next one better, is the loop quick enough? Writes its section of
 //! docs/BENCHMARKS.md. One file per case.
 
+mod journal;
+
 use crate::goals::{self, Case};
 use crate::store::{self, Results, Shelf, Stored};
 use anyhow::Context;
@@ -26,7 +28,7 @@ pub struct Options {
 type Measure = fn(&Path, &Options) -> anyhow::Result<Case>;
 
 /// The cases in the order of the page.
-const CASES: [(&str, Measure); 0] = [];
+const CASES: [(&str, Measure); 1] = [("journal", journal::measure)];
 
 /// Names of all cases in the order of the page.
 pub fn names() -> Vec<String> {

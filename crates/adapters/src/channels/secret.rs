@@ -30,6 +30,6 @@ pub(crate) fn read(path: &Path) -> Result<SecretText, AdapterError> {
 }
 
 /// The user and the password of a secret of the form `user:password`.
-pub(super) fn login(secret: &SecretText) -> Option<(&str, &str)> {
+pub(crate) fn login(secret: &SecretText) -> Option<(&str, &str)> {
     std::str::from_utf8(secret.expose()).ok()?.split_once(':')
 }

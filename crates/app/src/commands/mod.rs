@@ -18,6 +18,7 @@ pub mod diff;
 pub mod drift;
 pub mod earlier;
 pub mod explain;
+pub mod feeds;
 pub mod fit;
 pub mod forecast;
 pub mod ground;
@@ -26,6 +27,8 @@ pub mod ingest;
 pub mod init;
 pub mod ladder;
 pub mod lever;
+pub mod lineage;
+mod lineage_events;
 pub mod objectives;
 pub mod overrides;
 pub mod plan;
@@ -34,6 +37,7 @@ pub mod policy;
 pub mod quarantine;
 pub mod reconcile;
 pub mod replan;
+pub mod replay;
 pub mod revert;
 pub mod rollout;
 pub mod send;
@@ -46,6 +50,7 @@ pub mod twin;
 pub mod twin_panel;
 pub mod update;
 pub mod veto;
+pub mod watch;
 
 /// Reads a number of threads.
 pub fn threads(text: &str) -> Result<usize, String> {

@@ -36,6 +36,7 @@ mod supply_input;
 mod traces;
 mod twin;
 mod update;
+mod watch;
 
 use assert_cmd::Command;
 

@@ -98,7 +98,7 @@ impl Cells {
     pub(crate) fn push(
         &mut self,
         prepared: &Prepared,
-        (series, at, row): (&Series, usize, usize),
+        (series, at, row, sold): (&Series, usize, usize, Option<f64>),
         (past, origin): (&Past, i32),
         (horizon, bare): (&Horizon, bool),
         (codes, sku): (&Codes, usize),
@@ -137,11 +137,23 @@ impl Cells {
         self.categories.push(codes.of_cell(prepared.panel, sku, c.place[row]));
         self.rows.push(row);
         self.base.push(level);
-        self.sold.push(series.sold(at).map_or(f32::NAN, |sold| sold as f32));
+        self.sold.push(sold.map_or(f32::NAN, |sold| sold as f32));
     }
 
     pub(crate) fn len(&self) -> usize {
         self.rows.len()
+    }
+
+    /// Everything that the booster reads of each cell, bit for bit, by row of the panel.
+    #[cfg(test)]
+    pub(crate) fn bits(&self) -> Vec<(usize, Vec<u32>)> {
+        let numbers = self.numbers.chunks_exact(self.width.max(1));
+        let cells = self.rows.iter().zip(numbers).zip(&self.base).zip(&self.categories);
+        let bits = |(((row, numbers), base), categories): (((&usize, &[f32]), &f32), &[u32; 2])| {
+            let numbers = numbers.iter().chain([base]).map(|value| value.to_bits());
+            (*row, numbers.chain(*categories).collect())
+        };
+        cells.map(bits).collect()
     }
 
     /// Puts the cells of many SKUs together, column by column.
