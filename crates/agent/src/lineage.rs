@@ -57,7 +57,7 @@ pub fn back(jobs: &[Ran], id: &str) -> Vec<Ran> {
     let mut wanted = vec![id.to_owned()];
     let mut found: Vec<Ran> = vec![];
     for ran in jobs.iter().rev() {
-        let made_it = wanted.iter().any(|wanted| ran.made.id == *wanted);
+        let made_it = wanted.contains(&ran.made.id);
         // What was worked out twice from the same is the same: its last time is enough.
         if made_it && !found.iter().any(|other| other.made == ran.made) {
             wanted.extend(ran.from.iter().map(|thing| thing.id.clone()));

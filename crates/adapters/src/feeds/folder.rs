@@ -35,6 +35,9 @@ pub(super) struct Folder {
     done: Option<(String, &'static str)>,
 }
 
+/// Where a line ends, and its content or why there is none.
+type Line = (u64, Result<Vec<u8>, String>);
+
 /// A file that is being read.
 struct Reading {
     name: String,
@@ -168,7 +171,7 @@ impl Folder {
 
 impl Reading {
     /// The next line with where it ends; one that is too long is passed over.
-    fn line(&mut self) -> std::io::Result<Option<(u64, Result<Vec<u8>, String>)>> {
+    fn line(&mut self) -> std::io::Result<Option<Line>> {
         let mut line = vec![];
         let read = (&mut self.reader).take(LINE_MAX).read_until(b'\n', &mut line)? as u64;
         if read == 0 {

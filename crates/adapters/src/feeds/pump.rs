@@ -205,6 +205,8 @@ impl Pump {
                 }
             }
         }
+        let place = |aside: &Aside| (aside.origin.part.clone(), aside.origin.position, aside.origin.record);
+        aside.sort_by_key(place);
         told.extend(noted.told(&self.settings.name, self.settings.late_after_days));
         Ok(((good, told), places))
     }

@@ -147,13 +147,12 @@ impl Cells {
     /// Everything that the booster reads of each cell, bit for bit, by row of the panel.
     #[cfg(test)]
     pub(crate) fn bits(&self) -> Vec<(usize, Vec<u32>)> {
-        let numbers = self.numbers.chunks_exact(self.width.max(1));
-        let cells = self.rows.iter().zip(numbers).zip(&self.base).zip(&self.categories);
-        let bits = |(((row, numbers), base), categories): (((&usize, &[f32]), &f32), &[u32; 2])| {
-            let numbers = numbers.iter().chain([base]).map(|value| value.to_bits());
-            (*row, numbers.chain(*categories).collect())
+        let bits = |at: usize| {
+            let numbers = &self.numbers[at * self.width..(at + 1) * self.width];
+            let numbers = numbers.iter().chain([&self.base[at]]).map(|value| value.to_bits());
+            (self.rows[at], numbers.chain(self.categories[at]).collect())
         };
-        cells.map(bits).collect()
+        (0..self.len()).map(bits).collect()
     }
 
     /// Puts the cells of many SKUs together, column by column.

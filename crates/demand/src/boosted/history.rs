@@ -91,12 +91,12 @@ impl Series {
             line[DIP] = stock;
             points[row - rows.start].expected = log_expected(&line, &lens.predictive).exp();
         });
-        Self { rows, points }.as_of(prepared, end, lens)
+        Self { rows, points }.known_at(prepared, end, lens)
     }
 
     /// The same series as it was known before `end`: what would have sold where the shelf was empty is told from what had sold
     /// by then. A feature of an earlier origin must not know more than it did.
-    pub(crate) fn as_of(mut self, prepared: &Prepared, end: i32, lens: &Lens) -> Self {
+    pub(crate) fn known_at(mut self, prepared: &Prepared, end: i32, lens: &Lens) -> Self {
         let is_censored = |row: usize| prepared.evidence[row] == Evidence::Censored;
         let usual = self.points.iter().zip(self.rows.clone());
         let usual = usual.filter(|(point, row)| point.period < end && !point.promoted && !is_censored(*row));

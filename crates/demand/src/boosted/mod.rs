@@ -171,7 +171,7 @@ fn sku_cells(
             if !(number + sku + origin.unsigned_abs() as usize).is_multiple_of(every) {
                 continue;
             }
-            let then = ran_out.then(|| series.clone().as_of(prepared, origin, lens));
+            let then = ran_out.then(|| series.clone().known_at(prepared, origin, lens));
             let seen = then.as_ref().unwrap_or(&series);
             let Some(past) = seen.past(origin, horizon) else { continue };
             let known = |&(at, row): &(usize, usize)| {

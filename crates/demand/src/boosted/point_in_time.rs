@@ -21,7 +21,7 @@ fn panel(drawn: &[u32], origin: i32, later: impl Fn(usize) -> (f64, f64)) -> Pan
             let at = (series as i32 * DAYS + day) as usize;
             let number = drawn[at % drawn.len()];
             let promoted = (day + 3 * series as i32) % 9 < 2;
-            let known = (f64::from(number % 23), if number % 7 == 0 { 0.6 } else { 0.0 });
+            let known = (f64::from(number % 23), if number.is_multiple_of(7) { 0.6 } else { 0.0 });
             let (units, out) = if day < origin { known } else { later(at) };
             columns.sku.push(series / 2);
             columns.place.push(series % 2);

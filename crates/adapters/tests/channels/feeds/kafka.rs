@@ -45,7 +45,9 @@ impl Broker {
 
     pub async fn client(&self) -> krafka::Result<Kafka> {
         let _ = rustls::crypto::ring::default_provider().install_default();
-        Kafka::builder(self.program.address.to_string()).request_timeout(Duration::from_secs(5)).connect().await
+        let patience = Duration::from_secs(5);
+        let builder = Kafka::builder(self.program.address.to_string());
+        builder.request_timeout(patience).connect_timeout(patience).connect().await
     }
 
     fn topic(&self) {
