@@ -70,7 +70,8 @@ pub fn back(jobs: &[Ran], id: &str) -> Vec<Ran> {
 
 /// The last thing of a kind that was made; a prefix of its name is enough where one is given.
 pub fn last<'a>(jobs: &'a [Ran], wanted: &str) -> Option<&'a Thing> {
-    let kind = |thing: &&Thing| thing.kind == wanted;
+    // Estimates that nobody edited are the model.
+    let kind = |thing: &&Thing| thing.kind == wanted || wanted == "model" && thing.kind == "estimates";
     let made = || jobs.iter().rev().map(|ran| &ran.made);
     made().find(kind).or_else(|| made().find(|thing| wanted.len() >= 6 && thing.id.starts_with(wanted)))
 }

@@ -51,10 +51,10 @@ impl Fed {
     }
 }
 
-/// What is wrong with the feeds of a project, a line each.
-pub async fn alarms(folder: &Path, now: Timestamp) -> Vec<String> {
+/// What is wrong with the feeds of a project, a line each, with the name of the feed.
+pub async fn alarms(folder: &Path, now: Timestamp) -> Vec<(String, String)> {
     match all(folder).await {
-        Ok(feeds) => feeds.iter().filter_map(|feed| feed.alarm(now)).collect(),
-        Err(error) => vec![format!("{error:#}")],
+        Ok(feeds) => feeds.iter().filter_map(|feed| Some((feed.settings.name.clone(), feed.alarm(now)?))).collect(),
+        Err(error) => vec![(String::new(), format!("{error:#}"))],
     }
 }

@@ -304,17 +304,23 @@ impl Watch<'_> {
     }
 
     /// Tells alarms of feeds once when they come, and once when they are over.
-    fn listen(&mut self, alarms: Vec<String>) -> anyhow::Result<()> {
+    fn listen(&mut self, alarms: Vec<(String, String)>) -> anyhow::Result<()> {
         let at = Timestamp::now();
-        // Figures in an alarm rise with time: it is the same alarm.
-        let kind = |alarm: &String| alarm.split(|letter: char| letter.is_ascii_digit()).next().map(str::to_owned);
-        let now: BTreeSet<String> = alarms.iter().filter_map(kind).collect();
-        for alarm in alarms.iter().filter(|alarm| kind(alarm).is_some_and(|kind| !self.told.contains(&kind))) {
-            self.say(&Line::Notice { at, notice: alarm }, || alarm.clone())?;
+        let mut now = BTreeSet::new();
+        for (feed, alarm) in alarms {
+            // Figures in an alarm rise with time: it is the same alarm.
+            let begins = format!("feed '{feed}' ");
+            let what = alarm.strip_prefix(&begins).unwrap_or(&alarm).split(|letter: char| letter.is_ascii_digit());
+            let what = what.take(1).collect::<String>();
+            let what = what.trim_end().trim_end_matches(" for").trim_end_matches(" since");
+            let key = format!("{begins}{what}");
+            if !self.told.contains(&key) {
+                self.say(&Line::Notice { at, notice: &alarm }, || alarm.clone())?;
+            }
+            now.insert(key);
         }
         for over in self.told.difference(&now) {
-            let notice =
-                format!("{}: that is over", over.trim_end().trim_end_matches(" for").trim_end_matches(" since"));
+            let notice = format!("{over}: that is over");
             self.say(&Line::Notice { at, notice: &notice }, || notice.clone())?;
         }
         self.told = now;

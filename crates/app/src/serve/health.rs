@@ -29,7 +29,8 @@ async fn ready(State(app): Shared) -> Answer<String> {
         super::workspace::State::Empty => Ok("ready\n".to_owned()),
         super::workspace::State::Ready(project) => {
             let mut alarms = crate::alarms::told(&project.manifest);
-            alarms.extend(crate::feeds::alarms(&app.settings.folder, (app.now)()).await);
+            let of_feeds = crate::feeds::alarms(&app.settings.folder, (app.now)()).await;
+            alarms.extend(of_feeds.into_iter().map(|(_, alarm)| alarm));
             Ok(alarms.iter().fold("ready\n".to_owned(), |told, alarm| told + "alarm: " + alarm + "\n"))
         }
     }

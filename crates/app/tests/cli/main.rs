@@ -22,6 +22,7 @@ mod forecast;
 mod inputs;
 mod judgement;
 mod known_truth;
+mod lineage;
 mod objectives;
 mod operations;
 mod replan;

@@ -91,6 +91,7 @@ fn a_line_that_cannot_be_read_is_set_aside_with_its_place_and_stops_nothing() {
     ] {
         assert_eq!(reasons.iter().filter(|reason| reason.contains(expected)).count(), 1, "{expected}: {reasons:#?}");
     }
+    assert_eq!(reasons.iter().filter(|reason| **reason == "expected an object").count(), 1, "{reasons:#?}");
     let first = asides.iter().find(|kept| kept.aside.reason.contains("no JSON")).unwrap();
     let ends = (lines(0, 5).len() + bad[0].len() + 1) as u64;
     assert_eq!((first.aside.origin.part.as_str(), first.aside.origin.position), ("a.jsonl", ends));

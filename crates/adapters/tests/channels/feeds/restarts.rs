@@ -123,7 +123,7 @@ fn survives(
     assert!(found == wanted || found == one_more, "{name}: {found:?} kept, {wanted:?} sent");
     let standing = runtime.block_on(endcap_adapters::records::feeds::standings(project.path())).unwrap().remove(0);
     assert_eq!((standing.new as i64, standing.aside), (found.0, 0));
-    assert!(sent > 20 * times, "{name}: only {sent} sales were sent");
+    assert!(sent > 5 * times, "{name}: only {sent} sales were sent");
     println!(
         "measured: R5 | {name} | {times} restarts of the broker and {kills} kills of the taker while {sent} sales were sent: count \
          {} and pieces {} equal, {} came more than once",
