@@ -99,6 +99,11 @@ fn survives(
     let mut kills = 0;
     for time in 0..times {
         std::thread::sleep(Duration::from_millis(random.random_range(150..600)));
+        // A client may take longer than that to find the broker again: something is sent between two restarts.
+        let (before, waited) = (sent.load(Ordering::Relaxed), Instant::now());
+        while sent.load(Ordering::Relaxed) < before + 10 && waited.elapsed() < Duration::from_secs(10) {
+            std::thread::sleep(Duration::from_millis(10));
+        }
         restart();
         if time % 2 == 1 {
             drop(taker);
