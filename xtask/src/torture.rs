@@ -87,6 +87,13 @@ const PROOFS: &[Proof] = &[
         ignored: false,
     },
     Proof {
+        promise: "R5",
+        says: "brokers are killed and started again while a producer sends, and whoever takes as well: every sale is there once",
+        test: ("--test=channels", "feeds::restarts::restarts_of"),
+        size: Some(("ENDCAP_RESTARTS", "200")),
+        ignored: false,
+    },
+    Proof {
         promise: "R6",
         says: "a disk that is full, or fails, at any write: nothing lost, goes on by itself",
         test: ("--test=disk", "a_disk_that_is_full_or_breaks_for_a_while_loses_nothing_and_needs_no_hands"),
@@ -232,6 +239,13 @@ const PROOFS: &[Proof] = &[
         test: ("--lib", "a_hundred_thousand_changes_are_found_where_they_were_made"),
         size: None,
         ignored: true,
+    },
+    Proof {
+        promise: "L1",
+        says: "events a second from a broker into records.db, and how long a million that waited take",
+        test: ("--test=channels", "feeds::speed"),
+        size: Some(("ENDCAP_CATCH_UP", "1000000")),
+        ignored: false,
     },
     Proof {
         promise: "L1",

@@ -75,35 +75,21 @@ impl StoredJournal {
         rows.iter().map(record).collect()
     }
 
-    async fn keep(&self, at: &str, event: &str) -> Result<(), DatabaseError> {
-        let mut transaction = self.database.begin().await?;
-        let last = query("select sequence, hash from journal order by sequence desc limit 1")
-            .fetch_optional(&mut transaction)
-            .await?;
-        let (sequence, previous) = match last {
-            Some(row) => (row.try_get::<i64, _>(0)? + 1, row.try_get::<String, _>(1)?),
-            None => (1, String::new()),
-        };
-        query("insert into journal (sequence, at, event, previous, hash) values ($1, $2, $3, $4, $5)")
-            .bind(sequence)
-            .bind(at)
-            .bind(event)
-            .bind(&previous)
-            .bind(chain(sequence, at, event, &previous))
-            .execute(&mut transaction)
-            .await?;
-        transaction.commit().await
-    }
-}
-
-impl Journal for StoredJournal {
-    fn append(&mut self, event: &Event) -> Result<(), PortError> {
-        let text = endcap_model::canonical_json(event);
+    /// Appends events together, with one sync; when it returns, all of them survive a crash.
+    ///
+    /// # Errors
+    /// [`PortError`] when they could not be made durable; then none is kept.
+    pub fn append_all(&mut self, events: &[Event]) -> Result<(), PortError> {
         let at = (self.now)().to_string();
-        self.runtime.block_on(self.keep(&at, &text)).map_err(broken)
+        let texts: Vec<String> = events.iter().map(endcap_model::canonical_json).collect();
+        self.runtime.block_on(self.keep(&at, &texts)).map_err(broken)
     }
 
-    fn read(&self) -> Result<Vec<Event>, PortError> {
+    /// Returns all events in order, each with when it was kept.
+    ///
+    /// # Errors
+    /// As [`Journal::read`].
+    pub fn read_with_times(&self) -> Result<Vec<(jiff::Timestamp, Event)>, PortError> {
         let mut before = String::new();
         let mut events = Vec::new();
         for (expected, record) in (1..).zip(self.runtime.block_on(self.records()).map_err(broken)?) {
@@ -115,9 +101,44 @@ impl Journal for StoredJournal {
                 });
             }
             before = record.hash;
-            events.push(serde_json::from_str(&record.event).map_err(broken)?);
+            events.push((record.at.parse().map_err(broken)?, serde_json::from_str(&record.event).map_err(broken)?));
         }
         Ok(events)
+    }
+
+    async fn keep(&self, at: &str, events: &[String]) -> Result<(), DatabaseError> {
+        let mut transaction = self.database.begin().await?;
+        let last = query("select sequence, hash from journal order by sequence desc limit 1")
+            .fetch_optional(&mut transaction)
+            .await?;
+        let (mut sequence, mut previous) = match last {
+            Some(row) => (row.try_get::<i64, _>(0)?, row.try_get::<String, _>(1)?),
+            None => (0, String::new()),
+        };
+        for event in events {
+            sequence += 1;
+            let hash = chain(sequence, at, event, &previous);
+            query("insert into journal (sequence, at, event, previous, hash) values ($1, $2, $3, $4, $5)")
+                .bind(sequence)
+                .bind(at)
+                .bind(event)
+                .bind(&previous)
+                .bind(&hash)
+                .execute(&mut transaction)
+                .await?;
+            previous = hash;
+        }
+        transaction.commit().await
+    }
+}
+
+impl Journal for StoredJournal {
+    fn append(&mut self, event: &Event) -> Result<(), PortError> {
+        self.append_all(std::slice::from_ref(event))
+    }
+
+    fn read(&self) -> Result<Vec<Event>, PortError> {
+        Ok(self.read_with_times()?.into_iter().map(|(_, event)| event).collect())
     }
 }
 

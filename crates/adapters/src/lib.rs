@@ -16,6 +16,7 @@ mod error;
 mod expressions;
 mod fact_store;
 pub mod facts;
+pub mod feeds;
 pub mod file_drop;
 pub mod files;
 pub mod goods;

@@ -2,8 +2,10 @@
 //! its facts. Read once, checked whole, before anything else is done.
 
 use crate::database::DatabaseSettings;
+use crate::feeds::FeedSettings;
 use crate::imports::{self, Import};
 use crate::{AdapterError, presets, records, tables};
+use endcap_agent::schedule::ScheduleSettings;
 use endcap_ingest::doubt::Plausibility;
 use endcap_model::{Calendar, Currency, FactKind, FieldKind, Period};
 use serde::{Deserialize, Serialize};
@@ -67,6 +69,12 @@ pub struct Project {
     /// depend on.
     #[serde(default, skip_serializing)]
     pub database: Option<DatabaseSettings>,
+    /// Sources that bring facts by themselves; what they bring lies in `records.db`.
+    #[serde(default, skip_serializing)]
+    pub feed: Vec<FeedSettings>,
+    /// When `endcap watch` does what.
+    #[serde(default, skip_serializing)]
+    pub schedule: Vec<ScheduleSettings>,
     /// What was brought in at the desk, the first import first; no part of the file.
     #[serde(skip_deserializing, skip_serializing_if = "Vec::is_empty")]
     pub imports: Vec<Import>,
@@ -159,12 +167,13 @@ impl Project {
         project.imports.extend(more.cloned());
         let imported = project.imports.iter().flat_map(|import| &import.files);
         let has_sales = imported.filter(|file| file.kind == FactKind::Sales).count() > 0;
-        if project.sales.is_empty() && !has_sales && !folder.join(records::FILE_NAME).exists() {
+        let is_fed = project.feed.iter().any(|feed| feed.carries == FactKind::Sales);
+        if project.sales.is_empty() && !has_sales && !is_fed && !folder.join(records::FILE_NAME).exists() {
             return Err(configuration(
                 &path,
                 "sales",
                 "missing",
-                "a [[sales]] table: nothing can be planned without sales",
+                "a [[sales]] table, or a [[feed]] that carries sales: nothing can be planned without sales",
             ));
         }
         Ok(project)
@@ -244,11 +253,32 @@ impl Project {
         if let Some(Err((field, found, expected))) = self.plausibility.as_ref().map(Plausibility::check) {
             return Err(configuration(path, &format!("plausibility.{field}"), found, expected));
         }
+        self.check_feeds(path)?;
         for kind in FactKind::ALL {
             for source in self.sources(kind) {
                 source.check(kind, self.calendar).map_err(|(field, found, expected)| {
                     configuration(path, &format!("{kind}.{field}"), found, expected)
                 })?;
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Project {
+    fn check_feeds(&self, path: &Path) -> Result<(), AdapterError> {
+        let failed = |(field, found, expected): (String, String, String)| configuration(path, &field, found, expected);
+        for (at, feed) in self.feed.iter().enumerate() {
+            feed.check().map_err(failed)?;
+            if self.feed[..at].iter().any(|other| other.name == feed.name) {
+                return Err(configuration(path, "feed.name", &feed.name, "a name for each: this one is given twice"));
+            }
+        }
+        for (at, schedule) in self.schedule.iter().enumerate() {
+            schedule.check().map_err(failed)?;
+            if self.schedule[..at].iter().any(|other| other.name == schedule.name) {
+                let expected = "a name for each: this one is given twice";
+                return Err(configuration(path, "schedule.name", &schedule.name, expected));
             }
         }
         Ok(())

@@ -5,6 +5,7 @@
 //! [`Records::keep`] returns, they survive a crash of the process or the machine. A sale is named by its id and never
 //! changes; of the others, the latest record of a key holds.
 
+pub mod feeds;
 mod packs;
 
 use crate::{AdapterError, files};
@@ -92,6 +93,8 @@ struct Order {
     kind: FactKind,
     at: Timestamp,
     batch: Vec<Record>,
+    /// Which feed brought them, and where it stands then.
+    step: Option<feeds::Step>,
     done: oneshot::Sender<Result<Vec<Kept>, RecordsError>>,
 }
 
@@ -122,9 +125,33 @@ impl Records {
     /// # Errors
     /// [`RecordsError`] when they could not be written; then none of the batch was kept.
     pub async fn keep(&self, kind: FactKind, batch: Vec<Record>, at: Timestamp) -> Result<Vec<Kept>, RecordsError> {
+        self.ordered(kind, batch, None, at).await
+    }
+
+    /// Keeps what a feed brought together with where we stand in its source: both or neither.
+    ///
+    /// # Errors
+    /// [`RecordsError`] when it could not be written; then nothing of it was kept.
+    pub async fn take(
+        &self,
+        kind: FactKind,
+        batch: Vec<Record>,
+        step: feeds::Step,
+        at: Timestamp,
+    ) -> Result<Vec<Kept>, RecordsError> {
+        self.ordered(kind, batch, Some(step), at).await
+    }
+
+    async fn ordered(
+        &self,
+        kind: FactKind,
+        batch: Vec<Record>,
+        step: Option<feeds::Step>,
+        at: Timestamp,
+    ) -> Result<Vec<Kept>, RecordsError> {
         let gone = |_| RecordsError::from(sqlx::Error::WorkerCrashed);
         let (done, answer) = oneshot::channel();
-        self.orders.clone().send(Order { kind, at, batch, done }).await.map_err(|_| gone(oneshot::Canceled))?;
+        self.orders.clone().send(Order { kind, at, batch, step, done }).await.map_err(|_| gone(oneshot::Canceled))?;
         answer.await.map_err(gone)?
     }
 
@@ -166,7 +193,7 @@ fn options(path: &Path) -> SqliteConnectOptions {
 
 async fn open_to_write(path: &Path) -> Result<SqliteConnection, sqlx::Error> {
     let mut writer = options(path).create_if_missing(true).connect().await?;
-    for table in std::iter::once(TABLE).chain(packs::TABLES) {
+    for table in std::iter::once(TABLE).chain(packs::TABLES).chain(feeds::TABLES) {
         sqlx::query(table).execute(&mut writer).await?;
     }
     Ok(writer)
@@ -194,7 +221,11 @@ async fn write(writer: &mut SqliteConnection, orders: &[Order]) -> Result<Vec<Ve
     let mut transaction = writer.begin_with("begin immediate").await?;
     let mut answers = vec![];
     for order in orders {
-        answers.push(write_batch(&mut transaction, order).await?);
+        let kept = if order.batch.is_empty() { vec![] } else { write_batch(&mut transaction, order).await? };
+        if let Some(step) = &order.step {
+            feeds::write(&mut transaction, step, (&order.batch, &kept), order.at).await?;
+        }
+        answers.push(kept);
     }
     transaction.commit().await?;
     Ok(answers)

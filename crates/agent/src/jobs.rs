@@ -221,10 +221,7 @@ impl<'a> Bench<'a> {
         {
             return Ok(facts.clone());
         }
-        let panel = self.facts_port.panel(snapshot)?;
-        let items = self.facts_port.items(snapshot)?.into_iter().map(|item| (item.sku.clone(), item)).collect();
-        let regions = Facts::regions_of(&panel);
-        let facts = Arc::new(Facts { regions, items, stock: self.facts_port.stock(snapshot)?, panel });
+        let facts = Arc::new(Facts::read(self.facts_port, snapshot)?);
         self.facts = Some((snapshot.clone(), facts.clone()));
         Ok(facts)
     }

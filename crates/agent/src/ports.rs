@@ -1,5 +1,6 @@
 //! What the loop needs from outside. Live, shadow, backtest and twin differ only in what is plugged in here.
 
+use crate::feed::{Batch, Marks};
 use crate::outbox::{Decided, Everything, Heard, Known, Message, Promises, Revision, Waiting};
 use crate::reconcile::{Contact, Decision, Extras, Finding, Noted, Open};
 use crate::rollout::Rollouts;
@@ -11,6 +12,7 @@ use endcap_model::{
     AsOf, Channel, ContentHash, Event, Item, Panel, Place, PlaceFact, Plan, Receipt, Sku, SnapshotId, StockState,
 };
 use jiff::Timestamp;
+use std::time::Duration;
 
 /// Something outside did not answer as it must.
 #[derive(Debug, thiserror::Error)]
@@ -84,6 +86,27 @@ pub trait Artifacts {
     /// # Errors
     /// [`PortError`] when they are there but cannot be read.
     fn get(&self, name: &str) -> Result<Option<Vec<u8>>, PortError>;
+}
+
+/// A source of facts that come by themselves.
+pub trait Feed: Send {
+    /// Goes to the messages after these marks, or to the first that there are. Called again after every failure.
+    ///
+    /// # Errors
+    /// [`PortError`] when the source cannot be reached or does not have what was asked for.
+    fn resume(&mut self, marks: &Marks) -> Result<(), PortError>;
+
+    /// Returns the next messages, waiting no longer than `patience` for the first; an empty batch where none came.
+    ///
+    /// # Errors
+    /// [`PortError`] when the source is lost.
+    fn next(&mut self, patience: Duration) -> Result<Batch, PortError>;
+
+    /// Says that the last batch is kept for good: the source may forget it.
+    ///
+    /// # Errors
+    /// [`PortError`] when the source is lost; the batch stays kept, and may come again.
+    fn kept(&mut self) -> Result<(), PortError>;
 }
 
 /// The truth about what happened, in order.

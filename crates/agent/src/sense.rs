@@ -1,10 +1,11 @@
 //! Sense: what the facts say now, in the shapes that estimation and planning read.
 
+use crate::ports::{FactStore, PortError};
 use endcap_demand::{Cost, Economics};
 use endcap_ingest::Readiness;
 use endcap_model::{
-    Calendar, Control, Depth, Input, Item, Offer, Panel, PanelColumns, PanelError, Period, Place, Scenario, Sku, Span,
-    StockState,
+    Calendar, Control, Depth, Input, Item, Offer, Panel, PanelColumns, PanelError, Period, Place, Scenario, Sku,
+    SnapshotId, Span, StockState,
 };
 use endcap_plan::ItemEconomics;
 use std::collections::BTreeMap;
@@ -26,6 +27,16 @@ pub struct Facts {
 }
 
 impl Facts {
+    /// Reads the facts of a snapshot.
+    ///
+    /// # Errors
+    /// [`PortError`] when the snapshot cannot be read whole.
+    pub fn read(port: &dyn FactStore, snapshot: &SnapshotId) -> Result<Self, PortError> {
+        let panel = port.panel(snapshot)?;
+        let items = port.items(snapshot)?.into_iter().map(|item| (item.sku.clone(), item)).collect();
+        Ok(Self { regions: Self::regions_of(&panel), items, stock: port.stock(snapshot)?, panel })
+    }
+
     /// Returns the regions of a panel's places.
     pub fn regions_of(panel: &Panel) -> BTreeMap<Place, Place> {
         let region = |entry: &endcap_model::PlaceEntry| match entry.region.as_str() {

@@ -6,7 +6,8 @@ use endcap_agent::ports::{Artifacts, Connector, FactStore, Journal, PortError};
 use endcap_agent::revise::Season;
 use endcap_agent::run::{Ended, RunError, run};
 use endcap_agent::sense::Facts;
-use endcap_agent::step::State;
+use endcap_agent::shadow::InShadow;
+use endcap_agent::step::{State, step};
 use endcap_demand::Fitted;
 use endcap_demand::coefficients::{Draft, Target};
 use endcap_demand::overrides::{Change, Proposed};
@@ -227,6 +228,105 @@ fn plan_of(memory: &Memory) -> Plan {
     let kept = memory.kept.borrow();
     let (_, bytes) = kept.iter().find(|(name, _)| name.ends_with("/plan.json")).expect("a plan was kept");
     serde_json::from_slice(bytes).unwrap()
+}
+
+/// Facts that go on after the day on which they are asked for, as a history does; what came later is not handed out.
+struct History;
+
+impl FactStore for History {
+    fn as_of(&self, snapshot: &SnapshotId) -> Result<AsOf, PortError> {
+        Shop.as_of(snapshot)
+    }
+
+    fn panel(&self, snapshot: &SnapshotId) -> Result<Panel, PortError> {
+        let whole = panel_until(DAYS + 3);
+        let known = Calendar::Day.period_of(self.as_of(snapshot)?.0.to_zoned(jiff::tz::TimeZone::UTC).date());
+        let kept: Vec<bool> = whole.columns().period.iter().map(|period| *period < known).collect();
+        let column =
+            |values: &[f64]| values.iter().zip(&kept).filter(|(_, kept)| **kept).map(|(value, _)| *value).collect();
+        let c = whole.columns();
+        let numbers =
+            |values: &[u32]| values.iter().zip(&kept).filter(|(_, kept)| **kept).map(|(value, _)| *value).collect();
+        let columns = PanelColumns {
+            sku: numbers(&c.sku),
+            place: numbers(&c.place),
+            period: c.period.iter().zip(&kept).filter(|(_, kept)| **kept).map(|(period, _)| *period).collect(),
+            units: column(&c.units),
+            price: column(&c.price),
+            base_price: column(&c.base_price),
+            feature: column(&c.feature),
+            display: column(&c.display),
+            stockout_share: column(&c.stockout_share),
+            controls: vec![],
+        };
+        Ok(Panel::new(Calendar::Day, whole.skus().to_vec(), whole.places().to_vec(), columns).unwrap())
+    }
+
+    fn items(&self, snapshot: &SnapshotId) -> Result<Vec<Item>, PortError> {
+        Shop.items(snapshot)
+    }
+
+    fn places(&self, snapshot: &SnapshotId) -> Result<Vec<PlaceFact>, PortError> {
+        Shop.places(snapshot)
+    }
+
+    fn stock(&self, snapshot: &SnapshotId) -> Result<Vec<StockState>, PortError> {
+        Shop.stock(snapshot)
+    }
+}
+
+/// A world that takes plans in as offers on its shelves.
+#[derive(Default)]
+struct World(Vec<Offer>);
+
+impl Connector for World {
+    fn publish(&mut self, plan: &Approved<Plan>, key: &str) -> Result<Receipt, PortError> {
+        self.0.extend(plan.get().offers.iter().cloned());
+        Ok(Receipt { key: key.into(), connector: "world".into(), content: hash_bytes(key.as_bytes()) })
+    }
+}
+
+/// What was decided, in order: everything but what a connector answered.
+fn decided(journal: &[Event]) -> Vec<Event> {
+    journal.iter().filter(|event| !matches!(event, Event::Published { .. })).cloned().collect()
+}
+
+#[test]
+fn the_same_events_give_the_same_decisions_live_in_shadow_over_history_in_the_twin_and_replayed() {
+    let (scenario, policy) = (scenario(), policy());
+    let first = Event::Ingested { snapshot: "facts".into(), rows_read: 2016, rows_set_aside: 0 };
+    let with = |facts: &dyn FactStore, journal: &mut dyn Journal, connector: &mut dyn Connector| {
+        let settings = Settings {
+            judgement: Judgement::default(),
+            objectives: None,
+            seed: 1,
+            code_version: "test".into(),
+            solve: endcap_plan::solve::Settings::default(),
+        };
+        // Each with results of its own: nothing is handed from one to the next.
+        let (memory, progress) = (Memory::new(), |_: &str, _: usize, _: usize| {});
+        let mut bench = Bench::new(facts, &memory, &scenario, &policy, &settings, &progress);
+        run(first.clone(), &mut bench, &policy, journal, connector, &|_| false).unwrap()
+    };
+    let (mut live, mut recorder) = (Log::default(), Recorder::default());
+    let (state, ended) = with(&Shop, &mut live, &mut recorder);
+    assert_eq!((ended, recorder.0.len()), (Ended::Done, 1));
+    let (mut shadow, mut silent) = (InShadow(Log::default()), Recorder::default());
+    let (_, ended) = with(&Shop, &mut shadow, &mut silent);
+    assert_eq!((ended, silent.0.len()), (Ended::Withheld, 0));
+    let (mut history, mut book) = (Log::default(), Recorder::default());
+    with(&History, &mut history, &mut book);
+    let (mut twin, mut world) = (Log::default(), World::default());
+    with(&Shop, &mut twin, &mut world);
+    assert!(!world.0.is_empty());
+    let wanted = decided(&live.0);
+    assert!(wanted.iter().any(|event| matches!(event, Event::Judged { .. })));
+    for (name, journal) in [("shadow", &shadow.0.0), ("history", &history.0), ("twin", &twin.0)] {
+        assert_eq!(decided(journal), wanted, "{name}");
+    }
+    // And from the journal alone, byte for byte.
+    let replayed = live.0.iter().fold(State::default(), |state, event| step(state, event).0);
+    assert_eq!(canonical_json(&replayed), canonical_json(&state));
 }
 
 #[test]

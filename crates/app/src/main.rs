@@ -9,6 +9,7 @@ mod columns;
 mod commands;
 mod console;
 mod example;
+mod feeds;
 mod judgement;
 mod notices;
 mod objectives;
@@ -19,6 +20,7 @@ mod report_input;
 mod serve;
 mod staging;
 mod value;
+mod watch;
 mod who_may;
 
 use clap::{Parser, Subcommand};
@@ -51,6 +53,8 @@ enum Command {
     Demo(commands::demo::Args),
     Init(commands::init::Args),
     Ingest(commands::ingest::Args),
+    Feeds(commands::feeds::Args),
+    Watch(commands::watch::Args),
     Quarantine(commands::quarantine::Args),
     Check(commands::check::Args),
     Fit(commands::fit::Args),
@@ -59,6 +63,8 @@ enum Command {
     Backtest(commands::backtest::Args),
     Drift(commands::drift::Args),
     Models(commands::models::Args),
+    Lineage(commands::lineage::Args),
+    Replay(commands::replay::Args),
     Test(commands::test::Args),
     Coefficients(commands::coefficients::Args),
     Override(commands::overrides::Args),
@@ -113,6 +119,8 @@ fn main() -> ExitCode {
         Command::Demo(args) => commands::demo::run(args, &console),
         Command::Init(args) => commands::init::run(args, &console),
         Command::Ingest(args) => commands::ingest::run(args, &console),
+        Command::Feeds(args) => commands::feeds::run(args, &console),
+        Command::Watch(args) => commands::watch::run(args, &console),
         Command::Quarantine(args) => commands::quarantine::run(args, &console),
         Command::Check(args) => commands::check::run(args, &console),
         Command::Fit(args) => commands::fit::run(args, &console),
@@ -121,6 +129,8 @@ fn main() -> ExitCode {
         Command::Backtest(args) => commands::backtest::run(args, &console),
         Command::Drift(args) => commands::drift::run(args, &console),
         Command::Models(args) => commands::models::run(args, &console),
+        Command::Lineage(args) => commands::lineage::run(args, &console),
+        Command::Replay(args) => commands::replay::run(args, &console),
         Command::Test(args) => commands::test::run(args, &console),
         Command::Coefficients(args) => commands::coefficients::run(args, &console),
         Command::Override(args) => commands::overrides::run(args, &console),

@@ -22,6 +22,7 @@ use endcap_agent::halt::last_good;
 use endcap_agent::jobs::{Bench, Changed, Settings};
 use endcap_agent::ports::{Connector, Journal, PortError};
 use endcap_agent::run::{Ended, run};
+use endcap_agent::shadow::InShadow;
 use endcap_agent::step::{Job, State};
 use endcap_agent::stress::Trial;
 use endcap_demand::coefficients::{self, Applied};
@@ -75,6 +76,8 @@ pub struct Run<'a> {
     pub solve: endcap_plan::solve::Settings,
     /// Account of the person who asks, where people have to sign; the loop asks by itself without one.
     pub by: Option<&'a str>,
+    /// Whether nothing is published and nobody is asked, whatever the loop may do otherwise.
+    pub shadow: bool,
 }
 
 /// Where the approved plans of a project go, behind its stop.
@@ -133,14 +136,18 @@ impl Run<'_> {
         let steps = Steps::new(console);
         let progress = |step: &str, done: usize, all: usize| steps.at(step, done, all);
         let mut bench = Bench::new(&store, &artifacts, &scenario, &policy, &settings, &progress);
-        let mut journal = AuditedJournal::open(self.folder, jiff::Timestamp::now, audit::random)?;
+        let audited = AuditedJournal::open(self.folder, jiff::Timestamp::now, audit::random)?;
+        let mut journal: Box<dyn Journal> = if self.shadow { Box::new(InShadow(audited)) } else { Box::new(audited) };
         let mut connector = connector(self.folder, console)?;
-        let (state, mut ended) = run(first, &mut bench, &policy, &mut journal, &mut connector, &|_: &Job| false)?;
+        let (state, mut ended) = run(first, &mut bench, &policy, journal.as_mut(), &mut connector, &|_: &Job| false)?;
         if let Ended::Halted { halt } = &ended {
             keep_by_hand(self.folder, halt)?;
         }
         let made = self.leave(&state, &mut bench, &store, &scenario, &policy, &steps)?;
         let mut request = None;
+        if self.shadow && matches!(ended, Ended::Asks { .. }) {
+            ended = Ended::Withheld;
+        }
         if let (Ended::Asks { reasons }, Some(made)) = (&mut ended, &made) {
             let in_force = last_good(&journal.read()?).0;
             if in_force.as_ref() == Some(&made.plan.id) {

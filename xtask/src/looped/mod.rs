@@ -3,6 +3,7 @@
 
 mod analogues;
 mod flight;
+mod journal;
 mod succession;
 
 use crate::goals::{self, Case};
@@ -36,11 +37,12 @@ pub struct Options {
 type Measure = fn(&Path, &Options) -> anyhow::Result<Case>;
 
 /// The cases in the order of the page.
-const CASES: [(&str, Measure); 5] = [
+const CASES: [(&str, Measure); 6] = [
     ("in flight", flight::paired),
     ("shocks", flight::shocks),
     ("succession", succession::measured),
     ("analogues", analogues::measure),
+    ("journal", journal::measure),
     ("exploration", flight::explored),
 ];
 

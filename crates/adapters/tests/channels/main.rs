@@ -6,6 +6,7 @@
 
 mod approved;
 mod config;
+mod feeds;
 mod file_drop;
 mod google;
 #[path = "../acting/ground.rs"]

@@ -19,6 +19,7 @@ pub mod diff;
 pub mod drift;
 pub mod earlier;
 pub mod explain;
+pub mod feeds;
 pub mod fit;
 pub mod flight;
 pub mod forecast;
@@ -28,6 +29,8 @@ pub mod ingest;
 pub mod init;
 pub mod ladder;
 pub mod lever;
+pub mod lineage;
+mod lineage_events;
 pub mod models;
 pub mod notices;
 pub mod objectives;
@@ -38,6 +41,7 @@ pub mod policy;
 pub mod quarantine;
 pub mod reconcile;
 pub mod replan;
+pub mod replay;
 pub mod revert;
 pub mod rollout;
 pub mod send;
@@ -51,6 +55,7 @@ pub mod twin_panel;
 pub mod update;
 pub mod value;
 pub mod veto;
+pub mod watch;
 
 /// Reads a number of threads.
 pub fn threads(text: &str) -> Result<usize, String> {

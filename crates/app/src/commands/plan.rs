@@ -134,6 +134,7 @@ pub fn from_facts(args: &Args, first: Event, console: &Console) -> anyhow::Resul
             ..endcap_plan::solve::Settings::default()
         },
         by: args.by.as_deref(),
+        shadow: false,
     };
     let finished = match args.threads {
         None => run.run(first, console)?,
@@ -145,13 +146,7 @@ pub fn from_facts(args: &Args, first: Event, console: &Console) -> anyhow::Resul
 }
 
 fn show(finished: Finished, console: &Console) -> anyhow::Result<Ending> {
-    let (status, reasons) = match finished.ended {
-        Ended::Done => ("published", vec![]),
-        Ended::Asks { reasons } => ("needs a person", reasons),
-        Ended::Withheld => ("withheld in shadow", vec!["`endcap resume` lets approved plans go out again".to_owned()]),
-        Ended::Halted { halt } => ("halted", halted(&halt)),
-        Ended::Stopped { reason } => ("refused", vec![reason]),
-    };
+    let (status, reasons) = told(finished.ended);
     let refused = status == "refused" || status == "halted";
     let request = finished.request.map(|kept| kept.id);
     match finished.made {
@@ -160,6 +155,17 @@ fn show(finished: Finished, console: &Console) -> anyhow::Result<Ending> {
             .result(&Unplanned { status, reasons }, |none| format!("{}: {}", none.status, none.reasons.join("; ")))?,
     }
     Ok(if refused { Ending::Refused } else { Ending::Done })
+}
+
+/// How a run ended, in words.
+pub fn told(ended: Ended) -> (&'static str, Vec<String>) {
+    match ended {
+        Ended::Done => ("published", vec![]),
+        Ended::Asks { reasons } => ("needs a person", reasons),
+        Ended::Withheld => ("withheld in shadow", vec!["`endcap resume` lets approved plans go out again".to_owned()]),
+        Ended::Halted { halt } => ("halted", halted(&halt)),
+        Ended::Stopped { reason } => ("refused", vec![reason]),
+    }
 }
 
 /// Why nothing was planned, and what people go on with.

@@ -18,7 +18,7 @@ async fn alive() -> &'static str {
     "ok\n"
 }
 
-/// What is kept can be read, and the project is there; alarms of its facts are told and leave it ready.
+/// What is kept can be read, and the project is there; alarms of its facts and feeds are told and leave it ready.
 async fn ready(State(app): Shared) -> Answer<String> {
     app.desk.ping().await?;
     match app.workspace.state() {
@@ -28,7 +28,9 @@ async fn ready(State(app): Shared) -> Answer<String> {
         }
         super::workspace::State::Empty => Ok("ready\n".to_owned()),
         super::workspace::State::Ready(project) => {
-            let alarms = crate::alarms::told(&project.manifest);
+            let mut alarms = crate::alarms::told(&project.manifest);
+            let of_feeds = crate::feeds::alarms(&app.settings.folder, (app.now)()).await;
+            alarms.extend(of_feeds.into_iter().map(|(_, alarm)| alarm));
             Ok(alarms.iter().fold("ready\n".to_owned(), |told, alarm| told + "alarm: " + alarm + "\n"))
         }
     }

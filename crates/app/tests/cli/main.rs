@@ -23,6 +23,7 @@ mod forecast;
 mod inputs;
 mod judgement;
 mod known_truth;
+mod lineage;
 mod looked;
 mod models;
 mod objectives;
@@ -39,6 +40,7 @@ mod supply_input;
 mod traces;
 mod twin;
 mod update;
+mod watch;
 
 use assert_cmd::Command;
 

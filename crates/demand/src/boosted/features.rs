@@ -98,7 +98,7 @@ impl Cells {
     pub(crate) fn push(
         &mut self,
         prepared: &Prepared,
-        (series, at, row): (&Series, usize, usize),
+        (series, at, row, sold): (&Series, usize, usize, Option<f64>),
         (past, origin): (&Past, i32),
         (horizon, bare): (&Horizon, bool),
         (codes, sku): (&Codes, usize),
@@ -137,11 +137,22 @@ impl Cells {
         self.categories.push(codes.of_cell(prepared.panel, sku, c.place[row]));
         self.rows.push(row);
         self.base.push(level);
-        self.sold.push(series.sold(at).map_or(f32::NAN, |sold| sold as f32));
+        self.sold.push(sold.map_or(f32::NAN, |sold| sold as f32));
     }
 
     pub(crate) fn len(&self) -> usize {
         self.rows.len()
+    }
+
+    /// Everything that the booster reads of each cell, bit for bit, by row of the panel.
+    #[cfg(test)]
+    pub(crate) fn bits(&self) -> Vec<(usize, Vec<u32>)> {
+        let bits = |at: usize| {
+            let numbers = &self.numbers[at * self.width..(at + 1) * self.width];
+            let numbers = numbers.iter().chain([&self.base[at]]).map(|value| value.to_bits());
+            (self.rows[at], numbers.chain(self.categories[at]).collect())
+        };
+        (0..self.len()).map(bits).collect()
     }
 
     /// Puts the cells of many SKUs together, column by column.

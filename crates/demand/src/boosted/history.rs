@@ -20,6 +20,7 @@ const LEVEL_PRIOR: f64 = 0.2;
 const HALF: f64 = 0.5;
 
 /// One row of a series.
+#[derive(Clone)]
 struct Point {
     period: i32,
     /// Units that would have sold on a full shelf; nothing where the row says nothing.
@@ -47,6 +48,7 @@ impl Lens {
 }
 
 /// A series as far as features need it.
+#[derive(Clone)]
 pub(crate) struct Series {
     rows: Range<usize>,
     points: Vec<Point>,
@@ -89,16 +91,28 @@ impl Series {
             line[DIP] = stock;
             points[row - rows.start].expected = log_expected(&line, &lens.predictive).exp();
         });
-        let usual = points.iter().filter(|point| point.period < end && !point.promoted);
-        let known: Vec<f64> = usual.filter_map(|point| point.sold).collect();
+        Self { rows, points }.known_at(prepared, end, lens)
+    }
+
+    /// The same series as it was known before `end`: what would have sold where the shelf was empty is told from what had sold
+    /// by then. A feature of an earlier origin must not know more than it did.
+    pub(crate) fn known_at(mut self, prepared: &Prepared, end: i32, lens: &Lens) -> Self {
+        let is_censored = |row: usize| prepared.evidence[row] == Evidence::Censored;
+        let usual = self.points.iter().zip(self.rows.clone());
+        let usual = usual.filter(|(point, row)| point.period < end && !point.promoted && !is_censored(*row));
+        let known: Vec<f64> = usual.filter_map(|(point, _)| point.sold).collect();
         let usual = known.iter().sum::<f64>() / known.len().max(1) as f64;
-        for (point, row) in points.iter_mut().zip(rows.clone()) {
-            if prepared.evidence[row] == Evidence::Censored {
-                let mean = (usual * prepared.log_lift(row, lens.terms).exp()).max(HALF);
-                point.sold = Some(given_at_least(mean, 2.0 * mean, c.units[row]).0);
-            }
+        let units = &prepared.panel.columns().units;
+        for (point, row) in self.points.iter_mut().zip(self.rows.clone()).filter(|(_, row)| is_censored(*row)) {
+            let mean = (usual * prepared.log_lift(row, lens.terms).exp()).max(HALF);
+            point.sold = Some(given_at_least(mean, 2.0 * mean, units[row]).0);
         }
-        Self { rows, points }
+        self
+    }
+
+    /// Whether any of its rows ran out of stock.
+    pub(crate) fn ran_out(&self, prepared: &Prepared) -> bool {
+        self.rows.clone().any(|row| prepared.evidence[row] == Evidence::Censored)
     }
 
     /// Rows of the panel with the place in the series.

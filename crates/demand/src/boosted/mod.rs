@@ -128,7 +128,8 @@ impl Boosted {
             for (at, row) in series.rows().filter(|&(at, _)| series.period(at) >= origin) {
                 if !bare || promoted(row) {
                     let seen = (&self.horizon, bare);
-                    cells.push(prepared, (&series, at, row), (&past, origin), seen, (&self.codes, sku));
+                    let cell = (&series, at, row, series.sold(at));
+                    cells.push(prepared, cell, (&past, origin), seen, (&self.codes, sku));
                 }
             }
         }
@@ -165,11 +166,14 @@ fn sku_cells(
     let mut cells = Cells::new();
     for (number, rows) in prepared.panel.series_of(sku).enumerate() {
         let series = Series::of(prepared, rows, end, lens);
+        let ran_out = series.ran_out(prepared);
         for &origin in origins {
             if !(number + sku + origin.unsigned_abs() as usize).is_multiple_of(every) {
                 continue;
             }
-            let Some(past) = series.past(origin, horizon) else { continue };
+            let then = ran_out.then(|| series.clone().known_at(prepared, origin, lens));
+            let seen = then.as_ref().unwrap_or(&series);
+            let Some(past) = seen.past(origin, horizon) else { continue };
             let known = |&(at, row): &(usize, usize)| {
                 let ahead = series.period(at) - origin + 1;
                 ahead >= 1
@@ -178,9 +182,14 @@ fn sku_cells(
                     && prepared.evidence[row] != Evidence::Nothing
             };
             for (at, row) in series.rows().filter(known) {
-                cells.push(prepared, (&series, at, row), (&past, origin), (horizon, false), (codes, sku));
+                // What is learnt is what is known of the cell by now; what it is learnt from is what was known then.
+                let seen = (seen, at, row, series.sold(at));
+                cells.push(prepared, seen, (&past, origin), (horizon, false), (codes, sku));
             }
         }
     }
     cells
 }
+
+#[cfg(test)]
+mod point_in_time;

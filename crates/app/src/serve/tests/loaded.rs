@@ -100,6 +100,7 @@ fn planned() -> &'static Path {
             seed: 1,
             solve: endcap_plan::solve::Settings::default(),
             by: None,
+            shadow: false,
         };
         let finished = run.run(ingested(shop.path(), "2024-11-04T06:00:00Z"), &Console::new(true)).unwrap();
         assert!(matches!(finished.ended, Ended::Done), "the plan is published");

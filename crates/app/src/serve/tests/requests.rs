@@ -399,6 +399,7 @@ fn planned(folder: &Path) -> Finished {
         seed: 1,
         solve: endcap_plan::solve::Settings::default(),
         by: Some("planner"),
+        shadow: false,
     };
     let store = endcap_adapters::facts::Store::open(folder).unwrap();
     run.run(crate::commands::ground::latest(&store, folder).unwrap(), &Console::new(true)).unwrap()
