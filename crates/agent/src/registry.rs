@@ -177,7 +177,10 @@ impl Registry {
         let Some(entry) = self.entries.iter_mut().find(|entry| entry.made.model == contested.challenger) else {
             return;
         };
-        entry.contests.push(contested.clone());
+        // The same facts planned again are the same look.
+        if entry.contests.last() != Some(contested) {
+            entry.contests.push(contested.clone());
+        }
         entry.reason = contested.reasons.join("; ");
         match contested.ruling {
             Succession::Waits => {}
