@@ -1,6 +1,6 @@
 //! Lineage: which job made what from what, read off the journal. Pure: events in, runs of jobs out.
 
-use endcap_model::Event;
+use endcap_model::{ContentHash, Event, Succession};
 use jiff::Timestamp;
 use serde::Serialize;
 
@@ -81,6 +81,12 @@ fn thing(kind: &'static str, id: &impl ToString) -> Thing {
 }
 
 impl Course {
+    /// Takes a model for the estimates; nothing is made by that.
+    fn go_on_with<T>(&mut self, model: &ContentHash) -> Option<T> {
+        self.estimates = Some(thing("estimates", model));
+        None
+    }
+
     fn after(&mut self, event: &Event) -> Option<(&'static str, Vec<Option<Thing>>, Thing)> {
         let told = match event {
             Event::Ingested { snapshot, .. } => {
@@ -130,7 +136,16 @@ impl Course {
                 let from = vec![Some(thing("plan", plan)), self.decision.clone()];
                 ("publish", from, thing("published", &receipt.content))
             }
+            // The loop goes on with the champion, whatever was fitted last.
+            Event::Watched { watched } => return self.go_on_with(&watched.champion),
+            Event::Appointed { appointed } => return self.go_on_with(&appointed.model),
+            Event::Contested { contested } => {
+                let champion = contested.champion.as_ref();
+                let passed = contested.ruling == Succession::Passed;
+                return self.go_on_with(champion.filter(|_| !passed).unwrap_or(&contested.challenger));
+            }
             Event::Checked { .. }
+            | Event::Registered { .. }
             | Event::Supplied { .. }
             | Event::Halted { .. }
             | Event::Resumed { .. }
@@ -144,7 +159,7 @@ impl Course {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use endcap_model::{ContentHash, hash_bytes};
+    use endcap_model::hash_bytes;
 
     fn hash(text: &str) -> ContentHash {
         hash_bytes(text.as_bytes())
