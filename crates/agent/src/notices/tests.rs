@@ -61,7 +61,7 @@ fn one_thing_is_one_notice_however_often_and_by_whomever_it_is_seen() {
     assert_eq!(first.len(), 1);
     let (notice, step) = &first[0];
     assert_eq!((notice.severity, notice.times, step), (Severity::Critical, 1, &Some(Step::Opened)));
-    let again = look(&[notice.clone()], &twice, 5);
+    let again = look(std::slice::from_ref(notice), &twice, 5);
     assert_eq!((again[0].0.times, &again[0].1, &again[0].0.id), (2, &None, &notice.id));
 }
 
@@ -69,12 +69,12 @@ fn one_thing_is_one_notice_however_often_and_by_whomever_it_is_seen() {
 fn a_notice_that_grows_worse_loses_its_answer_and_one_that_is_gone_is_over() {
     let opened = look(&[], &[signal("a", 6_000)], 0)[0].0.clone();
     let (answered, _) = opened.acknowledged("Ada", "I order", at(1)).unwrap();
-    let milder = look(&[answered.clone()], &[signal("a", 7_000)], 2)[0].clone();
+    let milder = look(std::slice::from_ref(&answered), &[signal("a", 7_000)], 2)[0].clone();
     assert_eq!((milder.1, milder.0.acknowledged.is_some()), (None, true));
     let worse = look(&[answered], &[signal("a", 600_000)], 3)[0].clone();
     assert_eq!((worse.1, worse.0.acknowledged), (Some(Step::Worse { from: Severity::Warning }), None));
-    assert!(look(&[opened.clone()], &[], 9).is_empty(), "what comes and goes is no news each time");
-    let over = look(&[opened.clone()], &[], 10)[0].clone();
+    assert!(look(std::slice::from_ref(&opened), &[], 9).is_empty(), "what comes and goes is no news each time");
+    let over = look(std::slice::from_ref(&opened), &[], 10)[0].clone();
     assert_eq!((over.1, over.0.over), (Some(Step::Over), Some(at(10))));
     let others = Seen { source: "channels", signals: &[], whole: true };
     assert!(step(&[opened], &others, &Judging::default(), at(99)).is_empty(), "nobody ends what another sees");

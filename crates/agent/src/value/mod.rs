@@ -318,7 +318,7 @@ fn summed<'a>(amounts: impl Iterator<Item = (&'a Sku, Amount)>) -> Option<Amount
         |of: fn(&Amount) -> f64| Z95 * items.values().map(|amount| (of(amount) / Z95).powi(2)).sum::<f64>().sqrt();
     let below = side(|amount| amount.value - amount.lo95);
     let above = side(|amount| amount.hi95 - amount.value);
-    (!items.is_empty()).then(|| Amount { value, lo95: value - below, hi95: value + above })
+    (!items.is_empty()).then_some(Amount { value, lo95: value - below, hi95: value + above })
 }
 
 #[cfg(test)]

@@ -39,6 +39,13 @@ fn a_shop_shows_analogues_notices_and_what_its_plan_promised() {
     let new = told(&["analogues", folder, "--sku", "new", "--category", "", "--depth", "0.2", "--json"], 0);
     assert_eq!((&new["item_was_promoted"], new["nearest"].as_array().unwrap().len()), (&Value::from(false), 10));
 
+    let value = told(&["value", folder, "--json"], 0);
+    assert_eq!(value["by"][0]["decider"], "elsewhere", "the history is people's own: {}", value["by"]);
+    assert!(value["open_offers"].as_u64().unwrap() > 0 && value["open_promised"].as_f64().unwrap() > 0.0, "{value}");
+    assert_eq!((&value["total"]["compared"], value["tested"].as_array().unwrap().len()), (&Value::from(0), 0));
+    assert!(value["cannot_know"].as_str().unwrap().contains("cannot tell"));
+
+    told(&["halt", folder, "--by", "Ada", "--reason", "a flood", "--json"], 0);
     fs::write(kept.path().join("notices.toml"), "[judging]\nwarning = 1\ncritical = 2\nemergency = 100000000\n")
         .unwrap();
     let checked = told(&["notices", "check", folder, "--json"], 0);
@@ -70,10 +77,4 @@ fn a_shop_shows_analogues_notices_and_what_its_plan_promised() {
         0,
     );
     assert_eq!(told(&["audit", "verify", folder, "--json"], 0)["faults"].as_array().map_or(0, Vec::len), 0);
-
-    let value = told(&["value", folder, "--json"], 0);
-    assert_eq!(value["by"][0]["decider"], "elsewhere", "the history is people's own: {}", value["by"]);
-    assert!(value["open_offers"].as_u64().unwrap() > 0 && value["open_promised"].as_f64().unwrap() > 0.0, "{value}");
-    assert_eq!((&value["total"]["compared"], value["tested"].as_array().unwrap().len()), (&Value::from(0), 0));
-    assert!(value["cannot_know"].as_str().unwrap().contains("cannot tell"));
 }

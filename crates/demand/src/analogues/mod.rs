@@ -187,8 +187,11 @@ impl Analogues {
             });
         }
         let item = own.map(|own| own.number);
-        let mut parts: Vec<(f32, &BTreeMap<Place, Tree>)> =
-            self.trees.iter().map(|(part, regions)| (context.apart_from(part) + OTHER_ITEM, regions)).collect();
+        let mut parts: Vec<(f32, &BTreeMap<Place, Tree>)> = self
+            .trees
+            .iter()
+            .map(|(part, regions)| (context.apart_from(&part.0, part.1) + OTHER_ITEM, regions))
+            .collect();
         parts.sort_by(|a, b| a.0.total_cmp(&b.0));
         for (apart, regions) in parts {
             if apart > nearest.worst() {
@@ -221,10 +224,9 @@ impl Analogues {
     /// A case with its whole distance, of which the square of the coordinates is known.
     fn found(&self, context: &Context, square: f32, case: u32) -> Found {
         let PastCase { context: other, span, .. } = &self.cases[case as usize];
-        let part = (other.category.clone(), other.mechanic);
         let other_item = if other.sku == context.sku { 0.0 } else { OTHER_ITEM };
         let other_region = if other.region == context.region { 0.0 } else { OTHER_REGION };
-        let apart = (context.apart_from(&part) + other_item) + other_region;
+        let apart = (context.apart_from(&other.category, other.mechanic) + other_item) + other_region;
         Found { square: square + apart, start: span.start.0, case }
     }
 
@@ -257,9 +259,9 @@ impl Context {
     }
 
     /// Square of the units to cases of a category and mechanic, whatever else they are like.
-    fn apart_from(&self, (category, mechanic): &(Arc<str>, Mechanic)) -> f32 {
-        let category = if *category == self.category { 0.0 } else { OTHER_CATEGORY };
-        let mechanic = if *mechanic == self.mechanic { 0.0 } else { OTHER_MECHANIC };
+    fn apart_from(&self, category: &str, mechanic: Mechanic) -> f32 {
+        let category = if *category == *self.category { 0.0 } else { OTHER_CATEGORY };
+        let mechanic = if mechanic == self.mechanic { 0.0 } else { OTHER_MECHANIC };
         category + mechanic
     }
 }
