@@ -8,7 +8,7 @@ use crate::sense::Facts;
 use endcap_demand::{Fitted, Total, totals};
 use endcap_model::{Depth, Forecast, ForecastRow, HeldBack, Pace, Period, Place, Plan, Sku, Span};
 use endcap_plan::Paces;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
 /// Levels of the interval.
@@ -17,7 +17,7 @@ const LEVELS: [f64; 2] = [0.025, 0.975];
 const OUT_MAX: f64 = 0.03;
 
 /// Where an item is on its path.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Course {
     /// It sold less than chance explains.

@@ -4,9 +4,7 @@
 
 use crate::halt::Mode;
 use crate::registry::Registry;
-use endcap_model::{
-    ContentHash, Contested, Decision, Event, PlanId, Receipt, RefitCause, SnapshotId, Succession, Verdict,
-};
+use endcap_model::{ContentHash, Contested, Decision, Event, PlanId, Receipt, SnapshotId, Succession, Verdict};
 use serde::{Deserialize, Serialize};
 
 /// Everything the loop has to remember between two events.
@@ -186,10 +184,9 @@ pub fn step(mut state: State, event: &Event) -> (State, Vec<Effect>) {
             None => on_snapshot(&state, |snapshot| Job::Fit { snapshot }),
             Some(champion) => on_snapshot(&state, |snapshot| Job::Watch { snapshot, champion }),
         },
-        Event::Watched { watched } => match watched.refit {
-            Some(cause) => refit(&state, cause),
-            None => contest(&mut state),
-        },
+        // Another fit, whatever asks for it, makes a challenger and changes nothing by itself.
+        Event::Watched { watched } if watched.refit.is_some() => on_snapshot(&state, |snapshot| Job::Fit { snapshot }),
+        Event::Watched { .. } => contest(&mut state),
         Event::Fitted { model } if state.fitted.as_ref() == Some(model) => vec![],
         Event::Fitted { model } => {
             state.fitted = Some(model.clone());
@@ -246,11 +243,6 @@ fn on_snapshot(state: &State, job: impl FnOnce(SnapshotId) -> Job) -> Vec<Effect
 
 fn champion(state: &State) -> Option<ContentHash> {
     state.models.champion().map(|champion| champion.made.model.clone())
-}
-
-/// Another fit, whatever asks for it: it makes a challenger and changes nothing by itself.
-fn refit(state: &State, _cause: RefitCause) -> Vec<Effect> {
-    on_snapshot(state, |snapshot| Job::Fit { snapshot })
 }
 
 /// What somebody fitted by hand before is the same model, and is in the registry already.
@@ -321,7 +313,7 @@ fn judged(mode: &Mode, plan: &PlanId, decision: &Decision) -> Vec<Effect> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use endcap_model::{Calendar, Period, Registered, Span, Watched, hash_bytes};
+    use endcap_model::{Calendar, Period, RefitCause, Registered, Span, Watched, hash_bytes};
 
     fn ingested(snapshot: &str) -> Event {
         Event::Ingested { snapshot: snapshot.into(), rows_read: 1, rows_set_aside: 0 }

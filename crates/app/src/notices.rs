@@ -1,5 +1,6 @@
 //! Notices of a project: what those who watch see, what follows, and who is told.
 
+use crate::commands::flight::LATEST;
 use anyhow::Context;
 use endcap_adapters::database::is_kept;
 use endcap_adapters::facts::Store;
@@ -7,12 +8,13 @@ use endcap_adapters::journal::StoredJournal;
 use endcap_adapters::ledger::Ledger;
 use endcap_adapters::notices::Settings;
 use endcap_adapters::quarantine;
+use endcap_adapters::tables::read_json;
 use endcap_agent::board::board_supply;
 use endcap_agent::ground::Ground;
 use endcap_agent::halt::Mode;
 use endcap_agent::notices::{
-    Notice, Seen, Sent, Signal, Step, Terms, after, data_signals, escalated, halt_signal, message_signals,
-    reconcile_signals, rollout_signals, silent_signal, step, supply_signals, tellings, unusual_sales,
+    Notice, Seen, Sent, Signal, Step, Terms, after, data_signals, escalated, flight_signals, halt_signal,
+    message_signals, reconcile_signals, rollout_signals, silent_signal, step, supply_signals, tellings, unusual_sales,
 };
 use endcap_agent::outbox::Heard;
 use endcap_agent::ports::Journal;
@@ -51,6 +53,10 @@ pub fn of_files(folder: &Path, now: Timestamp) -> anyhow::Result<Vec<Look>> {
             _ => None,
         };
         looks.push(Look { source: "loop", signals: halt_signal(halted.as_deref()).into_iter().collect() });
+    }
+    let latest = folder.join(LATEST);
+    if latest.is_file() {
+        looks.push(Look { source: "flight", signals: flight_signals(&read_json(&latest)?) });
     }
     Ok(looks)
 }

@@ -11,8 +11,9 @@
 
 use crate::sense::Facts;
 use endcap_model::{Estimate, Forecast, ForecastRow, LiftModel, Period, Place, Sku};
-use serde::Serialize;
-use std::collections::BTreeMap;
+use endcap_plan::ItemEconomics;
+use serde::{Deserialize, Serialize};
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Share of a period out of stock up to which its sales say what was wanted.
 const OUT_MAX: f64 = 0.03;
@@ -41,7 +42,7 @@ pub struct Seen {
 }
 
 /// A normal belief.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Normal {
     /// Mean.
     pub mean: f64,
@@ -82,7 +83,7 @@ pub struct Belief {
 }
 
 /// What is believed of a kind.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct OfKind {
     /// The kind: a category or a group.
     pub kind: String,
@@ -93,6 +94,12 @@ pub struct OfKind {
 }
 
 impl Belief {
+    /// Believes the forecast; an item's kind is its category, else its group.
+    pub fn of(items: &BTreeMap<Sku, ItemEconomics>) -> Self {
+        let kind = |item: &ItemEconomics| item.category.clone().unwrap_or_else(|| item.group.to_string());
+        Self::new(items.iter().map(|(sku, item)| (sku.clone(), kind(item))).collect())
+    }
+
     /// Believes the forecast, of items of these kinds.
     pub fn new(kinds: BTreeMap<Sku, String>) -> Self {
         Self { kinds, level: Pooled::new(LEVEL), lift: Pooled::new(LIFT), periods: 0 }
@@ -129,7 +136,7 @@ impl Belief {
 
     /// What is believed of each kind.
     pub fn kinds(&self) -> Vec<OfKind> {
-        let kinds: std::collections::BTreeSet<&String> = self.kinds.values().collect();
+        let kinds: BTreeSet<&String> = self.kinds.values().collect();
         let of = |kind: &String| {
             let (level, lift) = (self.level.of(kind), self.lift.of(kind));
             let level = Normal { mean: level.mean.exp(), sd: level.sd * level.mean.exp() };

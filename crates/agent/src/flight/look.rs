@@ -11,9 +11,9 @@ use crate::pace::running;
 use crate::plan::forecast;
 use crate::revise::Season;
 use endcap_demand::Fitted;
-use endcap_model::{Currency, Forecast, Offer, Plan, PlanId, Projection, Span, hash_json};
+use endcap_model::{Currency, Forecast, Offer, Period, Plan, PlanId, Projection, Span, hash_json};
 use endcap_plan::solve;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 /// A plan that runs, with what was expected of it.
 #[derive(Clone, Copy)]
@@ -35,7 +35,7 @@ pub struct InFlight<'a> {
 }
 
 /// What a look found. Money in whole minor units of `currency`.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Reading {
     /// The plan.
     pub in_force: PlanId,
@@ -111,7 +111,7 @@ impl InFlight<'_> {
         let after = self.believed(&belief, &plan.offers)?;
         let promise = scenario.money(scenario.replan.change_cost).minor as f64;
         let usual = i32::try_from(scenario.supply.lead_time_periods).unwrap_or(i32::MAX);
-        let now = |period: endcap_model::Period| period.plus(1) == rest.start;
+        let now = |period: Period| period.plus(1) == rest.start;
         let transfers: Vec<_> = plan.transfers.iter().filter(|one| now(one.period)).cloned().collect();
         let faster =
             plan.orders.iter().filter(|one| now(one.order_period) && one.arrives.0 - one.order_period.0 < usual);
@@ -144,8 +144,7 @@ impl InFlight<'_> {
     }
 
     fn belief(&self) -> Belief {
-        let kind = |item: &endcap_plan::ItemEconomics| item.category.clone().unwrap_or_else(|| item.group.to_string());
-        let mut belief = Belief::new(self.ground.items.iter().map(|(sku, item)| (sku.clone(), kind(item))).collect());
+        let mut belief = Belief::of(&self.ground.items);
         if let Some(planned) = self.planned {
             taken_in(&mut belief, &self.ground.facts, planned, self.rest.start);
         }

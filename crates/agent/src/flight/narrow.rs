@@ -7,11 +7,11 @@
 use super::stage::Stage;
 use super::trial::Effect;
 use endcap_model::{Forecast, Offer, Period, Place, Sku};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
 
 /// An offer that is taken back at a place.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Narrowed {
     /// The item.
     pub sku: Sku,

@@ -4,10 +4,10 @@ use super::stage::Stage;
 use crate::pace::{Course, Running};
 use endcap_model::{Forecast, Offer, Period, Place, Sku};
 use endcap_supply::{Demand, stockout_probability};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 /// An offer that runs now or begins next, in its region.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Standing {
     /// The item.
     pub sku: Sku,
@@ -34,7 +34,7 @@ pub struct Standing {
 }
 
 /// Sales beside expectation.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct SoFar {
     /// Pieces sold.
     pub sold: f64,

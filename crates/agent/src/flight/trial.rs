@@ -4,7 +4,7 @@
 //! played: substitutes are the optimiser's business.
 
 use endcap_supply::{Demand, Ranks, counts};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 /// Paths of a trial.
 const PATHS: usize = 128;
@@ -32,7 +32,7 @@ pub struct Play {
 }
 
 /// What a change does; money in minor units.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Effect {
     /// Expected change of profit.
     pub mean: f64,

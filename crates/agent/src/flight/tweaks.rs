@@ -5,11 +5,11 @@ use super::stage::Stage;
 use super::trial::Effect;
 use endcap_model::{Forecast, Offer, Place, Plan, Sku, Span, SupplyOrder, Transfer};
 use endcap_plan::{Change, Revised, Revision};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// What is changed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Kind {
     /// Less is taken off.
@@ -37,7 +37,7 @@ pub enum Kind {
 }
 
 /// A change that is proposed.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Tweak {
     /// What is changed.
     pub kind: Kind,

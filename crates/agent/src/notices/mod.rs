@@ -18,8 +18,8 @@ pub use judged::{Judging, Measured, Severity, Usual};
 pub use seen::{Seen, escalated, step};
 pub use sent::{Sending, Sent, after};
 pub use signals::{
-    data_signals, halt_signal, message_signals, reconcile_signals, rollout_signals, silent_signal, supply_signals,
-    unusual_sales,
+    data_signals, flight_signals, halt_signal, message_signals, reconcile_signals, rollout_signals, silent_signal,
+    supply_signals, unusual_sales,
 };
 pub use tell::{Due, Mute, Quiet, Receiver, Telling, Tellings, Terms, Traffic, tellings};
 

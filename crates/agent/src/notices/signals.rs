@@ -2,6 +2,7 @@
 
 use super::{Measured, Severity, Signal, Usual};
 use crate::board::SupplyAlert;
+use crate::flight::Reading;
 use crate::outbox::{Known, Stage};
 use crate::reconcile::{Finding, Open};
 use crate::rollout::Rollouts;
@@ -47,6 +48,40 @@ pub fn supply_signals(alerts: &[SupplyAlert]) -> Vec<Signal> {
         ..blank("supply")
     };
     looked.take(MOST).map(signal).collect()
+}
+
+/// What a look at the plan in flight proposes: changes that wait, and shelves that cannot hold their offer.
+pub fn flight_signals(reading: &Reading) -> Vec<Signal> {
+    let mut signals = vec![];
+    if !reading.tweaks.is_empty() {
+        signals.push(Signal {
+            kind: "changes_wait".to_owned(),
+            about: format!("plan {}", reading.in_force),
+            text: format!("{} changes to the plan that runs are proposed from {}.", reading.tweaks.len(), reading.from),
+            advice: "The page Live shows each with what it does on simulated shelves.".to_owned(),
+            money: Some(reading.value - reading.promised_value),
+            page: Some("/live".to_owned()),
+            ..blank("flight")
+        });
+    }
+    signals.extend(reading.narrowed.iter().take(MOST).map(|one| Signal {
+        kind: "shelf_too_short_for_its_offer".to_owned(),
+        about: format!("{} at {}", one.sku, one.place),
+        sku: Some(one.sku.clone()),
+        place: Some(one.place.clone()),
+        text: format!(
+            "{} at {}: the shelf runs empty in {:.0} of 100 cases with its offer, in {:.0} without.",
+            one.sku,
+            one.place,
+            100.0 * one.effect.stockout[0],
+            100.0 * one.effect.stockout[1]
+        ),
+        advice: "Hold the offer back there: the proposal's conditions.csv does.".to_owned(),
+        money: Some(one.effect.mean.round() as i64),
+        page: Some("/live".to_owned()),
+        ..blank("flight")
+    }));
+    signals
 }
 
 /// Sales of the last period beside those of the same weekday (or of the weeks) before, by item and place. Promoted periods are

@@ -85,8 +85,10 @@ fn every_decision_of_the_demo_left_a_record_with_what_it_rests_on() {
     let (out, messages, status) = run(&["audit", "show", folder, "--json"]);
     assert_eq!(status, 0, "{messages}");
     let records: Value = serde_json::from_str(&out).unwrap();
-    let judged = &records[0];
-    assert_eq!((&judged["action"], &judged["subject"]), (&"plan judged".into(), &demo.summary["plan"]), "{out}");
+    let of = |action: &str| records.as_array().unwrap().iter().find(|record| record["action"] == action);
+    let (registered, judged) = (of("model registered").expect("a model"), of("plan judged").expect("a plan"));
+    assert!(registered["snapshot"].is_string(), "{out}");
+    assert_eq!(judged["subject"], demo.summary["plan"], "{out}");
     for ground in ["proposal", "policy", "model", "snapshot"] {
         assert!(judged[ground].is_string(), "{ground}: {out}");
     }

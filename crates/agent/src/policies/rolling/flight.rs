@@ -21,10 +21,8 @@ pub(super) struct Flight {
 
 impl Flight {
     pub(super) fn new(facts: &Facts, policy: &RollingPolicy) -> Self {
-        let items = facts.economics(&policy.scenario);
-        let kind = |item: &endcap_plan::ItemEconomics| item.category.clone().unwrap_or(item.group.to_string());
-        let kinds = items.iter().map(|(sku, item)| (sku.clone(), kind(item))).collect();
-        Self { belief: Belief::new(kinds), expected: BTreeMap::new() }
+        let belief = Belief::of(&facts.economics(&policy.scenario));
+        Self { belief, expected: BTreeMap::new() }
     }
 
     /// Takes in the period that is over.

@@ -35,6 +35,10 @@ fn needed(method: &str, path: &str) -> Needs {
         ("post", "ladder") => Needs::Permitted(Act::Lower),
         ("post", "channels" | "reverts" | "vetoes") => Needs::Permitted(Act::Revert),
         ("get", "channels" | "objectives" | "stops" | "ladder" | "waiting") => Needs::The(Right::Read),
+        ("get", "flight" | "analogues" | "notices" | "value" | "models") => Needs::The(Right::Read),
+        ("post", "flight") => Needs::The(Right::Plan),
+        ("post", "models") => Needs::Permitted(Act::Estimate),
+        ("post", "notices") => Needs::Any(&[Right::Plan, Right::PlanSupply, Right::Approve, Right::Ingest]),
         ("get", "project" | "live" | "data" | "evidence" | "after" | "boards" | "imports" | "supply" | "compare") => {
             Needs::The(Right::Read)
         }
@@ -75,6 +79,10 @@ fn body(path: &str) -> Value {
             value!({ "channel": "till", "subject": "s", "generation": 1, "happened": true, "reason": "a drill" })
         }
         "/channels/findings/{id}/repair" => value!({ "reason": "a drill" }),
+        "/models/promote" => value!({ "model": "0123456789abcdef", "reason": "a drill" }),
+        "/models/rollback" => value!({ "reason": "a drill" }),
+        "/notices/mutes" => value!({ "hours": 1, "reason": "a drill" }),
+        "/notices/{id}/acknowledgements" => value!({ "reason": "a drill" }),
         "/tokens" => value!({ "name": "t", "roles": [], "days": 1 }),
         _ => value!({}),
     }
@@ -85,6 +93,7 @@ async fn status(browser: &Browser<'_>, method: &str, path: &str) -> StatusCode {
         path.replace("{id}", "17").replace("{kind}", "sales").replace("{sku}", "a").replace("{name}", "nobody");
     let query = match path {
         path if path.starts_with("/compare") => "?boards=a,b",
+        "/analogues" => "?sku=a&depth=0.2",
         "/ladder/rung" => "?category=dairy&channel=till&action=order",
         _ => "",
     };
