@@ -40,7 +40,11 @@ impl Disk {
 impl Drop for Disk {
     fn drop(&mut self) {
         if let Some(session) = self.session.take() {
-            session.umount_and_join().unwrap();
+            // The system may have ended the connection before its thread is told: it is unmounted all the same.
+            match session.umount_and_join() {
+                Err(error) if error.kind() == io::ErrorKind::ConnectionAborted => {}
+                ended => ended.unwrap(),
+            }
         }
     }
 }

@@ -115,15 +115,20 @@ impl Belief {
             let sums = if lift.abs() > LIFT_MIN { &mut lifts } else { &mut levels };
             sums.entry(kind).or_default().add(cell, lift);
         }
-        let seen = levels.into_iter().filter_map(|(kind, sum)| {
-            let (ratio, variance) = sum.log_ratio(0.0)?;
-            Some((kind.to_owned(), ratio, variance))
-        });
-        self.level.update(seen.collect());
-        let seen = lifts.into_iter().filter_map(|(kind, sum)| {
+        let all = levels.values().fold(Sum::default(), Sum::and).log_ratio(0.0);
+        let seen: BTreeMap<&str, (f64, f64)> =
+            levels.iter().filter_map(|(kind, sum)| Some((*kind, sum.log_ratio(0.0)?))).collect();
+        self.level
+            .update(seen.iter().map(|(kind, (ratio, variance))| ((*kind).to_owned(), *ratio, *variance)).collect());
+        // What was not on offer in the same period says best what the level was: a level that moves is no lift.
+        let seen = lifts.iter().filter_map(|(kind, sum)| {
+            let believed = || self.level.of(kind);
+            let (level, unsure) =
+                seen.get(kind).copied().or(all).unwrap_or_else(|| (believed().mean, believed().sd.powi(2)));
             let lift = sum.lift / sum.expected;
-            let (ratio, variance) = sum.log_ratio(self.level.of(kind).mean)?;
-            (lift.abs() > LIFT_MIN).then(|| (kind.to_owned(), 1.0 + ratio / lift, variance / lift.powi(2)))
+            let (ratio, variance) = sum.log_ratio(level)?;
+            let told = || ((*kind).to_owned(), 1.0 + ratio / lift, (variance + unsure) / lift.powi(2));
+            (lift.abs() > LIFT_MIN).then(told)
         });
         self.lift.update(seen.collect());
         self.periods += 1;
@@ -219,6 +224,15 @@ impl Sum {
         self.variance += cell.expected * cell.dispersion.max(1.0);
         self.sold += cell.sold;
         self.lift += cell.expected * lift;
+    }
+
+    fn and(self, other: &Self) -> Self {
+        Self {
+            expected: self.expected + other.expected,
+            variance: self.variance + other.variance,
+            sold: self.sold + other.sold,
+            lift: self.lift + other.lift,
+        }
     }
 
     /// Log of what was sold over what was expected at a level, with its variance; nothing where too little was.
@@ -327,7 +341,7 @@ mod tests {
     fn a_level_that_moved_is_not_taken_for_a_lift() {
         let belief = after(3, |_| (0..9).map(|at| cell(at, if at < 3 { 0.6 } else { 0.0 }, 1.5)).collect());
         for of in belief.kinds() {
-            assert!(of.level.mean > 1.15 && (of.lift.mean - 1.0).abs() < 0.25, "{of:?}");
+            assert!(of.level.mean > 1.08 && (of.lift.mean - 1.0).abs() < 0.1, "{of:?}");
         }
     }
 }

@@ -80,15 +80,9 @@ fn a_line_that_cannot_be_read_is_set_aside_with_its_place_and_stops_nothing() {
     assert_eq!(turns.iter().map(|turn| turn.aside).sum::<usize>(), 7, "{turns:?}");
     let asides = shop.asides();
     let reasons: Vec<&str> = asides.iter().rev().map(|kept| kept.aside.reason.as_str()).collect();
-    for expected in [
-        "it is no JSON",
-        "not a day of the calendar",
-        "id is missing",
-        "unknown",
-        "an object",
-        "longer than",
-        "another sale",
-    ] {
+    for expected in
+        ["it is no JSON", "not a day of the calendar", "id is missing", "unknown", "longer than", "another sale"]
+    {
         assert_eq!(reasons.iter().filter(|reason| reason.contains(expected)).count(), 1, "{expected}: {reasons:#?}");
     }
     assert_eq!(reasons.iter().filter(|reason| **reason == "expected an object").count(), 1, "{reasons:#?}");
