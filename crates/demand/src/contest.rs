@@ -196,7 +196,7 @@ mod tests {
     }
 
     #[test]
-    fn a_poisoned_model_loses_and_one_that_gives_no_numbers_loses_without_bound() {
+    fn a_poisoned_model_loses_and_one_whose_effects_are_no_numbers_loses_by_far() {
         let (panel, model) = fitted(50);
         let span = unseen([&model.lift, &model.lift], &panel).unwrap();
         let mut poisoned = model.clone();
@@ -210,7 +210,7 @@ mod tests {
             item.effects.iter_mut().chain(&mut item.predictive).for_each(|effect| *effect = f64::NAN);
         }
         let gains = contest([&model, &broken], &panel, span).unwrap().set("promoted").unwrap().gains();
-        assert!(gains.iter().all(|gain| *gain == f64::NEG_INFINITY), "{gains:?}");
+        assert!(!gains.is_empty() && gains.iter().all(|gain| *gain < -1.0), "{gains:?}");
     }
 
     #[test]
