@@ -25,8 +25,11 @@ pub(crate) struct SoldCell {
 /// Cells by item, place and period.
 pub(crate) type SoldCells<'a> = BTreeMap<(&'a Sku, &'a Place, Period), SoldCell>;
 
+/// Whether a cell belongs to a set.
+pub(crate) type Belongs = fn(&SoldCell) -> bool;
+
 /// Names of the sets of cells that errors are told of, with which cells belong to each.
-pub(crate) const SETS: [(&str, fn(&SoldCell) -> bool); 3] =
+pub(crate) const SETS: [(&str, Belongs); 3] =
     [("all", |_| true), ("promoted", |cell| cell.promoted), ("base", |cell| !cell.promoted)];
 
 /// Cells of `newest` that were sold, with what the model forecasts for them from what was sold before `from`, at the prices

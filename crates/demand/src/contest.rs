@@ -4,7 +4,7 @@
 //! before it. A block is the unit of draw, for all cells of a period share its shocks and days of a week hang together.
 //! Never decides who wins: that is `endcap_govern::succession`.
 
-use crate::ahead::{SETS, SoldCell, SoldCells, sold_cells};
+use crate::ahead::{Belongs, SETS, SoldCell, SoldCells, sold_cells};
 use crate::drift::{PeriodError, period_errors};
 use crate::error::DemandError;
 use crate::fit::Fitted;
@@ -75,14 +75,14 @@ pub fn contest(models: [&Fitted; 2], panel: &Panel, span: Span) -> Result<Contes
         let both = champion.iter().filter_map(|(key, one)| Some((origin, *one, *challenger.get(key)?)));
         pairs.extend(both);
     }
-    let of = |belongs: fn(&SoldCell) -> bool, pick: fn(&(Period, SoldCell, SoldCell)) -> SoldCell| {
+    let of = |belongs: Belongs, pick: fn(&(Period, SoldCell, SoldCell)) -> SoldCell| {
         let chosen = pairs.iter().filter(|pair| belongs(&pair.1));
         period_errors(chosen.map(|pair| {
             let cell = pick(pair);
             (pair.0, cell.units, cell.mean, cell.price)
         }))
     };
-    let set = |(cells, belongs): (&str, fn(&SoldCell) -> bool)| ContestSet {
+    let set = |(cells, belongs): (&str, Belongs)| ContestSet {
         cells: cells.to_owned(),
         champion: of(belongs, |pair| pair.1),
         challenger: of(belongs, |pair| pair.2),

@@ -3,7 +3,7 @@
 //! Forecasts every period after the model's history as the model would have, at the prices and support that were run, and
 //! sets errors beside those of the end of the history that the fit held out ([`drift`](crate::error_drift)). Never fits.
 
-use crate::ahead::{SETS, SoldCell, SoldCells, sold_cells};
+use crate::ahead::{Belongs, SETS, SoldCell, SoldCells, sold_cells};
 use crate::card::{Distribution, distribution, input_columns};
 use crate::drift::{Drift, ErrorDrift, InputDrift, error_drift, input_drift, period_errors};
 use crate::error::DemandError;
@@ -100,7 +100,7 @@ pub fn watch(fitted: &Fitted, then: &[Distribution], panel: &Panel, newest: Span
 
 fn errors(fitted: &Fitted, cells: &SoldCells, look: usize) -> Vec<WatchedErrors> {
     let usual = |name: &str| fitted.held_out.as_ref()?.sets.iter().find(|set| set.cells == name);
-    let of = |(name, belongs): (&'static str, fn(&SoldCell) -> bool)| {
+    let of = |(name, belongs): (&'static str, Belongs)| {
         let chosen = cells.values().filter(|cell| belongs(cell));
         let now = period_errors(chosen.map(|cell| (cell.period, cell.units, cell.mean, cell.price)));
         let found = error_drift(&now, usual(name).map_or(&[], |set| &set.periods), look)?;

@@ -26,7 +26,7 @@ fn more(folder: &Path, last: Date, weeks: std::ops::RangeInclusive<i64>) {
             [("a", 60.0), ("b", 45.0), ("c", 80.0), ("d", 35.0), ("e", 50.0), ("f", 70.0)].into_iter().enumerate()
         {
             for (store, (place, size)) in [("x", 1.0), ("y", 1.3)].into_iter().enumerate() {
-                let ratio: f64 = if (44 + week as usize + at) % 6 == 0 { 0.8 } else { 1.0 };
+                let ratio: f64 = if (44 + week as usize + at).is_multiple_of(6) { 0.8 } else { 1.0 };
                 let wave = 0.9 + 0.05 * (((44 + week as usize) * 7 + at * 3 + store) % 5) as f64;
                 let (units, price) = ((level * size * wave * ratio.powf(-3.0)).round(), 2.0 * ratio);
                 let _ = writeln!(sales, "{sku},{place},{}-W{:02},{units},{price:.2},2.00", day.year(), day.week());
