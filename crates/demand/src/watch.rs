@@ -3,7 +3,7 @@
 //! Forecasts every period after the model's history as the model would have, at the prices and support that were run, and
 //! sets errors beside those of the end of the history that the fit held out ([`drift`](crate::error_drift)). Never fits.
 
-use crate::ahead::{Belongs, SETS, SoldCell, SoldCells, sold_cells};
+use crate::ahead::{Belongs, SETS, SoldCells, sold_cells};
 use crate::card::{Distribution, distribution, input_columns};
 use crate::drift::{Drift, ErrorDrift, InputDrift, error_drift, input_drift, period_errors};
 use crate::error::DemandError;
