@@ -1,7 +1,7 @@
 //! In flight: a plan that runs is set beside what happens, and mended where that earns more than it costs.
 //!
 //! [`belief`] says what incoming sales tell of level and lift, pooled by kind; [`trial`] plays a cell's stock path with and
-//! without a change before it is proposed; [`narrow`] takes an offer back at places whose shelf cannot hold it; [`tweaks`]
+//! without a change before it is proposed; [`narrow`] takes an offer back at places whose shelf cannot hold it; [`mod@tweaks`]
 //! gives the changes of a revised plan their names, each with its trial.
 //!
 //! Never approves, publishes or sends: what comes out is proposed. Lift that is learnt in flight is not kept: a fit learns it

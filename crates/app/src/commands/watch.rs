@@ -32,7 +32,7 @@ const LISTEN: Duration = Duration::from_secs(10);
 
 /// Take feeds, load what came and run the loop by itself, until told to stop.
 ///
-/// endcap.toml says what comes in ([[feed]]) and when what is done ([[schedule]]); docs/feeds.md tells both. It may be killed at
+/// endcap.toml says under `feed` what comes in and under `schedule` when what is done; docs/feeds.md tells both. It may be killed at
 /// any moment: the next one goes on where it stopped, nothing is lost and nothing counts twice. What fails is tried again, with
 /// pauses that grow. There is one to a project. What was planned leaves as ever: `endcap deploy`, `endcap send --watch`.
 #[derive(clap::Args)]
