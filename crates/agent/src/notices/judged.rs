@@ -57,6 +57,7 @@ impl Default for Judging {
 /// The usual range of something: its median, and how far it usually lies from it.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
+#[cfg_attr(feature = "schema", schema(as = NoticeUsual))]
 pub struct Usual {
     /// The median.
     pub middle: f64,
@@ -69,6 +70,7 @@ pub struct Usual {
 /// What was measured beside what is usual.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
+#[cfg_attr(feature = "schema", schema(as = NoticeMeasure))]
 pub struct Measured {
     /// What was measured.
     pub value: f64,
