@@ -14,10 +14,11 @@ use std::collections::BTreeMap;
 /// Levels of the interval.
 const LEVELS: [f64; 2] = [0.025, 0.975];
 /// Share of a period out of stock up to which its sales say what was wanted.
-const OUT_MAX: f64 = 0.03;
+pub(crate) const OUT_MAX: f64 = 0.03;
 
 /// Where an item is on its path.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Course {
     /// It sold less than chance explains.

@@ -227,12 +227,12 @@ fn named(by: &str, reason: &str) -> Result<(), NotAppointed> {
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use super::*;
     use endcap_model::{Calendar, Period, Span, hash_bytes};
     use std::collections::BTreeMap;
 
-    fn made(name: &str, end: i32) -> Event {
+    pub fn registered(name: &str, end: i32) -> Event {
         let entry = Registered {
             model: hash_bytes(name.as_bytes()),
             made_by: "test".into(),
@@ -250,7 +250,7 @@ mod tests {
         Event::Registered { entry: Box::new(entry) }
     }
 
-    fn looked(challenger: &str, champion: Option<&str>, ruling: Succession) -> Event {
+    pub fn contested(challenger: &str, champion: Option<&str>, ruling: Succession) -> Event {
         let contested = Contested {
             challenger: hash_bytes(challenger.as_bytes()),
             champion: champion.map(|name| hash_bytes(name.as_bytes())),
@@ -272,13 +272,13 @@ mod tests {
     /// One champion, one refused, and a second champion.
     fn season() -> Vec<Event> {
         vec![
-            made("a", 50),
-            looked("a", None, Succession::Passed),
-            made("b", 54),
-            looked("b", Some("a"), Succession::Waits),
-            looked("b", Some("a"), Succession::Refused),
-            made("c", 60),
-            looked("c", Some("a"), Succession::Passed),
+            registered("a", 50),
+            contested("a", None, Succession::Passed),
+            registered("b", 54),
+            contested("b", Some("a"), Succession::Waits),
+            contested("b", Some("a"), Succession::Refused),
+            registered("c", 60),
+            contested("c", Some("a"), Succession::Passed),
         ]
     }
 
@@ -305,7 +305,7 @@ mod tests {
         assert_eq!((champion.approved_by.as_deref(), champion.reason.as_str()), (Some("Ada"), "plans look odd"));
         assert_eq!(states(&events), [ModelState::Champion, ModelState::Refused, ModelState::Retired]);
         assert_eq!(registry.rollback("Ada", "again"), Err(NotAppointed::NoFormer));
-        events.extend([made("d", 70), looked("d", Some("a"), Succession::Passed)]);
+        events.extend([registered("d", 70), contested("d", Some("a"), Succession::Passed)]);
         assert_eq!(Registry::of(&events).champion().unwrap().made.model, hash_bytes(b"d"), "the gate says otherwise");
     }
 
@@ -328,8 +328,13 @@ mod tests {
 
     #[test]
     fn a_challenger_gives_way_to_a_newer_one_and_the_same_fit_is_one_model() {
-        let events =
-            [made("a", 50), looked("a", None, Succession::Passed), made("b", 54), made("b", 54), made("c", 58)];
+        let events = [
+            registered("a", 50),
+            contested("a", None, Succession::Passed),
+            registered("b", 54),
+            registered("b", 54),
+            registered("c", 58),
+        ];
         assert_eq!(states(&events), [ModelState::Champion, ModelState::Retired, ModelState::Challenger]);
     }
 }

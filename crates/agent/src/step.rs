@@ -313,7 +313,8 @@ fn judged(mode: &Mode, plan: &PlanId, decision: &Decision) -> Vec<Effect> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use endcap_model::{Calendar, Period, RefitCause, Registered, Span, Watched, hash_bytes};
+    use crate::registry::tests::{contested, registered};
+    use endcap_model::{RefitCause, Watched, hash_bytes};
 
     fn ingested(snapshot: &str) -> Event {
         Event::Ingested { snapshot: snapshot.into(), rows_read: 1, rows_set_aside: 0 }
@@ -321,39 +322,6 @@ mod tests {
 
     fn decision(verdict: Verdict) -> Decision {
         Decision { content: hash_bytes(b"plan"), policy: hash_bytes(b"policy"), verdict, signed: None }
-    }
-
-    fn registered(name: &str, end: i32) -> Event {
-        let entry = Registered {
-            model: hash_bytes(name.as_bytes()),
-            made_by: "test".into(),
-            snapshot: Some("s".into()),
-            data: hash_bytes(b"data"),
-            as_of: None,
-            calendar: Calendar::Week,
-            span: Span { start: Period(0), end: Period(end) },
-            code_version: "test".into(),
-            seed: 1,
-            parent: None,
-            metrics: std::collections::BTreeMap::new(),
-            unsound: vec![],
-        };
-        Event::Registered { entry: Box::new(entry) }
-    }
-
-    fn contested(challenger: &str, champion: Option<&str>, ruling: Succession) -> Event {
-        let contested = Contested {
-            challenger: hash_bytes(challenger.as_bytes()),
-            champion: champion.map(|name| hash_bytes(name.as_bytes())),
-            snapshot: "s".into(),
-            ruling,
-            reasons: vec!["figures".into()],
-            all: None,
-            promoted: None,
-            bias: None,
-            contest: None,
-        };
-        Event::Contested { contested: Box::new(contested) }
     }
 
     fn watched(refit: Option<RefitCause>) -> Event {

@@ -43,12 +43,7 @@ struct Session {
 
 impl Kafka {
     pub fn new(project: &Path, settings: &FeedSettings) -> Result<Self, AdapterError> {
-        let login = settings.login.as_ref().map(|path| secret::read(&project.join(path))).transpose()?;
-        if let (Some(path), Some(login)) = (&settings.login, &login)
-            && secret::login(login).is_none()
-        {
-            return Err(AdapterError::form(&project.join(path), "has another form", "user:password in one line"));
-        }
+        let login = super::login(project, settings)?;
         Ok(Self { settings: settings.clone(), login, runtime: None, session: None, told: vec![] })
     }
 

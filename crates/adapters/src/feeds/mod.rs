@@ -14,7 +14,9 @@ pub use pump::{Pump, Turn};
 pub use settings::{FeedKind, FeedSettings, Sasl};
 
 use crate::AdapterError;
+use crate::channels::secret;
 use endcap_agent::ports::{Feed, PortError};
+use endcap_govern::audit::SecretText;
 use std::path::Path;
 
 /// Messages that are taken at once, and kept with one sync to disk.
@@ -33,6 +35,16 @@ pub fn open(project: &Path, settings: &FeedSettings) -> Result<Box<dyn Feed>, Ad
         FeedKind::Nats => Box::new(nats::Nats::new(project, settings)?),
         FeedKind::Kafka => Box::new(kafka::Kafka::new(project, settings)?),
     })
+}
+
+/// Reads the secret that a source is opened with, where it needs one.
+fn login(project: &Path, settings: &FeedSettings) -> Result<Option<SecretText>, AdapterError> {
+    let Some(path) = settings.login.as_ref().map(|path| project.join(path)) else { return Ok(None) };
+    let login = secret::read(&path)?;
+    match secret::login(&login) {
+        Some(_) => Ok(Some(login)),
+        None => Err(AdapterError::form(&path, "has another form", "user:password in one line")),
+    }
 }
 
 /// Says what is wrong with a source.

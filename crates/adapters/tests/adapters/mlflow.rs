@@ -19,7 +19,7 @@ print(json.dumps({
     "runs": {run.info.run_name: {"params": run.data.params, "metrics": run.data.metrics, "tags": run.data.tags,
         "files": [file.path for file in client.list_artifacts(run.info.run_id)]} for run in runs},
     "versions": sorted([int(version.version), version.tags["state"]] for version in versions),
-    "champion": client.get_model_version_by_alias("endcap", "champion").version,
+    "champion": int(client.get_model_version_by_alias("endcap", "champion").version),
 }))
 "#;
 
@@ -99,7 +99,7 @@ fn mlflow_lists_runs_parameters_figures_and_versions_as_the_registry_has_them() 
     let Some(python) = python() else { return };
     let found = read_by_mlflow(&python, &folder);
     assert_eq!(found["versions"], json!([[1, "retired"], [2, "champion"]]));
-    assert_eq!(found["champion"], json!("2"));
+    assert_eq!(found["champion"], json!(2));
     let run = &found["runs"][first.short()];
     assert_eq!(run["params"]["seed"], "7");
     assert_eq!(run["params"]["snapshot"], "2026-06-26-1");

@@ -9,14 +9,13 @@
 //! The update is the Kalman filter of a local level (Durbin and Koopman 2012, chapter 2), with the pooling of a two-level
 //! normal model (Gelman et al. 2013, chapter 5).
 
+use crate::pace::OUT_MAX;
 use crate::sense::Facts;
 use endcap_model::{Estimate, Forecast, ForecastRow, LiftModel, Period, Place, Sku};
 use endcap_plan::ItemEconomics;
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 
-/// Share of a period out of stock up to which its sales say what was wanted.
-const OUT_MAX: f64 = 0.03;
 /// Log lift below which an offer tells nothing of the factor.
 const LIFT_MIN: f64 = 0.05;
 /// Least and largest factor on a log lift.
@@ -43,6 +42,8 @@ pub struct Seen {
 
 /// A normal belief.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
+#[cfg_attr(feature = "schema", schema(as = BelievedFactor))]
 pub struct Normal {
     /// Mean.
     pub mean: f64,
@@ -84,6 +85,8 @@ pub struct Belief {
 
 /// What is believed of a kind.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
+#[cfg_attr(feature = "schema", schema(as = BelievedKind))]
 pub struct OfKind {
     /// The kind: a category or a group.
     pub kind: String,

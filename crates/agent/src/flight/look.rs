@@ -36,12 +36,15 @@ pub struct InFlight<'a> {
 
 /// What a look found. Money in whole minor units of `currency`.
 #[derive(Clone, Debug, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
+#[cfg_attr(feature = "schema", schema(as = FlightReading))]
 pub struct Reading {
     /// The plan.
     pub in_force: PlanId,
     /// The first period that may change.
     pub from: String,
     /// Currency of every amount.
+    #[cfg_attr(feature = "schema", schema(value_type = String))]
     pub currency: Currency,
     /// Periods of the plan whose sales are known.
     pub periods_seen: usize,

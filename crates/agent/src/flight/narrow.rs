@@ -12,12 +12,15 @@ use std::collections::BTreeSet;
 
 /// An offer that is taken back at a place.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
+#[cfg_attr(feature = "schema", schema(as = NarrowedOffer))]
 pub struct Narrowed {
     /// The item.
     pub sku: Sku,
     /// The store.
     pub place: Place,
     /// The period in which it does not run.
+    #[cfg_attr(feature = "schema", schema(value_type = i32))]
     pub period: Period,
     /// Depth of the offer.
     pub depth: f64,

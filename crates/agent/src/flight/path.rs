@@ -2,12 +2,15 @@
 
 use super::stage::Stage;
 use crate::pace::{Course, Running};
-use endcap_model::{Forecast, Offer, Period, Place, Sku};
+use endcap_model::{Forecast, ForecastRow, Offer, Period, Place, Sku};
 use endcap_supply::{Demand, stockout_probability};
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 
 /// An offer that runs now or begins next, in its region.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
+#[cfg_attr(feature = "schema", schema(as = RunningOffer))]
 pub struct Standing {
     /// The item.
     pub sku: Sku,
@@ -16,8 +19,10 @@ pub struct Standing {
     /// Depth.
     pub depth: f64,
     /// First period.
+    #[cfg_attr(feature = "schema", schema(value_type = i32))]
     pub start: Period,
     /// The period after the last.
+    #[cfg_attr(feature = "schema", schema(value_type = i32))]
     pub end: Period,
     /// What it sold since the plan began beside what the plan expected; nothing where it has not begun.
     pub path: Option<SoFar>,
@@ -35,6 +40,8 @@ pub struct Standing {
 
 /// Sales beside expectation.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
+#[cfg_attr(feature = "schema", schema(as = SoldSoFar))]
 pub struct SoFar {
     /// Pieces sold.
     pub sold: f64,
@@ -51,6 +58,10 @@ pub struct SoFar {
 /// Says where each offer is that covers the first period of the stage; `forecast` is what is believed now, with the offers.
 pub fn standings(stage: &Stage, forecast: &Forecast, offers: &[Offer], running: &[Running]) -> Vec<Standing> {
     let now = stage.span().start;
+    let mut cells: BTreeMap<(&Sku, &Place), Vec<&ForecastRow>> = BTreeMap::new();
+    for row in forecast.rows.iter().filter(|row| row.period >= now) {
+        cells.entry((&row.sku, &row.place)).or_default().push(row);
+    }
     let standing = |offer: &Offer| {
         let line = running.iter().find(|line| line.sku == offer.sku && line.place == offer.place);
         let path = line.map(|line| {
@@ -60,9 +71,8 @@ pub fn standings(stage: &Stage, forecast: &Forecast, offers: &[Offer], running: 
         let (mut wanted, mut available, mut stockout, mut short, mut stores) = (0.0, 0.0, 0.0, 0, 0);
         for store in stage.stores(&offer.place) {
             let Some(shelf) = stage.shelf(&offer.sku, store) else { continue };
-            let rows = forecast.rows.iter().filter(|row| {
-                row.sku == offer.sku && row.place == *store && row.period >= now && row.period < offer.span.end
-            });
+            let rows = cells.get(&(&offer.sku, store)).into_iter().flatten();
+            let rows = rows.filter(|row| row.period < offer.span.end);
             let (mean, variance) =
                 rows.fold((0.0, 0.0), |(mean, var), row| (mean + row.mean, var + row.mean * row.dispersion));
             let periods = (offer.span.end.0 - now.0).max(0) as usize;

@@ -33,6 +33,8 @@ pub struct Play {
 
 /// What a change does; money in minor units.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
+#[cfg_attr(feature = "schema", schema(as = TweakEffect))]
 pub struct Effect {
     /// Expected change of profit.
     pub mean: f64,

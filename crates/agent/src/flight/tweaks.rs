@@ -3,13 +3,15 @@
 use super::narrow::Narrowed;
 use super::stage::Stage;
 use super::trial::Effect;
-use endcap_model::{Forecast, Offer, Place, Plan, Sku, Span, SupplyOrder, Transfer};
+use endcap_model::{Forecast, Money, Offer, Place, Plan, Sku, Span, SupplyOrder, Transfer};
 use endcap_plan::{Change, Revised, Revision};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// What is changed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
+#[cfg_attr(feature = "schema", schema(as = TweakKind))]
 #[serde(rename_all = "snake_case")]
 pub enum Kind {
     /// Less is taken off.
@@ -38,6 +40,8 @@ pub enum Kind {
 
 /// A change that is proposed.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
+#[cfg_attr(feature = "schema", schema(as = FlightTweak))]
 pub struct Tweak {
     /// What is changed.
     pub kind: Kind,
@@ -239,6 +243,7 @@ fn shifted(told: &Told) -> Option<Tweak> {
     after.for_each(|e| *spend.entry(category(&e.offer.sku)).or_default() += e.spend);
     let (&most, &grows) = spend.iter().max_by_key(|(_, spend)| **spend)?;
     let (&least, &shrinks) = spend.iter().min_by_key(|(_, spend)| **spend)?;
+    let money = |minor: i64| Money::new(minor, told.in_force.currency);
     (grows > 0 && shrinks < 0).then(|| Tweak {
         kind: Kind::ShiftBudget,
         subject: most.to_owned(),
@@ -248,6 +253,6 @@ fn shifted(told: &Told) -> Option<Tweak> {
         depth_after: None,
         value: None,
         effect: None,
-        because: format!("{grows} minor units more are given away there, {} less in {least}", -shrinks),
+        because: format!("{} more are given away there, {} less in {least}", money(grows), money(-shrinks)),
     })
 }

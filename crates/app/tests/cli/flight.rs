@@ -1,8 +1,7 @@
 //! Plans in flight: what sales say since they began, and what is better changed.
 
-use crate::commands::shop_with_further_facts;
 use crate::demo::demo;
-use crate::replan::SCENARIO;
+use crate::replan::{planned_week, three_days_on};
 use crate::run;
 use serde_json::Value;
 use std::fs;
@@ -34,17 +33,8 @@ fn before_anything_was_sold_the_plan_is_believed() {
 fn sales_far_above_the_plan_are_believed_and_every_change_is_tried_before_it_is_proposed() {
     let kept = tempfile::tempdir().unwrap();
     let (path, folder) = (kept.path(), kept.path().to_str().unwrap());
-    shop_with_further_facts(path, 150);
-    fs::write(path.join("scenario.toml"), SCENARIO).unwrap();
-    fs::write(path.join("policy.toml"), include_str!("../../../../examples/freshretailnet/policy.toml")).unwrap();
-    let ingest = |day: &str| assert_eq!(run(&["ingest", folder, "--as-of", day]).2, 0);
-    ingest("2024-05-30T00:00:00Z");
-    let (out, messages, _) = run(&["plan", folder, "--json"]);
-    let planned: Value = serde_json::from_str(&out).unwrap_or_else(|_| panic!("{out}{messages}"));
-    let plan = path.join("plans").join(planned["plan"].as_str().unwrap()).join("plan.json");
-    // Three days on, everything has sold four times as much.
-    shop_with_further_facts(path, 153);
-    ingest("2024-06-02T00:00:00Z");
+    let plan = planned_week(path);
+    three_days_on(path);
     let args = [folder, "--plan", plan.to_str().unwrap()];
     let reading = looked(&args);
     assert_eq!(reading["periods_seen"], 3);

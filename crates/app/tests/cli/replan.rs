@@ -5,7 +5,7 @@ use crate::demo::demo;
 use crate::run;
 use serde_json::Value;
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 fn whole(value: &Value) -> i64 {
     value.as_i64().unwrap_or_else(|| panic!("{value} is no whole number"))
@@ -69,7 +69,7 @@ fn periods_outside_the_plan_and_projects_without_one_are_refused() {
 }
 
 /// A week of a small shop, in terms under which offers pay.
-pub const SCENARIO: &str = r#"
+const SCENARIO: &str = r#"
 name = "week"
 assumptions = []
 currency = "EUR"
@@ -94,26 +94,35 @@ substitution_share = 0.1
 shock_sd = 0.1
 "#;
 
+/// A small shop with a plan for the week to come; where the plan lies.
+pub fn planned_week(path: &Path) -> PathBuf {
+    shop_with_further_facts(path, 150);
+    fs::write(path.join("scenario.toml"), SCENARIO).unwrap();
+    fs::write(path.join("policy.toml"), include_str!("../../../../examples/freshretailnet/policy.toml")).unwrap();
+    let folder = path.to_str().unwrap();
+    assert_eq!(run(&["ingest", folder, "--as-of", "2024-05-30T00:00:00Z"]).2, 0);
+    let (out, messages, _) = run(&["plan", folder, "--json"]);
+    let planned: Value = serde_json::from_str(&out).unwrap_or_else(|_| panic!("{out}{messages}"));
+    path.join("plans").join(planned["plan"].as_str().unwrap()).join("plan.json")
+}
+
+/// Three days on, everything has sold four times as much.
+pub fn three_days_on(path: &Path) {
+    shop_with_further_facts(path, 153);
+    assert_eq!(run(&["ingest", path.to_str().unwrap(), "--as-of", "2024-06-02T00:00:00Z"]).2, 0);
+}
+
 #[test]
 fn what_sells_faster_than_the_plan_expected_is_told_and_not_made_cheaper() {
     let kept = tempfile::tempdir().unwrap();
     let (path, folder) = (kept.path(), kept.path().to_str().unwrap());
-    shop_with_further_facts(path, 150);
-    fs::write(path.join("scenario.toml"), SCENARIO).unwrap();
-    fs::write(path.join("policy.toml"), include_str!("../../../../examples/freshretailnet/policy.toml")).unwrap();
-    let ingest = |day: &str| assert_eq!(run(&["ingest", folder, "--as-of", day]).2, 0);
-    ingest("2024-05-30T00:00:00Z");
-    let (out, messages, _) = run(&["plan", folder, "--json"]);
-    let planned: Value = serde_json::from_str(&out).unwrap_or_else(|_| panic!("{out}{messages}"));
-    let plan = path.join("plans").join(planned["plan"].as_str().unwrap()).join("plan.json");
+    let plan = planned_week(path);
     let replan = ["replan", folder, "--plan", plan.to_str().unwrap()];
     let (out, messages, status) = run(&[&replan[..], &["--json"]].concat());
     assert_eq!(status, 0, "{messages}");
     let nothing_ran: Value = serde_json::from_str(&out).unwrap();
     assert_eq!(nothing_ran["pace"], Value::Array(vec![]));
-    // Three days on, everything has sold four times as much.
-    shop_with_further_facts(path, 153);
-    ingest("2024-06-02T00:00:00Z");
+    three_days_on(path);
     let (out, messages, status) = run(&[&replan[..], &["--json"]].concat());
     assert_eq!(status, 0, "{messages}");
     let answer: Value = serde_json::from_str(&out).unwrap();

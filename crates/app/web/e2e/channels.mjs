@@ -229,6 +229,20 @@ try {
       await looked(page, `${size}-value`);
     }
   });
+  await step('a planner looks at the plan in flight, and who only reads sees what was found', async () => {
+    await ada.goto(`${address}/live`);
+    await ada.getByText('Nobody has looked at a plan in flight yet').waitFor();
+    await ada.getByRole('button', { name: 'Look now' }).click();
+    await ada.getByRole('heading', { name: /^Changes proposed from/ }).waitFor();
+    assert.ok((await ada.getByRole('row').count()) > 2, 'offers that run are listed');
+    await accessible(ada);
+    await looked(ada, 'laptop-live');
+    await vic.goto(`${address}/live`);
+    await vic.getByRole('heading', { name: 'Offers that run' }).waitFor();
+    assert.equal(await vic.getByRole('button', { name: 'Look now' }).count(), 0);
+    await accessible(vic);
+    await looked(vic, 'phone-live');
+  });
   await step('all of it is in the audit trail', async () => {
     const trail = (await told(['audit', 'show', folder, '--last', '500'])).map((record) => record.action);
     for (const action of ['drift found', 'drift gone', 'repair asked', 'effect settled by a person', 'notice acknowledged']) {

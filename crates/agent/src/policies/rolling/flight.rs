@@ -4,13 +4,11 @@
 use super::RollingPolicy;
 use crate::flight::{Belief, Seen, Stage, left, narrowed};
 use crate::jobs::JobError;
+use crate::pace::OUT_MAX;
 use crate::sense::Facts;
 use endcap_model::{Forecast, ForecastRow, Offer, Place, Sku, Span};
 use endcap_twin::Observation;
 use std::collections::BTreeMap;
-
-/// Share of a period on sale below which its sales say only what could be sold.
-const ON_SALE_MIN: f32 = 0.97;
 
 /// What a run believes and expects.
 pub(super) struct Flight {
@@ -27,7 +25,7 @@ impl Flight {
 
     /// Takes in the period that is over.
     pub(super) fn land(&mut self, seen: &Observation) {
-        let cells = seen.keys.iter().zip(&seen.cells).filter(|(_, cell)| cell.on_sale >= ON_SALE_MIN);
+        let cells = seen.keys.iter().zip(&seen.cells).filter(|(_, cell)| 1.0 - f64::from(cell.on_sale) <= OUT_MAX);
         let seen: Vec<Seen> = cells
             .filter_map(|(key, cell)| {
                 let row = self.expected.get(&(key.sku.clone(), key.place.clone()))?;

@@ -24,9 +24,6 @@ use std::sync::Arc;
 /// How far the optimiser goes for a plan.
 const GAP: f64 = 0.001;
 
-/// Least service of orders while offers are mended in flight: what is taken back late has cost its margin already.
-const SERVICE_IN_FLIGHT: f64 = 0.999;
-
 /// A run.
 pub(super) struct Run<'a> {
     policy: &'a RollingPolicy<'a>,
@@ -117,15 +114,11 @@ impl<'a> Run<'a> {
                     actions.cell_orders = known.replenish.orders(seen, &planned, *notice_periods);
                 }
                 Supply::Integrated { expedite } => {
-                    let usual = plan::supply_settings(&facts, &policy.near, self.seed);
-                    let service =
-                        if policy.terms.in_flight { Some(SERVICE_IN_FLIGHT) } else { usual.service_level_min };
                     let settings = SupplySettings {
                         paths: 1,
                         reliability: self.deliveries.reliability(),
                         expedite: expedite.clone(),
-                        service_level_min: service,
-                        ..usual
+                        ..plan::supply_settings(&facts, &policy.near, self.seed)
                     };
                     let supplied = plan::supply_with(&facts, &planned, &planned, &policy.near, &settings, &|_, _| {})?;
                     actions.orders = supplied.orders_of(seen.period.plus(-1)).cloned().collect();
