@@ -78,8 +78,8 @@ fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("Invariant: xtask lies in the workspace")
 }
 
-/// Every test, with the traces that are not built by default: one build serves all.
-const TESTS: [&str; 5] = ["test", "--workspace", "--locked", "--features", "endcap/otel"];
+/// Every test, with the traces that are not built by default: one build serves all. A failure hides no other.
+const TESTS: [&str; 6] = ["test", "--workspace", "--locked", "--no-fail-fast", "--features", "endcap/otel"];
 
 fn test() -> anyhow::Result<()> {
     ensure_browser();

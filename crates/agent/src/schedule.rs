@@ -26,7 +26,8 @@ const LONGEST_PAUSE: SignedDuration = SignedDuration::from_mins(10);
 pub struct ScheduleSettings {
     /// Its name; what was done is kept under it.
     pub name: String,
-    /// What is done: `load` takes what came into the facts, `plan` does that and runs the loop on them.
+    /// What is done: `load` takes what came into the facts, `plan` does that and runs the loop on them, `flight`
+    /// sets the plan in force beside them.
     pub run: Task,
     /// At which times: minute, hour, day of the month, month and day of the week, as cron writes them.
     #[serde(default)]
@@ -53,6 +54,8 @@ pub enum Task {
     Load,
     /// The same, and the loop runs on them.
     Plan,
+    /// What came becomes facts, and the plan that was published last is looked at beside them.
+    Flight,
 }
 
 /// A condition on an item at a place.

@@ -1,7 +1,7 @@
 //! What a policy may do in the world and what it gets to see of it.
 
 use crate::{CellKey, World};
-use endcap_model::{Offer, Period, Pieces, SupplyOrder, Transfer};
+use endcap_model::{Offer, Period, Pieces, Sku, SupplyOrder, Transfer};
 use std::sync::Arc;
 
 /// What is done before a period begins.
@@ -98,6 +98,11 @@ pub trait Policy {
 
     /// Decides what is done before the observed period begins.
     fn act(&mut self, seen: &Observation) -> Actions;
+
+    /// Own elasticities that it reckons with now, of items whose it estimates; they are scored against what is hidden.
+    fn elasticities(&self) -> Vec<(Sku, f64)> {
+        Vec::new()
+    }
 
     /// Hands over what went wrong since it was last asked.
     fn faults(&mut self) -> Vec<Fault> {

@@ -106,7 +106,7 @@ fn run(spec: &WorldSpec, terms: &TwinTerms, seed: u64, policy: &mut dyn Policy) 
     while !world.is_over() {
         let actions = policy.act(&world.observe());
         world.step(&actions)?;
-        course.note(&world);
+        course.note(&world, &policy.elasticities());
         if let Some(film) = &mut film {
             film.note(&world);
         }

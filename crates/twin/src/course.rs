@@ -25,6 +25,14 @@ pub struct Course {
     pub lost: Vec<i64>,
     /// Item-places on offer.
     pub promoted: Vec<i64>,
+    /// Revenue less cost of what was sold, minor units.
+    pub margin: Vec<i64>,
+    /// Margin after all other costs and with vendor money, minor units.
+    pub profit: Vec<i64>,
+    /// What the policy's forecasts of promoted item-places were off by, and the pieces wanted there.
+    pub off: Vec<[f64; 2]>,
+    /// Root mean square error of the elasticities that the policy reckoned with; nothing where it has none.
+    pub elasticity_error: Vec<Option<f64>>,
     /// State of the size runs; empty where nothing has sizes.
     pub runs: Vec<RunState>,
 }
@@ -141,9 +149,15 @@ impl Course {
         Self { policy: policy.to_owned(), seed, ..Self::default() }
     }
 
-    /// Takes note of the period that has ended.
-    pub(crate) fn note(&mut self, world: &World<'_>) {
-        let books = &world.books;
+    /// Takes note of the period that has ended, and of the elasticities that the policy reckons with.
+    pub(crate) fn note(&mut self, world: &World<'_>, elasticities: &[(Sku, f64)]) {
+        let (books, so_far) = (&world.books, world.outcome(&self.policy));
+        self.margin.push(so_far.margin - self.margin.iter().sum::<i64>());
+        self.profit.push(so_far.profit - self.profit.iter().sum::<i64>());
+        let before = self.off.iter().fold([0.0; 2], |sum, off| [sum[0] + off[0], sum[1] + off[1]]);
+        let off = world.forecasts_off();
+        self.off.push([off[0] - before[0], off[1] - before[1]]);
+        self.elasticity_error.push(world.elasticity_error(elasticities));
         self.on_hand.push(books.iter().map(|books| books.closing).sum());
         self.sold.push(books.iter().map(|books| books.sold).sum());
         self.lost.push(books.iter().map(|books| books.wanted - books.sold).sum());
@@ -248,6 +262,8 @@ mod tests {
         for (course, outcome) in trials.courses.iter().zip(&trials.outcomes) {
             assert_eq!(course.sold.iter().sum::<i64>(), outcome.sold);
             assert_eq!(course.lost.iter().sum::<i64>(), outcome.lost);
+            assert_eq!(course.margin.iter().sum::<i64>(), outcome.margin);
+            assert_eq!(course.profit.iter().sum::<i64>(), outcome.profit);
             assert_eq!(course.on_hand.last(), Some(&outcome.left));
         }
         let fan = &fans(&trials.courses)[0];

@@ -144,6 +144,11 @@ impl Ledger {
         self.errors.wanted += wanted as f64;
     }
 
+    /// Sum of the errors of forecasts of promoted cells, and of what was wanted there.
+    pub(crate) fn forecasts_off(&self) -> [f64; 2] {
+        [self.errors.by_place, self.errors.wanted]
+    }
+
     /// Enters the error of an item's forecast over all places that promoted it.
     pub(crate) fn enter_item_forecast(&mut self, error: f64) {
         self.errors.by_item += error.abs();

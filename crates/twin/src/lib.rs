@@ -31,6 +31,7 @@ mod rivals;
 mod scenario;
 #[cfg(test)]
 mod scenario_tests;
+mod seasons;
 mod shipments;
 mod shock;
 mod shoppers;
@@ -57,6 +58,7 @@ pub use page::{Page, PageKpis, PageLift, PageOffer, PageTerms};
 pub use planner::PanelTerms;
 pub use policies::{ProcessPolicy, shipped};
 pub use scenario::{CostTerms, HistoryChoice, TwinScenario, WorldChoice};
+pub use seasons::{Season, seasons};
 pub use shock::{Moment, Shock, ShockKind};
 pub use spec::{CellKey, CellSpec, Costs, Past, Shown, WorldSpec, WorldTerms, WriteDown};
 pub use synthetic::{SizeTerms, Synthetic};

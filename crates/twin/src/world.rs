@@ -13,6 +13,9 @@ use crate::truth::past_panel;
 use crate::{Actions, CellSeen, Dock, Observation, RunState, Shock, TwinError, WorldSpec};
 use endcap_model::{Calendar, Depth, Outcome, Panel, Period, Pieces, Sku, TwinTerms};
 
+/// The discount by which hidden answers are told as elasticities.
+const USUAL_DEPTH: f64 = 0.2;
+
 /// One world with one seed, at the beginning of a period.
 #[derive(Clone, Debug)]
 pub struct World<'a> {
@@ -400,6 +403,20 @@ impl<'a> World<'a> {
     /// Iterates over the depth that was on the shelf of every cell in the last period.
     pub(crate) fn discounts(&self) -> impl Iterator<Item = f64> + '_ {
         self.asked.tags.iter().map(|tag| if tag.promoted { 1.0 - tag.ratio } else { 0.0 })
+    }
+
+    /// Returns what forecasts of promoted cells were off by so far, and the pieces wanted there.
+    pub(crate) fn forecasts_off(&self) -> [f64; 2] {
+        self.ledger.forecasts_off()
+    }
+
+    /// Returns the root mean square error of some elasticities, against those that give what a usual discount truly does.
+    pub(crate) fn elasticity_error(&self, believed: &[(Sku, f64)]) -> Option<f64> {
+        let depth = Depth::from_share(USUAL_DEPTH).expect("Invariant: a share below 1");
+        let truth = |sku: &Sku| Some(self.hidden_lift(sku, depth)?.ln() / (1.0 - USUAL_DEPTH).ln());
+        let errors = believed.iter().filter_map(|(sku, elasticity)| Some((elasticity - truth(sku)?).powi(2)));
+        let squares: Vec<f64> = errors.collect();
+        (!squares.is_empty()).then(|| (squares.iter().sum::<f64>() / squares.len() as f64).sqrt())
     }
 
     /// Returns what has come of it so far, under the name of the policy that acted.

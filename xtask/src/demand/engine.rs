@@ -51,9 +51,9 @@ pub fn double_ml(bench: &Bench) -> anyhow::Result<Measured> {
 /// A micro-batch of sales in a fitted model, on one core: CPU milliseconds.
 pub fn micro_batch(bench: &Bench) -> anyhow::Result<Measured> {
     let mut measured = Measured::default();
-    let mut program = example(bench, "online_timing")?;
+    let mut program = example(bench, "refresh_timing")?;
     let ended = measure::run(program.env("RAYON_NUM_THREADS", "1").arg(ITEMS).stderr(Stdio::inherit()), None)?;
-    ensure!(ended.success, "the example online_timing ended badly");
+    ensure!(ended.success, "the example refresh_timing ended badly");
     let told: Value = json(&ended.stdout)?;
     let goals = [
         ("10,000 sales into a model of 20,000 SKUs: ms", "/median_ms", 200.0),
@@ -91,7 +91,7 @@ pub fn crisis(bench: &Bench) -> anyhow::Result<Measured> {
 /// Builds an example of the demand crate and returns the command that runs it.
 fn example(bench: &Bench, name: &str) -> anyhow::Result<Command> {
     let mut build = Command::new(env!("CARGO"));
-    build.current_dir(crate::root()).args(["build", "--release", "--locked", "-p", "endcap-demand"]);
+    build.current_dir(crate::root()).args(["build", "--release", "--locked"]);
     crate::run(build.args(["--example", name]))?;
     Ok(Command::new(bench.target().join("release/examples").join(name)))
 }

@@ -81,7 +81,7 @@ impl Bench {
     /// Builds an example of the crate `demand` and runs it on one thread.
     pub fn example(&self, name: &str, arguments: &[&OsStr]) -> anyhow::Result<String> {
         let mut build = Command::new(env!("CARGO"));
-        build.current_dir(crate::root()).args(["build", "--release", "--locked", "-p", "endcap-demand"]);
+        build.current_dir(crate::root()).args(["build", "--release", "--locked"]);
         crate::run(build.args(["--example", name]))?;
         let program = self.target().join("release/examples").join(name);
         answer(Command::new(program).env("RAYON_NUM_THREADS", "1").args(arguments))

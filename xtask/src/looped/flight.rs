@@ -5,6 +5,7 @@ use crate::goals::{Case, Goal, Paired, Row};
 use crate::twin::paired::Outcomes;
 use crate::twin::{SCENARIO, tried, twin};
 use anyhow::Context;
+use serde_json::Value;
 use std::path::Path;
 
 /// Seed of the first world: none was tuned on from here on.
@@ -94,6 +95,44 @@ pub fn explored(endcap: &Path, options: &Options) -> anyhow::Result<Case> {
     Ok(Case { rows: vec![share("profit", Goal::Above(0.0)), share("margin", Goal::Shown)], table: None })
 }
 
+/// Row 3: three years after half a year of records, with a policy that learns from each quarter and one that never does.
+pub fn seasons(endcap: &Path, options: &Options) -> anyhow::Result<Case> {
+    let worlds = if options.quick { 2 } else { options.shock_worlds };
+    let policy = |name: &str, more: &str| {
+        format!("\n[[policy]]\nname = \"{name}\"\nkind = \"integrated\"\nterms = {{ every = 13, ahead = 26{more} }}\n")
+    };
+    let scenario = scenario(&format!("{}{}", policy("planned", ""), policy("learns", ", refit_every = 13")))?;
+    let text = std::fs::read_to_string(scenario.path())?;
+    let text = text.replace("past_periods = 104", "past_periods = 26").replace("horizon = 52", "horizon = 156");
+    std::fs::write(scenario.path(), text)?;
+    let told = told(endcap, &scenario, worlds, &["--seasons", "3"])?;
+    let of = |policy: &str, season: u64, figure: &str| -> Vec<f64> {
+        let seasons = told["seasons"].as_array().into_iter().flatten();
+        let own = seasons.filter(|one| one["policy"] == policy && one["season"] == season);
+        own.filter_map(|one| one[figure].as_f64()).collect()
+    };
+    let change = |policy: &str, (from, to): (u64, u64), figure: &str| {
+        let (before, after) = (of(policy, from, figure), of(policy, to, figure));
+        let base = before.iter().sum::<f64>() / before.len().max(1) as f64;
+        let changes: Vec<f64> = before.iter().zip(&after).map(|(before, after)| (after - before) / base).collect();
+        (before.len() == after.len()).then(|| Paired::of(&changes)).flatten()
+    };
+    let mut rows = vec![];
+    for (figure, name, goal) in [
+        ("forecast_error", "error of forecasts of promoted items", Goal::Below(0.0)),
+        ("elasticity_error", "error of elasticities", Goal::Below(0.0)),
+        ("margin", "margin", Goal::Above(0.0)),
+    ] {
+        for years in [(1, 2), (2, 3)] {
+            let figure_of =
+                |who| format!("{worlds} paired seeds, year {} against year {}: {name}, {who}", years.1, years.0);
+            rows.push(Row::share(3, &figure_of("learning"), change("learns", years, figure), goal));
+            rows.push(Row::share(3, &figure_of("never refitted"), change("planned", years, figure), Goal::Shown));
+        }
+    }
+    Ok(Case { rows, table: None })
+}
+
 /// The shipped scenario with other policies, in a file of its own.
 fn scenario(policies: &str) -> anyhow::Result<tempfile::NamedTempFile> {
     let text = std::fs::read_to_string(crate::root().join(SCENARIO)).with_context(|| SCENARIO.to_owned())?;
@@ -110,11 +149,14 @@ fn played(
     worlds: u32,
     shock: Option<&str>,
 ) -> anyhow::Result<Outcomes> {
+    let more: Vec<&str> = shock.into_iter().flat_map(|shock| ["--shock", shock]).collect();
+    Outcomes::read(&told(endcap, scenario, worlds, &more)?)
+}
+
+/// What `endcap twin` tells of a scenario.
+fn told(endcap: &Path, scenario: &tempfile::NamedTempFile, worlds: u32, more: &[&str]) -> anyhow::Result<Value> {
     let path = scenario.path().to_str().context("the temporary folder has a name that is no text")?;
     let mut program = twin(endcap, path);
-    program.args(["--worlds", &worlds.to_string(), "--seed", SEED]);
-    if let Some(shock) = shock {
-        program.args(["--shock", shock]);
-    }
-    Outcomes::read(&serde_json::from_str(&tried(&mut program)?)?)
+    program.args(["--worlds", &worlds.to_string(), "--seed", SEED]).args(more);
+    Ok(serde_json::from_str(&tried(&mut program)?)?)
 }

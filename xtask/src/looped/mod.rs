@@ -4,6 +4,7 @@
 mod analogues;
 mod flight;
 mod journal;
+mod refresh;
 mod succession;
 
 use crate::goals::{self, Case};
@@ -37,10 +38,12 @@ pub struct Options {
 type Measure = fn(&Path, &Options) -> anyhow::Result<Case>;
 
 /// The cases in the order of the page.
-const CASES: [(&str, Measure); 6] = [
+const CASES: [(&str, Measure); 8] = [
     ("in flight", flight::paired),
     ("shocks", flight::shocks),
+    ("seasons", flight::seasons),
     ("succession", succession::measured),
+    ("refresh", refresh::measure),
     ("analogues", analogues::measure),
     ("journal", journal::measure),
     ("exploration", flight::explored),

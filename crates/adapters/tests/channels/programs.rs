@@ -81,6 +81,15 @@ impl Program {
         }
     }
 
+    /// Asks it to end, and waits until it has.
+    pub fn end(&mut self) {
+        if let Some(mut child) = self.child.take() {
+            let asked = Command::new("kill").args(["-INT", &child.id().to_string()]).status().unwrap();
+            assert!(asked.success(), "{:?} is not there", self.command);
+            child.wait().unwrap();
+        }
+    }
+
     /// Ends it as a crash would.
     pub fn kill(&mut self) {
         if let Some(mut child) = self.child.take() {

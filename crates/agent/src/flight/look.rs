@@ -4,16 +4,20 @@ use super::belief::{Belief, OfKind, taken_in};
 use super::narrow::{Narrowed, narrowed};
 use super::path::{Standing, standings};
 use super::stage::Stage;
+use super::talk::{Exchange, Heard, talked, wished};
 use super::tweaks::{Told, Tweak, tweaks};
 use crate::ground::Ground;
 use crate::jobs::JobError;
 use crate::pace::running;
-use crate::plan::forecast;
+use crate::plan::{forecast, supply};
 use crate::revise::Season;
 use endcap_demand::Fitted;
-use endcap_model::{Currency, Forecast, Offer, Period, Plan, PlanId, Projection, Span, hash_json};
+use endcap_model::{
+    Currency, Forecast, Offer, Period, Plan, PlanId, Projection, Sku, Span, SupplyOrder, Transfer, hash_json,
+};
 use endcap_plan::solve;
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeSet;
 
 /// A plan that runs, with what was expected of it.
 #[derive(Clone, Copy)]
@@ -56,6 +60,9 @@ pub struct Reading {
     pub tweaks: Vec<Tweak>,
     /// Stores at which an offer is better held back until the shelf has what it needs.
     pub narrowed: Vec<Narrowed>,
+    /// What is short or too much under the promises, with what supply and promotion answered and the rule that decided.
+    #[serde(default)]
+    pub talk: Vec<Exchange>,
     /// What the promises are worth by what is believed now.
     pub promised_value: i64,
     /// What the proposal is worth, its changes paid.
@@ -118,7 +125,9 @@ impl InFlight<'_> {
         let transfers: Vec<_> = plan.transfers.iter().filter(|one| now(one.period)).cloned().collect();
         let faster =
             plan.orders.iter().filter(|one| now(one.order_period) && one.arrives.0 - one.order_period.0 < usual);
+        let expedited: Vec<_> = faster.cloned().collect();
         let narrowed = narrowed(&stage, &after, &plan.offers, promise);
+        let talk = self.talk(&belief, &promised, (&plan, &narrowed, &transfers, &expedited))?;
         let told = Told {
             stage: &stage,
             in_force,
@@ -126,7 +135,7 @@ impl InFlight<'_> {
             demand: (&promised, &after),
             narrowed: &narrowed,
             transfers: &transfers,
-            expedited: &faster.cloned().collect::<Vec<_>>(),
+            expedited: &expedited,
         };
         let reading = Reading {
             in_force: in_force.id.clone(),
@@ -137,6 +146,7 @@ impl InFlight<'_> {
             running: standings(&stage, &promised, &in_force.offers, &pace),
             tweaks: tweaks(&told),
             narrowed: narrowed.clone(),
+            talk,
             promised_value: revision.promised_value,
             value: plan.report.value,
             bound: plan.report.bound,
@@ -144,6 +154,43 @@ impl InFlight<'_> {
             proposal: plan.id.clone(),
         };
         Ok(Ok((reading, plan)))
+    }
+
+    /// What the promises leave short or too much, and who answers.
+    fn talk(
+        &self,
+        belief: &Belief,
+        promised: &Forecast,
+        (plan, narrowed, transfers, expedited): (&Plan, &[Narrowed], &[Transfer], &[SupplyOrder]),
+    ) -> Result<Vec<Exchange>, JobError> {
+        let Self { ground, plan: in_force, rest, seed, .. } = *self;
+        let Ground { facts, scenario, .. } = ground;
+        if facts.stock.is_empty() {
+            return Ok(vec![]);
+        }
+        let supplied = supply(facts, promised, &ground.baseline, scenario, seed, &|_, _| {})?;
+        let stage = Stage::new(facts, scenario, promised, rest, seed);
+        let mut wishes = vec![];
+        for &depth in &scenario.depths {
+            let wished = wished(&supplied.alerts, &stage, depth);
+            let skus: BTreeSet<&Sku> = wished.iter().map(|offer| &offer.sku).collect();
+            if wished.is_empty() {
+                break;
+            }
+            let offers: Vec<Offer> = in_force.offers.iter().chain(&wished).cloned().collect();
+            wishes.push((depth, stage.course(&self.believed(belief, &offers)?, &offers, &skus)));
+        }
+        let skus: BTreeSet<&Sku> = supplied.alerts.iter().map(|alert| &alert.sku).collect();
+        Ok(talked(&Heard {
+            alerts: &supplied.alerts,
+            stage: &stage,
+            promised: &stage.course(promised, &in_force.offers, &skus),
+            wishes: &wishes,
+            offers: &plan.offers,
+            narrowed,
+            transfers,
+            expedited,
+        }))
     }
 
     fn belief(&self) -> Belief {

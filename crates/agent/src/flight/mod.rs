@@ -2,7 +2,8 @@
 //!
 //! [`belief`] says what incoming sales tell of level and lift, pooled by kind; [`trial`] plays a cell's stock path with and
 //! without a change before it is proposed; [`narrow`] takes an offer back at places whose shelf cannot hold it; [`mod@tweaks`]
-//! gives the changes of a revised plan their names, each with its trial.
+//! gives the changes of a revised plan their names, each with its trial; in [`talk`] inventory signals what is short or too much,
+//! and supply and promotion answer by stated rules.
 //!
 //! Never approves, publishes or sends: what comes out is proposed. Lift that is learnt in flight is not kept: a fit learns it
 //! from the whole history.
@@ -12,6 +13,7 @@ pub mod look;
 pub mod narrow;
 pub mod path;
 pub mod stage;
+pub mod talk;
 pub mod trial;
 pub mod tweaks;
 
@@ -20,5 +22,6 @@ pub use look::{InFlight, Reading};
 pub use narrow::{Narrowed, left, narrowed};
 pub use path::{SoFar, Standing, standings};
 pub use stage::{Course, Stage};
+pub use talk::{Answer, Exchange, Party, Rule, Wrong};
 pub use trial::Effect;
 pub use tweaks::{Kind, Told, Tweak, tweaks};

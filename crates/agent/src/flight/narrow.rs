@@ -1,14 +1,18 @@
 //! Narrow: an offer is taken back at places whose shelf cannot hold it, before it begins there.
 //!
 //! Where pieces are short, a lower price sells the same ones for less and leaves more people before an empty shelf. What a
-//! store's shelf would do with and without the offer is played; it is taken back only where that earns more than the broken
-//! promise costs.
+//! store's shelf would do with and without the offer is played; it is taken back where that earns more than the broken
+//! promise costs, and where the shelf runs empty more often than the scenario's `limits.stockout_probability_max` allows (but
+//! never for less than one case in ten).
 
 use super::stage::Stage;
 use super::trial::Effect;
 use endcap_model::{Forecast, Offer, Period, Place, Sku};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
+
+/// The least limit on running empty that a trial's few paths can tell.
+const RISK_MIN: f64 = 0.1;
 
 /// An offer that is taken back at a place.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -32,6 +36,7 @@ pub struct Narrowed {
 
 /// Finds the places at which offers of the first period are better taken back; `promise` is what each costs, in minor units.
 pub fn narrowed(stage: &Stage, forecast: &Forecast, offers: &[Offer], promise: f64) -> Vec<Narrowed> {
+    let risk_max = stage.stockout_max().max(RISK_MIN);
     let period = stage.span().start;
     let running: Vec<&Offer> = offers.iter().filter(|offer| offer.span.contains(period)).collect();
     let skus: BTreeSet<&Sku> = running.iter().map(|offer| &offer.sku).collect();
@@ -41,7 +46,8 @@ pub fn narrowed(stage: &Stage, forecast: &Forecast, offers: &[Offer], promise: f
     for offer in running {
         for place in stage.stores(&offer.place) {
             let effect = stage.tried(&offer.sku, [place], (&with, &without));
-            if effect.mean > promise && effect.lost[1] < effect.lost[0] {
+            let risky = effect.stockout[0] > risk_max && effect.stockout[1] < effect.stockout[0];
+            if (effect.mean > promise || risky) && effect.lost[1] < effect.lost[0] {
                 let (sku, depth) = (offer.sku.clone(), offer.depth.share());
                 let wanted = with.wanted_first(&sku, place);
                 found.push(Narrowed { sku, place: place.clone(), period, depth, wanted, effect });

@@ -3,7 +3,7 @@
 use super::trial::{Effect, Luck, Play, Shelf, tried};
 use crate::plan::{cell_terms, opening_stock};
 use crate::sense::Facts;
-use endcap_model::{Forecast, ForecastRow, Offer, Period, Place, Scenario, Sku, Span};
+use endcap_model::{Depth, Forecast, ForecastRow, Mechanic, Offer, Period, Place, Scenario, Sku, Span, Support};
 use endcap_plan::ItemEconomics;
 use endcap_supply::Demand;
 use std::collections::{BTreeMap, BTreeSet};
@@ -17,6 +17,8 @@ pub struct Stage<'a> {
     items: BTreeMap<Sku, ItemEconomics>,
     /// Share of a discount that vendors pay back.
     funded: f64,
+    /// How often a shelf may run empty under an offer, as the scenario limits it.
+    stockout_max: f64,
     span: Span,
     shelves: BTreeMap<Cell, Shelf>,
     luck: Luck,
@@ -47,6 +49,7 @@ impl<'a> Stage<'a> {
             facts,
             items: facts.economics(scenario),
             funded: scenario.items.vendor_funding_share,
+            stockout_max: scenario.limits.stockout_probability_max,
             span,
             shelves: opening_stock(facts, forecast, scenario).iter().filter_map(shelf).collect(),
             luck: Luck::new(seed, span.len()),
@@ -56,6 +59,11 @@ impl<'a> Stage<'a> {
     /// The periods that are played.
     pub fn span(&self) -> Span {
         self.span
+    }
+
+    /// How often a shelf may run empty under an offer: 1 where the scenario sets no limit.
+    pub fn stockout_max(&self) -> f64 {
+        self.stockout_max
     }
 
     /// The course of some items under offers, by a forecast that knows them.
@@ -96,6 +104,17 @@ impl<'a> Stage<'a> {
     pub fn stores<'s>(&'s self, place: &'s Place) -> impl Iterator<Item = &'s Place> {
         let regions = self.facts.regions.iter();
         regions.filter(move |(store, region)| *store == place || *region == place).map(|(store, _)| store)
+    }
+
+    /// The region of a store; nothing for a store that the facts do not know.
+    pub fn region(&self, store: &Place) -> Option<&Place> {
+        self.facts.regions.get(store)
+    }
+
+    /// An offer of the first period in a region, without support.
+    pub fn offer(&self, sku: Sku, place: Place, depth: Depth) -> Offer {
+        let span = Span::of_length(self.span.start, 1);
+        Offer { sku, place, span, mechanic: Mechanic::Tpr, depth, support: Support::default() }
     }
 
     /// What a shelf holds.

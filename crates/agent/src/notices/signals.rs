@@ -2,7 +2,7 @@
 
 use super::{Measured, Severity, Signal, Usual};
 use crate::board::SupplyAlert;
-use crate::flight::Reading;
+use crate::flight::{Exchange, Reading, Rule};
 use crate::outbox::{Known, Stage};
 use crate::reconcile::{Finding, Open};
 use crate::rollout::Rollouts;
@@ -81,7 +81,29 @@ pub fn flight_signals(reading: &Reading) -> Vec<Signal> {
         page: Some("/live".to_owned()),
         ..blank("flight")
     }));
+    signals.extend(reading.talk.iter().filter_map(surplus_with_an_offer).take(MOST));
     signals
+}
+
+/// A surplus that carries the offer that would clear it.
+fn surplus_with_an_offer(exchange: &Exchange) -> Option<Signal> {
+    let Exchange { sku, place, pieces, .. } = exchange;
+    let answer = exchange.answers.iter().find(|answer| answer.depth.is_some())?;
+    let (depth, effect) = (answer.depth?, answer.effect.filter(|_| exchange.rule == Rule::OfferPays)?);
+    Some(Signal {
+        kind: "surplus_has_an_offer".to_owned(),
+        about: format!("{sku} in {place}"),
+        sku: Some(sku.clone()),
+        place: Some(place.clone()),
+        text: format!("{sku} in {place}: {pieces:.0} pieces more than the plan is likely to sell."),
+        advice: format!(
+            "An offer of {:.0} % off pays on simulated shelves: put it on the board, or keep the pieces.",
+            100.0 * depth
+        ),
+        money: Some(effect.mean.round() as i64),
+        page: Some("/live".to_owned()),
+        ..blank("flight")
+    })
 }
 
 /// Sales of the last period beside those of the same weekday (or of the weeks) before, by item and place. Promoted periods are

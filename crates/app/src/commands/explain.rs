@@ -84,7 +84,7 @@ fn left_out(
     console: &Console,
 ) -> anyhow::Result<Vec<LeftOut>> {
     let (folder, scenario) = (args.plan.clone(), args.scenario.clone());
-    let terms = Terms { folder, scenario, gap: 0.0001, time_limit: None, threads: None };
+    let terms = Terms { scenario, ..Terms::of(folder) };
     let ground = match terms.ground(terms.scenario()?, console)? {
         Ok(ground) => ground,
         Err(reason) => bail!("nothing can be explained: {reason}"),

@@ -8,10 +8,10 @@ use crate::project::CODE_VERSION;
 use anyhow::{bail, ensure};
 use endcap_adapters::tables::{Column, read_json, write_csv, write_json};
 use endcap_adapters::{conditions, file_drop};
-use endcap_agent::flight::{Effect, InFlight, Kind, Narrowed, Normal, OfKind, Reading, Standing, Tweak};
+use endcap_agent::flight::{Effect, Exchange, InFlight, Narrowed, Normal, OfKind, Reading, Standing, Tweak};
 use endcap_agent::ground::Ground;
 use endcap_agent::pace::Course;
-use endcap_model::{Forecast, Money, Plan, Projection};
+use endcap_model::{Forecast, Money, Plan, PlanId, Projection};
 use endcap_plan::solve::Settings;
 use serde::Serialize;
 use std::path::{Path, PathBuf};
@@ -84,6 +84,23 @@ pub fn looked(folder: &Path, ground: &Ground) -> anyhow::Result<Result<(), Vec<S
     Ok(looked.map(|_| ()))
 }
 
+/// Looks at the plan that was published last beside the newest facts, and leaves the reading; what it proposes, and how many
+/// changes that is.
+///
+/// # Errors
+/// Without a published plan, and where the rest cannot be planned or no plan keeps every rule.
+pub fn flown(folder: &Path, console: &Console) -> anyhow::Result<(PlanId, usize)> {
+    let terms = Terms::of(folder.to_owned());
+    let ground = match terms.ground(terms.scenario()?, console)? {
+        Ok(ground) => ground,
+        Err(reason) => bail!("nothing can be planned: {reason}"),
+    };
+    match look(folder, &last_published(folder)?, &ground, &terms.search()?, &|| false)? {
+        Ok(Answer { reading, .. }) => Ok((reading.proposal, reading.tweaks.len())),
+        Err(reasons) => bail!("no plan keeps every rule and frozen promise: {}", reasons.join("; ")),
+    }
+}
+
 fn look(
     folder: &Path,
     path: &Path,
@@ -135,7 +152,7 @@ fn leave(answer: &Answer, plan: &Plan, latest: &Path) -> anyhow::Result<()> {
     let effect =
         |of: fn(Effect) -> f64| Column::Number(all.iter().map(|one| one.effect.map_or(f64::NAN, of)).collect());
     let rows = [
-        ("tweak", text(|one| word(one.kind))),
+        ("tweak", text(|one| name(&one.kind))),
         ("unit_id", text(|one| one.subject.clone())),
         ("place_id", text(|one| one.place.clone())),
         ("period", text(|one| one.period.clone())),
@@ -159,12 +176,33 @@ fn leave(answer: &Answer, plan: &Plan, latest: &Path) -> anyhow::Result<()> {
         ("value", Column::Whole(held.iter().map(|one| one.wanted.ceil() as i64).collect())),
     ];
     write_csv(&folder.join(conditions::FILE_NAME), &conditions)?;
+    let talk = &reading.talk;
+    let text = |of: &dyn Fn(&Exchange) -> String| Column::Text(talk.iter().map(of).collect());
+    let number = |of: &dyn Fn(&Exchange) -> f64| Column::Number(talk.iter().map(of).collect());
+    let exchanges = [
+        ("signal", text(&|one| name(&one.wrong))),
+        ("unit_id", text(&|one| one.sku.to_string())),
+        ("place", text(&|one| one.place.to_string())),
+        ("pieces", number(&|one| one.pieces)),
+        ("cost", number(&|one| one.value)),
+        ("answers", text(&answers)),
+        ("depth", number(&|one| one.answers.iter().find_map(|answer| answer.depth).unwrap_or(f64::NAN))),
+        ("effect", number(&|one| one.answers.iter().find_map(|answer| answer.effect).map_or(f64::NAN, |e| e.mean))),
+        ("rule", text(&|one| name(&one.rule))),
+    ];
+    write_csv(&folder.join("talk.csv"), &exchanges)?;
     Ok(write_json(latest, reading)?)
 }
 
-/// The name of a kind of tweak in files.
-fn word(kind: Kind) -> String {
-    serde_json::to_value(kind).ok().and_then(|value| value.as_str().map(str::to_owned)).unwrap_or_default()
+/// What was answered to a signal, in words.
+fn answers(one: &Exchange) -> String {
+    let said: Vec<String> = one.answers.iter().map(|answer| format!("{} {}", name(&answer.by), answer.says)).collect();
+    if said.is_empty() { "nobody can help".to_owned() } else { said.join("; ") }
+}
+
+/// The name of a value of a list, as in files.
+fn name(value: &impl Serialize) -> String {
+    serde_json::to_value(value).ok().and_then(|value| value.as_str().map(str::to_owned)).unwrap_or_default()
 }
 
 fn for_people(answer: &Answer) -> String {
@@ -217,7 +255,7 @@ fn for_people(answer: &Answer) -> String {
             (None, None) => "-".to_owned(),
         };
         rows.add_row([
-            word(tweak.kind).replace('_', " "),
+            name(&tweak.kind).replace('_', " "),
             tweak.subject.clone(),
             tweak.place.clone(),
             tweak.period.clone(),
@@ -231,6 +269,7 @@ fn for_people(answer: &Answer) -> String {
         0 => "Every promise is kept.\n".to_owned(),
         all => format!("{all} changes are proposed:\n{rows}\n"),
     };
+    text += &talk_for_people(reading);
     text + &format!(
         "worth {} with the changes paid, {} if all promises were kept\nPROPOSAL {}: nobody has approved it.\nFiles:  {}",
         money(reading.value as f64),
@@ -238,4 +277,24 @@ fn for_people(answer: &Answer) -> String {
         reading.proposal,
         answer.folder.display()
     )
+}
+
+/// What inventory signalled, and who answered.
+fn talk_for_people(reading: &Reading) -> String {
+    if reading.talk.is_empty() {
+        return String::new();
+    }
+    let mut rows = table(&["stock is", "item", "place", "pieces", "cost", "answers", "rule"]);
+    for one in reading.talk.iter().take(SHOWN) {
+        rows.add_row([
+            name(&one.wrong),
+            one.sku.to_string(),
+            one.place.to_string(),
+            format!("{:.0}", one.pieces),
+            Money::new(one.value.round() as i64, reading.currency).to_string(),
+            answers(one),
+            name(&one.rule).replace('_', " "),
+        ]);
+    }
+    format!("{} signals of stock:\n{rows}\n", reading.talk.len())
 }

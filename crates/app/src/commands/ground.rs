@@ -43,6 +43,11 @@ pub struct Terms {
 }
 
 impl Terms {
+    /// A project with its own scenario, searched as usual.
+    pub fn of(folder: PathBuf) -> Self {
+        Self { folder, scenario: None, gap: 0.0001, time_limit: None, threads: None }
+    }
+
     /// How the optimiser searches.
     pub fn search(&self) -> anyhow::Result<solve::Settings> {
         let time_limit = self.time_limit.map(Duration::try_from_secs_f64).transpose();

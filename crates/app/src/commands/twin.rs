@@ -12,8 +12,8 @@ use endcap_agent::policies::{
 };
 use endcap_model::{Calendar, Currency, Depth, Mechanic, Offer, Outcome, Panel, Span, Support, Value};
 use endcap_twin::{
-    Adjustment, Fault, Kpi, Measure, Note, OrderingChoice, PageKpis, PolicyChoice, PolicyMaker, Summary, Told, Trials,
-    TwinScenario, WorldChoice, WorldSpec, adjustments, kpis, shipped, told, try_all,
+    Adjustment, Fault, Kpi, Measure, Note, OrderingChoice, PageKpis, PolicyChoice, PolicyMaker, Season, Summary, Told,
+    Trials, TwinScenario, WorldChoice, WorldSpec, adjustments, kpis, seasons, shipped, told, try_all,
 };
 use serde::Serialize;
 use std::path::{Path, PathBuf};
@@ -24,7 +24,7 @@ use std::path::{Path, PathBuf};
 /// Every policy meets the same shoppers in every world; intervals are of the mean over worlds.
 #[derive(clap::Args)]
 #[command(
-    after_help = "Examples:\n  endcap twin examples/twin/grocery.toml\n  endcap twin examples/twin/grocery.toml --worlds 50 --json\n  endcap twin examples/twin/grocery.toml --out tried\n  endcap twin examples/twin/known-truth.toml --panel known --seed 7\n  endcap twin examples/scenarios/grocery-year.toml --shock \"supplier cuts half\""
+    after_help = "Examples:\n  endcap twin examples/twin/grocery.toml\n  endcap twin examples/twin/grocery.toml --worlds 50 --json\n  endcap twin examples/twin/grocery.toml --out tried\n  endcap twin examples/twin/known-truth.toml --panel known --seed 7\n  endcap twin examples/scenarios/grocery-year.toml --shock \"supplier cuts half\"\n  endcap twin examples/scenarios/grocery-year.toml --seasons 4"
 )]
 pub struct Args {
     /// The scenario, in TOML.
@@ -39,6 +39,9 @@ pub struct Args {
     /// policy takes to adjust is then measured too.
     #[arg(long, value_name = "NAME")]
     shock: Vec<String>,
+    /// Tell margin, forecast error and elasticity error season by season too: so many equal parts of the horizon.
+    #[arg(long, value_name = "NUMBER", value_parser = clap::value_parser!(u32).range(1..=1000))]
+    seasons: Option<u32>,
     /// Folder for kpis.csv, outcomes.csv, notes.csv and report.html.
     #[arg(long)]
     out: Option<PathBuf>,
@@ -66,6 +69,8 @@ struct Tried {
     adjustments: Vec<Adjustment>,
     /// What policies told, by policy and kind.
     told: Vec<Told>,
+    /// Every run season by season, when asked for.
+    seasons: Vec<Season>,
     /// The figures of the Promo Planner page: greedy, rotation, and the best calendar by the page's own formula.
     page: Option<Vec<PageKpis>>,
 }
@@ -137,6 +142,7 @@ pub fn run(args: &Args, console: &Console) -> anyhow::Result<Ending> {
         faults: trials.faults.clone(),
         told: told(&trials.notes),
         adjustments: adjusted,
+        seasons: args.seasons.map_or_else(Vec::new, |count| seasons(&trials.courses, count as usize)),
         page,
         scenario: scenario.name.clone(),
     };
@@ -284,6 +290,7 @@ fn for_people(tried: &Tried) -> String {
         faults_for_people(tried),
         told_for_people(tried),
         adjustments_for_people(tried, &policies),
+        seasons_for_people(tried, &policies),
         page_for_people(tried),
     ]
     .concat();
@@ -330,6 +337,27 @@ fn adjustments_for_people(tried: &Tried, policies: &[&str]) -> String {
         format!("\nPeriods from the shock, '{policy}': {acts} to act, {serves} to serve as without it.")
     };
     policies.iter().map(line).collect()
+}
+
+/// Means over worlds of each season.
+fn seasons_for_people(tried: &Tried, policies: &[&str]) -> String {
+    let last = tried.seasons.iter().map(|one| one.season).max().unwrap_or(0);
+    let line = |policy: &&str, season: usize| {
+        let own = tried.seasons.iter().filter(|one| one.policy == *policy && one.season == season);
+        let own: Vec<&Season> = own.collect();
+        let mean = |of: &dyn Fn(&Season) -> Option<f64>| {
+            let known: Vec<f64> = own.iter().filter_map(|one| of(one)).collect();
+            (!known.is_empty()).then(|| known.iter().sum::<f64>() / known.len() as f64)
+        };
+        let margin = mean(&|one| Some(one.margin as f64)).unwrap_or_default();
+        let forecast = mean(&|one| one.forecast_error).map_or("-".to_owned(), |mean| format!("{:.1} %", 100.0 * mean));
+        let elasticity = mean(&|one| one.elasticity_error).map_or("-".to_owned(), |mean| format!("{mean:.2}"));
+        format!(
+            "\nSeason {season}, '{policy}': margin {}, forecasts of promoted items off by {forecast}, elasticities by {elasticity}.",
+            figure(Measure::Margin, margin, tried.currency)
+        )
+    };
+    policies.iter().flat_map(|policy| (1..=last).map(move |season| line(policy, season))).collect()
 }
 
 fn page_for_people(tried: &Tried) -> String {

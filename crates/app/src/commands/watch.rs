@@ -1,5 +1,7 @@
 //! `endcap watch`: takes feeds, loads what came and runs the loop, until it is told to stop.
 
+use crate::commands::flight::flown;
+use crate::commands::ground::in_force;
 use crate::commands::ingest;
 use crate::commands::plan::told;
 use crate::commands::serve::runtime;
@@ -13,7 +15,7 @@ use endcap_adapters::facts::Store;
 use endcap_adapters::project::Project;
 use endcap_adapters::records::Records;
 use endcap_agent::schedule::{ScheduleSettings, Standing, Task, pause};
-use endcap_model::{Event, FactKind};
+use endcap_model::{Event, FactKind, PlanId};
 use jiff::Timestamp;
 use serde::Serialize;
 use std::collections::BTreeSet;
@@ -79,6 +81,8 @@ enum Line<'a> {
     Loaded { at: Timestamp, schedule: &'a str, snapshot: &'a str },
     /// The loop ran.
     Planned { at: Timestamp, schedule: &'a str, status: &'a str, plan: Option<String>, reasons: Vec<String> },
+    /// The plan in force was looked at, and changes are proposed; both are missing where no plan was published.
+    Flown { at: Timestamp, schedule: &'a str, proposal: Option<PlanId>, changes: Option<usize> },
     /// Something failed and is tried again.
     Failed { at: Timestamp, what: &'a str, reason: &'a str, again_in_seconds: i64 },
     /// It ends.
@@ -283,6 +287,9 @@ impl Watch<'_> {
         if schedule.run == Task::Load || sales.unwrap_or(0) == 0 {
             return Ok(());
         }
+        if schedule.run == Task::Flight {
+            return self.fly(schedule);
+        }
         let (scenario, policy) = (folder.join("scenario.toml"), folder.join("policy.toml"));
         let run = Run {
             folder,
@@ -301,6 +308,19 @@ impl Watch<'_> {
         let why = if reasons.is_empty() { String::new() } else { format!(": {}", reasons.join("; ")) };
         let line = Line::Planned { at: Timestamp::now(), schedule: &schedule.name, status, plan, reasons };
         self.say(&line, || format!("{}: {named} {status}{why}", schedule.name))
+    }
+
+    /// Looks at the plan that runs.
+    fn fly(&self, schedule: &ScheduleSettings) -> anyhow::Result<()> {
+        let folder = &self.args.folder;
+        let flown = in_force(folder)?.map(|_| flown(folder, self.console)).transpose()?;
+        let (proposal, changes) = flown.unzip();
+        let told = match (&proposal, changes) {
+            (Some(proposal), Some(changes)) => format!("{changes} changes to the plan that runs, proposal {proposal}"),
+            _ => "no plan was published yet".to_owned(),
+        };
+        let line = Line::Flown { at: Timestamp::now(), schedule: &schedule.name, proposal, changes };
+        self.say(&line, || format!("{}: {told}", schedule.name))
     }
 
     /// Tells alarms of feeds once when they come, and once when they are over.

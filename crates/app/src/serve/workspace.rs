@@ -184,7 +184,7 @@ impl Workspace {
     }
 
     fn read(&self, app: &Served) -> anyhow::Result<Result<Project, String>> {
-        let terms = Terms { folder: self.folder.clone(), scenario: None, gap: 0.001, time_limit: None, threads: None };
+        let terms = Terms { gap: 0.001, ..Terms::of(self.folder.clone()) };
         let told = |step: &str, done: usize, all: usize| {
             self.step(step, done, all);
             app.live.tell(Happened::Progress { job: "project".to_owned(), step: step.to_owned(), done, all });

@@ -1,5 +1,6 @@
 //! Plans in flight: what sales say since they began, and what is better changed.
 
+use crate::commands::shop_with_further_facts;
 use crate::demo::demo;
 use crate::replan::{planned_week, three_days_on};
 use crate::run;
@@ -56,6 +57,53 @@ fn sales_far_above_the_plan_are_believed_and_every_change_is_tried_before_it_is_
     assert_eq!(latest["proposal"], reading["proposal"]);
     let (shown, _, _) = run(&[&["flight"], &args[..]].concat());
     assert!(shown.contains("nobody has approved it") && shown.contains("demand at"), "{shown}");
+}
+
+/// Stock as it is counted: far too much of one item everywhere, nothing of another at one store.
+fn counted(path: &Path) {
+    let toml = fs::read_to_string(path.join("endcap.toml")).unwrap();
+    let stock = "\n[[stock]]\nfiles = [\"stock.csv\"]\n[stock.columns]\nsku = \"sku\"\nplace = \"place\"\nperiod = \"day\"\non_hand = \"on_hand\"\n";
+    fs::write(path.join("endcap.toml"), toml + stock).unwrap();
+    let mut rows = "sku,place,day,on_hand\n".to_owned();
+    for (item, place) in (0..4).flat_map(|item| (0..4).map(move |place| (item, place))) {
+        let pieces = match (item, place) {
+            (0, _) => 30_000,
+            (1, 0) => 0,
+            _ => 1_500,
+        };
+        rows += &format!("i{item},p{place},2024-06-01,{pieces}\n");
+    }
+    fs::write(path.join("stock.csv"), rows).unwrap();
+}
+
+#[test]
+fn inventory_signals_what_is_short_and_too_much_and_every_signal_has_its_rule() {
+    let kept = tempfile::tempdir().unwrap();
+    let (path, folder) = (kept.path(), kept.path().to_str().unwrap());
+    let plan = planned_week(path);
+    shop_with_further_facts(path, 153);
+    counted(path);
+    let (_, messages, status) = run(&["ingest", folder, "--as-of", "2024-06-02T00:00:00Z"]);
+    assert_eq!(status, 0, "{messages}");
+    let reading = looked(&[folder, "--plan", plan.to_str().unwrap()]);
+    let talk = list(&reading, "talk");
+    let of = |wrong: &str| talk.iter().filter(|one| one["wrong"] == wrong).collect::<Vec<_>>();
+    assert!(of("surplus").iter().any(|one| one["sku"] == "i0" && one["pieces"].as_f64() > Some(1_000.0)), "{talk:?}");
+    assert!(of("shortage").iter().any(|one| one["sku"] == "i1" && one["place"] == "p0"), "{talk:?}");
+    for one in talk {
+        let offer = list(one, "answers").iter().find(|answer| answer["by"] == "promotion");
+        match one["rule"].as_str().unwrap() {
+            "offer_pays" => assert!(offer.unwrap()["effect"]["mean"].as_f64() > Some(0.0), "{one}"),
+            "plan_clears" | "shortage_first" => assert!(offer.unwrap()["depth"].as_f64() > Some(0.0), "{one}"),
+            "move_first" => assert!(list(one, "answers").iter().any(|answer| answer["by"] == "supply"), "{one}"),
+            rule => assert_eq!(rule, "keep", "{one}"),
+        }
+    }
+    let folder = Path::new(reading["folder"].as_str().unwrap());
+    let rows = fs::read_to_string(folder.join("talk.csv")).unwrap();
+    assert_eq!(rows.lines().count() - 1, talk.len());
+    let (shown, _, _) = run(&["flight", path.to_str().unwrap(), "--plan", plan.to_str().unwrap()]);
+    assert!(shown.contains("signals of stock") && shown.contains("surplus"), "{shown}");
 }
 
 #[test]

@@ -28,15 +28,16 @@ fn shop(to: &Path, schedules: &str) {
 
 const ON_FACTS: &str = "[[schedule]]\nname = \"fresh\"\nrun = \"plan\"\non_facts_minutes = 0\n";
 
-/// Sales of the week after the last.
+/// Sales of the week that the file is named for, such as w10.jsonl.
 fn dropped(folder: &Path, name: &str, units: impl Fn(usize) -> usize) {
     let items = ["a", "b", "c", "d", "e", "f"];
     let stores = ["x", "y"].into_iter().enumerate();
     let of_store = |(store, place): (usize, &str)| {
         let line = |(at, sku): (usize, &&str)| {
             format!(
-                "{{\"id\":\"{name}-{place}-{sku}\",\"sku\":\"{sku}\",\"place\":\"{place}\",\"period\":\"2026-W10\",\"units\":{},\
+                "{{\"id\":\"{name}-{place}-{sku}\",\"sku\":\"{sku}\",\"place\":\"{place}\",\"period\":\"2026-W{}\",\"units\":{},\
                  \"price\":2.0}}\n",
+                &name[1..3],
                 units(at + store)
             )
         };
@@ -89,6 +90,32 @@ fn what_comes_by_a_feed_is_loaded_and_planned_by_itself_and_shadow_publishes_not
     // A plan's name holds when its facts were known; the facts are the same.
     assert_eq!(of(&lines, "loaded")[0]["snapshot"], loaded["snapshot"]);
     assert_eq!(published(&shadow), 0);
+}
+
+#[test]
+fn a_plan_that_runs_is_looked_at_by_itself_when_its_sales_come() {
+    let home = tempfile::tempdir().unwrap();
+    let folder = home.path().join("shop");
+    let flight = ON_FACTS.replace("plan", "flight");
+    shop(&folder, &flight);
+    dropped(&folder, "w10.jsonl", |at| 50 + 7 * at);
+    let (lines, status, said) = watched(&folder, &[]);
+    assert_eq!(status, 0, "{said}");
+    assert!(of(&lines, "flown")[0]["proposal"].is_null(), "nothing was published: {lines:?}");
+    let toml = fs::read_to_string(folder.join("endcap.toml")).unwrap();
+    fs::write(folder.join("endcap.toml"), toml.replace(&flight, "")).unwrap();
+    let (out, said, status) = run(&["plan", folder.to_str().unwrap(), "--json"]);
+    let planned: Value = serde_json::from_str(&out).unwrap();
+    assert_eq!((status, &planned["status"]), (0, &"published".into()), "{out}{said}");
+    fs::write(folder.join("endcap.toml"), toml).unwrap();
+    dropped(&folder, "w11.jsonl", |at| 150 + 21 * at);
+    let (lines, status, said) = watched(&folder, &[]);
+    assert_eq!(status, 0, "{said}");
+    let flown = of(&lines, "flown");
+    assert!(flown[0]["proposal"].is_string() && flown[0]["changes"].is_u64(), "{lines:?}");
+    let reading: Value = serde_json::from_slice(&fs::read(folder.join("flight/latest.json")).unwrap()).unwrap();
+    assert_eq!((&reading["in_force"], &reading["proposal"]), (&planned["plan"], &flown[0]["proposal"]));
+    assert_eq!(reading["periods_seen"], 1, "{reading}");
 }
 
 #[test]

@@ -11,7 +11,7 @@ use crate::plan;
 use crate::revise::Season;
 use crate::sense::Facts;
 use endcap_demand::{FitSettings, Fitted};
-use endcap_model::{AsOf, Forecast, Offer, Panel, Plan, PlanId, SnapshotId, Span};
+use endcap_model::{AsOf, Forecast, Offer, Panel, Plan, PlanId, Sku, SnapshotId, Span};
 use endcap_plan::{Proposal, solve};
 use endcap_supply::SupplySettings;
 use endcap_twin::{Actions, Fault, Observation, Policy, World};
@@ -253,6 +253,11 @@ impl Policy for Run<'_> {
                 Actions::default()
             }
         }
+    }
+
+    fn elasticities(&self) -> Vec<(Sku, f64)> {
+        let responses = self.known.iter().flat_map(|known| &known.fitted.lift.responses);
+        responses.map(|response| (response.sku.clone(), response.own_price.mean)).collect()
     }
 
     fn faults(&mut self) -> Vec<Fault> {

@@ -1,6 +1,7 @@
-//! Times the online update: micro-batches of sales into a fitted model of many items; prints CPU milliseconds as JSON.
+//! Times what a batch of sales sets going: the online update of a fitted model of many items, then the stock paths under
+//! the forecast that it refreshed; prints milliseconds as JSON.
 //!
-//! `online_timing ITEMS` makes a panel of 2 places and 80 weeks by a seeded law. A fit of all of it would take minutes and
+//! `refresh_timing ITEMS` makes a panel of 2 places and 80 weeks by a seeded law. A fit of all of it would take minutes and
 //! say nothing about the update, so 500 items are fitted and their model is given to all others under their own names.
 //! The 8 weeks after it are kept forecast. A month of sales comes in before batches of 10,000 cells of the week that runs
 //! are timed: running totals of cells drawn at random, each batch for a later part of the week. Set
@@ -8,11 +9,13 @@
 
 use endcap_demand::online::{Online, Sale, Start};
 use endcap_demand::{FitSettings, Fitted, fit};
-use endcap_model::{Calendar, Panel, PanelColumns, Period, PlaceEntry, Sku, SkuEntry};
+use endcap_model::{Calendar, Forecast, Panel, PanelColumns, Period, Pieces, PlaceEntry, Sku, SkuEntry, StockState};
+use endcap_supply::{CellTerms, SupplySettings, supply};
 use rand::seq::index;
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use rand_distr::{Distribution, Poisson};
+use std::time::Instant;
 
 const PLACES: usize = 2;
 const WEEKS: i32 = 80;
@@ -144,6 +147,40 @@ fn build(items: usize) -> Online {
     online
 }
 
+/// Shelves with three weeks of what is forecast for the first, and what their pieces cost.
+fn shelves(forecast: &Forecast) -> (Vec<StockState>, Vec<CellTerms>) {
+    let first = forecast.rows.iter().map(|row| row.period).min().expect("Invariant: something is forecast");
+    let cells = forecast.rows.iter().filter(|row| row.period == first);
+    let shelf = |row: &endcap_model::ForecastRow| {
+        let (sku, place, on_hand) = (row.sku.clone(), row.place.clone(), Pieces((3.0 * row.mean).ceil() as i64));
+        let state = StockState { sku: sku.clone(), place: place.clone(), on_hand, pipeline: vec![] };
+        let terms = CellTerms {
+            sku,
+            place,
+            case_pack: 6,
+            minimum_order: 1,
+            shelf_life: None,
+            maximum_stock: None,
+            volume: 1.0,
+            feed: None,
+            supplier: None,
+            unit_margin: 130.0,
+            unit_cost: 220.0,
+            holding_cost: 1.0,
+            shortage_cost: 35.0,
+            waste_cost: 0.0,
+        };
+        (state, terms)
+    };
+    cells.map(shelf).unzip()
+}
+
+/// The value below which so many hundredths of some others lie.
+fn percentile(values: &mut [f64], hundredths: usize) -> f64 {
+    values.sort_by(f64::total_cmp);
+    values[values.len() * hundredths / 100]
+}
+
 fn main() {
     let items: usize = std::env::args().nth(1).and_then(|items| items.parse().ok()).unwrap_or(20_000);
     assert!(items > 0 && items.is_multiple_of(FITTED), "give a multiple of {FITTED} items");
@@ -153,26 +190,33 @@ fn main() {
     let mut rng = ChaCha8Rng::seed_from_u64(1);
     let before = panel(items, WEEKS..WEEKS + BEFORE);
     online.absorb(&sales(&before, 0..before.len(), 1.0));
+    let memory = gigabytes("VmRSS");
+    let (states, terms) = shelves(online.forecast().expect("Invariant: the weeks ahead are watched"));
+    let settings = SupplySettings { lead_time_periods: 2, ..SupplySettings::default() };
     let week = panel(items, WEEKS + BEFORE..WEEKS + BEFORE + 1);
-    let (mut milliseconds, mut refreshed, mut cells) = (Vec::new(), 0, 0);
+    let (mut update, mut both, mut refreshed, mut cells, mut paths) = (Vec::new(), Vec::new(), 0, 0, 0);
     for batch in 0..BATCHES {
         let rows = index::sample(&mut rng, week.len(), BATCH.min(week.len()));
         let sales = sales(&week, rows.into_iter(), (batch + 1) as f64 / BATCHES as f64);
-        let begun = cpu_seconds();
+        let (clock, begun) = (Instant::now(), cpu_seconds());
         let absorbed = online.absorb(&sales);
-        milliseconds.push(1e3 * (cpu_seconds() - begun));
+        update.push(1e3 * (cpu_seconds() - begun));
+        let forecast = online.forecast().expect("Invariant: the weeks ahead are watched");
+        let supplied = supply(forecast, &states, &terms, &settings, &|_, _| {});
+        both.push(1e3 * clock.elapsed().as_secs_f64());
         assert!(absorbed.set_aside.is_empty(), "Invariant: sales of the week can be used");
+        paths = supplied.expect("Invariant: each cell has its shelf").projection.rows.len();
         refreshed += absorbed.items;
         cells += absorbed.cells;
     }
-    milliseconds.sort_by(f64::total_cmp);
     println!(
-        r#"{{"items":{items},"batch":{BATCH},"batches":{BATCHES},"median_ms":{:.1},"p95_ms":{:.1},"refreshed_items":{},"refreshed_cells":{},"build_cpu_s":{built:.0},"memory_gb":{:.2},"peak_gb":{:.2}}}"#,
-        milliseconds[BATCHES / 2],
-        milliseconds[BATCHES * 95 / 100],
+        r#"{{"items":{items},"batch":{BATCH},"batches":{BATCHES},"median_ms":{:.1},"p95_ms":{:.1},"with_stock_median_ms":{:.1},"with_stock_p95_ms":{:.1},"refreshed_items":{},"refreshed_cells":{},"stock_rows":{paths},"build_cpu_s":{built:.0},"memory_gb":{memory:.2},"peak_gb":{:.2}}}"#,
+        percentile(&mut update, 50),
+        percentile(&mut update, 95),
+        percentile(&mut both, 50),
+        percentile(&mut both, 95),
         refreshed / BATCHES,
         cells / BATCHES,
-        gigabytes("VmRSS"),
         gigabytes("VmHWM"),
     );
 }
