@@ -190,6 +190,7 @@ impl InFlight<'_> {
             narrowed,
             transfers,
             expedited,
+            offer_cost: scenario.money(scenario.limits.fixed_cost).minor as f64,
         }))
     }
 

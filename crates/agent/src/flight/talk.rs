@@ -6,7 +6,8 @@
 //! 1. *Shortage first*: where a shelf is short, promotion gives way; nothing is made cheaper there.
 //! 2. *Move first*: what supply brings or takes away for less than a discount costs is not discounted.
 //! 3. *The plan clears*: an offer that the revised plan has anyway answers for its item.
-//! 4. *An offer pays*: a discount that earns more than keeping the pieces, on simulated shelves, is put before people.
+//! 4. *An offer pays*: a discount that earns more than keeping the pieces and than it costs to run, on simulated shelves, is put
+//!    before people.
 //! 5. *Keep*: nothing earns more than keeping them.
 
 use super::narrow::Narrowed;
@@ -140,6 +141,8 @@ pub struct Heard<'a> {
     pub transfers: &'a [Transfer],
     /// Orders of the first period that arrive before the usual time.
     pub expedited: &'a [SupplyOrder],
+    /// What a further offer has to earn at least: what it costs to run, in minor units.
+    pub offer_cost: f64,
 }
 
 /// Lets them talk: first about what is short, then about what is too much.
@@ -200,7 +203,7 @@ fn too_much(sku: Sku, place: Place, sum: Sum, heard: &Heard) -> Exchange {
             .map(|(depth, course)| (depth, heard.stage.tried(&sku, stores.iter().copied(), (heard.promised, course))));
         let best = tried.max_by(|a, b| a.1.mean.total_cmp(&b.1.mean));
         if let Some((depth, effect)) = best {
-            let pays = effect.mean > 0.0;
+            let pays = effect.mean > heard.offer_cost;
             rule = if pays { Rule::OfferPays } else { Rule::Keep };
             let says =
                 if pays { "would have it on offer" } else { "finds no discount that earns more than keeping it" };

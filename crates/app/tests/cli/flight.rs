@@ -2,7 +2,7 @@
 
 use crate::commands::shop_with_further_facts;
 use crate::demo::demo;
-use crate::replan::{planned_week, three_days_on};
+use crate::replan::{SCENARIO, planned_week, three_days_on};
 use crate::run;
 use serde_json::Value;
 use std::fs;
@@ -83,6 +83,8 @@ fn inventory_signals_what_is_short_and_too_much_and_every_signal_has_its_rule() 
     let plan = planned_week(path);
     shop_with_further_facts(path, 153);
     counted(path);
+    // An order of now comes too late for an empty shelf.
+    fs::write(path.join("scenario.toml"), SCENARIO.replace("lead_time_periods = 1", "lead_time_periods = 3")).unwrap();
     let (_, messages, status) = run(&["ingest", folder, "--as-of", "2024-06-02T00:00:00Z"]);
     assert_eq!(status, 0, "{messages}");
     let reading = looked(&[folder, "--plan", plan.to_str().unwrap()]);

@@ -69,7 +69,7 @@ fn periods_outside_the_plan_and_projects_without_one_are_refused() {
 }
 
 /// A week of a small shop, in terms under which offers pay.
-const SCENARIO: &str = r#"
+pub const SCENARIO: &str = r#"
 name = "week"
 assumptions = []
 currency = "EUR"
