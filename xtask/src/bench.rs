@@ -53,8 +53,19 @@ pub fn shared(given: Option<&Path>) -> anyhow::Result<PathBuf> {
 /// Builds the program as it is shipped and says where it is.
 pub fn build() -> anyhow::Result<PathBuf> {
     crate::run(Command::new(env!("CARGO")).current_dir(crate::root()).args(["build", "--release", "--locked"]))?;
-    let target = std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| crate::root().join("target"), PathBuf::from);
-    Ok(target.join("release/endcap"))
+    Ok(target().join("release/endcap"))
+}
+
+/// Builds an example of a crate as it would be shipped, and returns the command that runs it.
+pub fn example(package: &str, name: &str) -> anyhow::Result<Command> {
+    let build = ["build", "--release", "--locked", "-p", package, "--example", name];
+    crate::run(Command::new(env!("CARGO")).current_dir(crate::root()).args(build))?;
+    Ok(Command::new(target().join("release/examples").join(name)))
+}
+
+/// Where cargo puts what it builds.
+pub fn target() -> PathBuf {
+    std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| crate::root().join("target"), PathBuf::from)
 }
 
 type Row = (&'static str, &'static str, Cost);

@@ -75,8 +75,7 @@ fn build() -> anyhow::Result<()> {
 }
 
 fn example(name: &str, threads: u32) -> Command {
-    let target = std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| crate::root().join("target"), PathBuf::from);
-    let mut program = Command::new(target.join("release/examples").join(name));
+    let mut program = Command::new(crate::bench::target().join("release/examples").join(name));
     program.env("RAYON_NUM_THREADS", threads.to_string());
     program
 }

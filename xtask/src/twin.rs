@@ -143,7 +143,7 @@ fn goals(outcomes: &Outcomes) -> Vec<Row> {
 
 /// Row 4: CPU seconds from the news of a cut delivery to a changed plan with its orders, on one core.
 fn delivery_cut(_: &Path, options: &Options) -> anyhow::Result<Case> {
-    let told = example("shock", &[&options.skus.to_string()])?;
+    let told = example("endcap-agent", "shock", &[&options.skus.to_string()])?;
     let figure =
         format!("half a promoted delivery cut, {} SKUs: CPU s to a changed plan with its orders", options.skus);
     Ok(Row::number(4, &figure, told["cpu_s"].as_f64(), Goal::AtMost(2.0)).into())
@@ -151,7 +151,7 @@ fn delivery_cut(_: &Path, options: &Options) -> anyhow::Result<Case> {
 
 /// Row 6: item-place-periods per CPU second.
 fn speed(_: &Path, _: &Options) -> anyhow::Result<Case> {
-    let told = example("twin_timing", &[])?;
+    let told = example("endcap-twin", "twin_timing", &[])?;
     let millions = told["per_second"].as_f64().map(|per_second| per_second / 1e6);
     let figure = "million item-place-periods of the weekly world per CPU second";
     Ok(Row::number(6, figure, millions, Goal::AtLeast(10.0)).into())
@@ -178,12 +178,8 @@ impl From<Row> for Case {
 }
 
 /// Builds an example and reads the JSON that it prints, on one core.
-fn example(name: &str, arguments: &[&str]) -> anyhow::Result<Value> {
-    let mut build = Command::new(env!("CARGO"));
-    build.current_dir(crate::root()).args(["build", "--release", "--locked", "--workspace", "--example", name]);
-    crate::run(&mut build)?;
-    let target = std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| crate::root().join("target"), PathBuf::from);
-    let mut program = Command::new(target.join("release/examples").join(name));
+fn example(package: &str, name: &str, arguments: &[&str]) -> anyhow::Result<Value> {
+    let mut program = crate::bench::example(package, name)?;
     let ended = measure::run(program.env("RAYON_NUM_THREADS", "1").args(arguments).stderr(Stdio::inherit()), None)?;
     ensure!(ended.success, "the example {name} ended badly");
     serde_json::from_str(&ended.stdout).with_context(|| format!("what the example {name} printed"))

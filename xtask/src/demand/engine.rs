@@ -5,12 +5,13 @@ use super::cells::panels;
 use super::figure::{Figure, Reach};
 use super::program::{Inputs, Ran, json, number};
 use super::{Bench, Measured};
+use crate::bench::example;
 use crate::measure;
 use anyhow::ensure;
 use serde_json::Value;
 use std::fs;
 use std::path::Path;
-use std::process::{Command, Stdio};
+use std::process::Stdio;
 
 /// Rows of the large estimate.
 const ROWS: &str = "3000000";
@@ -31,10 +32,10 @@ const PARTS: [(&str, &str); 6] = [
 ];
 
 /// Double machine learning: 3 million rows, 20 controls, 2 folds, one thread.
-pub fn double_ml(bench: &Bench) -> anyhow::Result<Measured> {
+pub fn double_ml(_: &Bench) -> anyhow::Result<Measured> {
     let mut measured = Measured::default();
     let goals = [("3 M rows x 20: CPU s", Reach::AtMost(60.0)), ("3 M rows x 20: peak GB", Reach::AtMost(1.5))];
-    let mut program = example(bench, "dml_timing")?;
+    let mut program = example("endcap-demand", "dml_timing")?;
     let ended = measure::run(program.env("RAYON_NUM_THREADS", "1").arg(ROWS).stderr(Stdio::inherit()), None)?;
     ensure!(ended.success, "the example dml_timing ended badly");
     let told: Value = json(&ended.stdout)?;
@@ -49,9 +50,9 @@ pub fn double_ml(bench: &Bench) -> anyhow::Result<Measured> {
 }
 
 /// A micro-batch of sales in a fitted model, on one core: CPU milliseconds.
-pub fn micro_batch(bench: &Bench) -> anyhow::Result<Measured> {
+pub fn micro_batch(_: &Bench) -> anyhow::Result<Measured> {
     let mut measured = Measured::default();
-    let mut program = example(bench, "refresh_timing")?;
+    let mut program = example("endcap-agent", "refresh_timing")?;
     let ended = measure::run(program.env("RAYON_NUM_THREADS", "1").arg(ITEMS).stderr(Stdio::inherit()), None)?;
     ensure!(ended.success, "the example refresh_timing ended badly");
     let told: Value = json(&ended.stdout)?;
@@ -67,9 +68,9 @@ pub fn micro_batch(bench: &Bench) -> anyhow::Result<Measured> {
 }
 
 /// The retailer's crisis, step by step: each part has to be right with every seed.
-pub fn crisis(bench: &Bench) -> anyhow::Result<Measured> {
+pub fn crisis(_: &Bench) -> anyhow::Result<Measured> {
     let mut measured = Measured::default();
-    let mut program = example(bench, "crisis")?;
+    let mut program = example("endcap-demand", "crisis")?;
     let ended = measure::run(program.stderr(Stdio::inherit()), None)?;
     ensure!(ended.success, "the example crisis ended badly");
     let seeds: Vec<Value> = ended.stdout.lines().map(serde_json::from_str).collect::<Result<_, _>>()?;
@@ -86,14 +87,6 @@ pub fn crisis(bench: &Bench) -> anyhow::Result<Measured> {
     measured.figures.push(Figure::new(16, casual, Some(right[5]), Reach::AtLeast(1.0)));
     measured.cost("crisis 1, five seeds, two fits each", ended.cost);
     Ok(measured)
-}
-
-/// Builds an example of the demand crate and returns the command that runs it.
-fn example(bench: &Bench, name: &str) -> anyhow::Result<Command> {
-    let mut build = Command::new(env!("CARGO"));
-    build.current_dir(crate::root()).args(["build", "--release", "--locked"]);
-    crate::run(build.args(["--example", name]))?;
-    Ok(Command::new(bench.target().join("release/examples").join(name)))
 }
 
 /// Fits and forecasts at one thread, at two, and again at one; every file has to be the same.

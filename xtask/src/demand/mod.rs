@@ -94,11 +94,6 @@ impl Bench {
     fn seeds(&self) -> Vec<u32> {
         if self.options.seeds.is_empty() { worlds::SEEDS.to_vec() } else { self.options.seeds.clone() }
     }
-
-    /// Where cargo puts what it builds.
-    fn target(&self) -> PathBuf {
-        std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| crate::root().join("target"), PathBuf::from)
-    }
 }
 
 /// A case: its name, and what measures it.

@@ -1,6 +1,7 @@
 //! Runs the commands of Endcap that are measured, and the Python programs that make their inputs and score them.
 
 use super::Bench;
+use crate::bench::example;
 use crate::helper::{answer, python};
 use crate::measure::{self, Cost};
 use anyhow::Context;
@@ -80,11 +81,7 @@ impl Bench {
 
     /// Builds an example of the crate `demand` and runs it on one thread.
     pub fn example(&self, name: &str, arguments: &[&OsStr]) -> anyhow::Result<String> {
-        let mut build = Command::new(env!("CARGO"));
-        build.current_dir(crate::root()).args(["build", "--release", "--locked"]);
-        crate::run(build.args(["--example", name]))?;
-        let program = self.target().join("release/examples").join(name);
-        answer(Command::new(program).env("RAYON_NUM_THREADS", "1").args(arguments))
+        answer(example("endcap-demand", name)?.env("RAYON_NUM_THREADS", "1").args(arguments))
     }
 
     /// Runs a program of ours beside the benchmark.

@@ -2,20 +2,18 @@
 //! measures itself.
 
 use super::Options;
+use crate::bench::example;
 use crate::goals::{Case, Goal, Row};
 use anyhow::{Context, ensure};
 use serde_json::Value;
 use std::path::Path;
-use std::process::Command;
 
 const EXAMPLE: &str = "refresh_timing";
 
 /// Builds the example and runs it on all cores.
 pub fn measure(_: &Path, options: &Options) -> anyhow::Result<Case> {
     let items = if options.quick { "500" } else { "20000" };
-    let mut build = Command::new(env!("CARGO"));
-    crate::run(build.current_dir(crate::root()).args(["build", "--release", "--locked", "--example", EXAMPLE]))?;
-    let output = Command::new(crate::root().join("target/release/examples").join(EXAMPLE)).arg(items).output()?;
+    let output = example("endcap-agent", EXAMPLE)?.arg(items).output()?;
     ensure!(output.status.success(), "{EXAMPLE} ended badly: {}", String::from_utf8_lossy(&output.stderr));
     let told: Value = serde_json::from_slice(&output.stdout).context(EXAMPLE)?;
     let row = |figure: &str, name: &str, goal| Row::number(5, figure, told[name].as_f64(), goal);
