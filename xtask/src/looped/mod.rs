@@ -66,7 +66,8 @@ pub fn run(options: &Options) -> anyhow::Result<ExitCode> {
         let case = measure(&endcap, options).with_context(|| name.to_owned())?;
         store::keep(&mut results, Some(Stored::new(name, case, vec![])), &mut failures, |results| &mut results.looped)?;
     }
-    let about = "What the loop does between two plans; each row says where it was measured.\n";
+    let about = "What the loop does between two plans; each row says where it was measured. The oracle of row 2 knows how shoppers answer, \
+                 not that a shock comes: where it loses more than the plan, nothing is told of what could be recovered.\n";
     let section = goals::section(about, &results.newest()?.looped);
     println!("{section}");
     if !results.is_apart() {
