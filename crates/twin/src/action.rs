@@ -99,7 +99,7 @@ pub trait Policy {
     /// Decides what is done before the observed period begins.
     fn act(&mut self, seen: &Observation) -> Actions;
 
-    /// Own elasticities that it reckons with now, of items whose it estimates; they are scored against what is hidden.
+    /// Own elasticities of the items that it has estimated so far; they are scored against what is hidden.
     fn elasticities(&self) -> Vec<(Sku, f64)> {
         Vec::new()
     }

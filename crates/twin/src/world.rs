@@ -138,7 +138,7 @@ impl<'a> World<'a> {
     /// Returns what a discount multiplies an item's demand by for shoppers who remember none; nothing for an item that is not
     /// sold. Hidden from whoever acts: for explaining a world that is over.
     pub fn hidden_lift(&self, sku: &Sku, depth: Depth) -> Option<f64> {
-        let item = self.spec.index.skus.iter().position(|(known, _)| known == sku)?;
+        let item = self.spec.index.skus.binary_search_by(|(known, _)| known.cmp(sku)).ok()?;
         Some(self.shoppers.fresh_answer(item, depth.share(), 0.0))
     }
 

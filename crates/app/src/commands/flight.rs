@@ -11,7 +11,7 @@ use endcap_adapters::{conditions, file_drop};
 use endcap_agent::flight::{Effect, Exchange, InFlight, Narrowed, Normal, OfKind, Reading, Standing, Tweak};
 use endcap_agent::ground::Ground;
 use endcap_agent::pace::Course;
-use endcap_model::{Forecast, Money, Plan, PlanId, Projection};
+use endcap_model::{Forecast, Money, Plan, Projection};
 use endcap_plan::solve::Settings;
 use serde::Serialize;
 use std::path::{Path, PathBuf};
@@ -79,24 +79,20 @@ pub fn run(args: &Args, console: &Console) -> anyhow::Result<Ending> {
 }
 
 /// Looks at the plan that was published last and leaves the reading; the inner error is the set of rules that clash.
-pub fn looked(folder: &Path, ground: &Ground) -> anyhow::Result<Result<(), Vec<String>>> {
+pub fn looked(folder: &Path, ground: &Ground) -> anyhow::Result<Result<Reading, Vec<String>>> {
     let looked = look(folder, &last_published(folder)?, ground, &Settings::default(), &|| false)?;
-    Ok(looked.map(|_| ()))
+    Ok(looked.map(|answer| answer.reading))
 }
 
-/// Looks at the plan that was published last beside the newest facts, and leaves the reading; what it proposes, and how many
-/// changes that is.
-///
-/// # Errors
-/// Without a published plan, and where the rest cannot be planned or no plan keeps every rule.
-pub fn flown(folder: &Path, console: &Console) -> anyhow::Result<(PlanId, usize)> {
+/// The same beside the newest facts, which are read first.
+pub fn flown(folder: &Path, console: &Console) -> anyhow::Result<Reading> {
     let terms = Terms::of(folder.to_owned());
     let ground = match terms.ground(terms.scenario()?, console)? {
         Ok(ground) => ground,
         Err(reason) => bail!("nothing can be planned: {reason}"),
     };
-    match look(folder, &last_published(folder)?, &ground, &terms.search()?, &|| false)? {
-        Ok(Answer { reading, .. }) => Ok((reading.proposal, reading.tweaks.len())),
+    match looked(folder, &ground)? {
+        Ok(reading) => Ok(reading),
         Err(reasons) => bail!("no plan keeps every rule and frozen promise: {}", reasons.join("; ")),
     }
 }

@@ -313,8 +313,8 @@ impl Watch<'_> {
     /// Looks at the plan that runs.
     fn fly(&self, schedule: &ScheduleSettings) -> anyhow::Result<()> {
         let folder = &self.args.folder;
-        let flown = in_force(folder)?.map(|_| flown(folder, self.console)).transpose()?;
-        let (proposal, changes) = flown.unzip();
+        let reading = in_force(folder)?.map(|_| flown(folder, self.console)).transpose()?;
+        let (proposal, changes) = reading.map(|reading| (reading.proposal, reading.tweaks.len())).unzip();
         let told = match (&proposal, changes) {
             (Some(proposal), Some(changes)) => format!("{changes} changes to the plan that runs, proposal {proposal}"),
             _ => "no plan was published yet".to_owned(),

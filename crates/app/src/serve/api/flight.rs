@@ -35,7 +35,7 @@ async fn look(State(app): State<App>, who: Who) -> Answer<Json<Reading>> {
     };
     let folder = app.settings.folder.clone();
     let done = blocking(move || match looked(&folder, &project.ground) {
-        Ok(Ok(())) => read_json(&folder.join(LATEST)).map_err(Problem::broken),
+        Ok(Ok(reading)) => Ok(reading),
         Ok(Err(reasons)) => Err(Problem::conflict(format!("No plan keeps every rule: {}", reasons.join("; ")))),
         Err(why) => Err(Problem::conflict(format!("{why:#}"))),
     });
