@@ -93,8 +93,12 @@ fn test() -> anyhow::Result<()> {
     let mut tests = Command::new(env!("CARGO"));
     tests.args(TESTS).envs(programs.map(|folder| ("ENDCAP_PROGRAMS", folder)));
     run(&mut tests)?;
-    desk()?;
-    contract()
+    // Both wait most of the time, for a browser and for answers.
+    std::thread::scope(|scope| {
+        let contract = scope.spawn(contract);
+        let desk = desk();
+        desk.and(contract.join().expect("Invariant: what fails is told, not thrown"))
+    })
 }
 
 /// Builds the desk's pages anew, compares them with those that are stored, and drives the desk with a browser.

@@ -4,8 +4,8 @@
 //! which becomes a row of the page; a test that fails becomes a row that says so. Rows are kept by commit, so that a proof of
 //! hours can be run alone.
 
-use crate::root;
 use crate::store::{self, Results, Shelf, Stored};
+use crate::{TESTS, root};
 use anyhow::Context;
 use clap::Args;
 use serde::{Deserialize, Serialize};
@@ -297,7 +297,7 @@ pub fn run(options: &Options) -> anyhow::Result<bool> {
 
 fn proved(proof: &Proof, quick: bool) -> anyhow::Result<Outcome> {
     let mut command = Command::new(env!("CARGO"));
-    command.args(["test", "--workspace", "--locked", proof.test.0, "--", proof.test.1, "--nocapture"]);
+    command.args(TESTS).args([proof.test.0, "--", proof.test.1, "--nocapture"]);
     if proof.ignored {
         command.arg("--ignored");
     }

@@ -56,6 +56,9 @@ pub enum PolicyChoice {
     Oracle {
         /// Name shown to people.
         name: String,
+        /// Whether it sees shocks of demand, response, competitors and supply come.
+        #[serde(default)]
+        sees_shocks: bool,
     },
     /// The calendar of the Promo Planner page, its greedy one or its rotation; ordered for as a spreadsheet does.
     Page {
@@ -144,7 +147,7 @@ impl PolicyChoice {
             | Self::Rotation { name, .. }
             | Self::Calendar { name, .. }
             | Self::Spreadsheet { name, .. }
-            | Self::Oracle { name }
+            | Self::Oracle { name, .. }
             | Self::Page { name, .. }
             | Self::Season { name, .. }
             | Self::Sizes { name, .. }

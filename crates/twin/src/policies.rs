@@ -38,9 +38,10 @@ pub fn shipped<'a>(
             let calendar = spreadsheet::calendar(spec, &scenario.offers, *depth);
             Box::new(spreadsheet::Spreadsheet::new(name, spec, calendar, cover(*cover_periods), *uplift))
         }),
-        PolicyChoice::Oracle { name } => {
+        PolicyChoice::Oracle { name, sees_shocks } => {
             let (terms, limits, minor_units) = (&scenario.response, &scenario.offers, scenario.minor_units());
-            Box::new(move || Box::new(oracle::Oracle::new(name, spec, terms, limits, supply, minor_units)))
+            let plain = move || oracle::Oracle::new(name, spec, terms, limits, supply, minor_units);
+            Box::new(move || Box::new(if *sees_shocks { plain().that_sees_shocks() } else { plain() }))
         }
         PolicyChoice::Page { name, uniform, uplift } => Box::new(move || {
             let calendar = page_calendar(scenario, spec, *uniform);

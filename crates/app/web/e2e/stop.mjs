@@ -97,7 +97,7 @@ try {
       await page.locator('main').getByLabel('Category').fill('dairy');
       await page.locator('main').getByLabel('Channel').fill('till');
       await page.getByRole('button', { name: 'Show', exact: true }).click();
-      await page.getByText('Decisions judged').waitFor();
+      await page.getByRole('cell', { name: 'Decisions judged', exact: true }).waitFor();
     };
     await look(cat);
     await accessible(cat);

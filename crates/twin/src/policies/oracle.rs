@@ -1,8 +1,9 @@
-//! The ceiling: knows the hidden response of every item and the usual demand, not the shocks and draws to come.
+//! The ceiling: knows the hidden response of every item and the usual demand, not the draws to come; shocks where it is told.
 //!
 //! Offers are searched for by what the shoppers will truly do and by what their stock costs, orders go up to the level at which
 //! a piece more costs what it saves under the true demand. A local search is not proven to be optimal: it is a ceiling for
-//! estimates, not a proven one for plans.
+//! estimates, not a proven one for plans. One that sees shocks plans for what shoppers and competitors will do under them, and
+//! orders as much more as suppliers will cut; late deliveries come to it as to anybody.
 
 mod foresight;
 mod search;
@@ -10,8 +11,9 @@ mod search;
 use super::cover::Cover;
 use crate::choice::OfferTerms;
 use crate::draws::Draws;
+use crate::shock::Shock;
 use crate::shoppers::{Shoppers, Tag};
-use crate::{Actions, Observation, Policy, World, WorldSpec, WorldTerms};
+use crate::{Actions, CellOrder, Observation, Policy, World, WorldSpec, WorldTerms};
 use endcap_model::{Depth, Mechanic, Offer, Period, Span, SupplyTerms, Support, TwinTerms};
 use foresight::{Change, Foresight};
 use search::{Calendar, Candidate, Search};
@@ -31,6 +33,11 @@ pub(super) struct Oracle<'a> {
     cover: Cover,
     /// Money that may be given away, minor units.
     budget: f64,
+    sees_shocks: bool,
+    /// Shocks that it sees.
+    shocks: Vec<Shock>,
+    /// What it ordered and will not get: when it was due, the cell, pieces.
+    missing: Vec<(Period, usize, i64)>,
     offers: BTreeMap<Period, Vec<Offer>>,
     /// By period from the first, then cell: pieces expected to be wanted.
     expected: Vec<Vec<f64>>,
@@ -52,7 +59,26 @@ impl<'a> Oracle<'a> {
         let cover = Cover::new(spec, supply, Some(0.0));
         let (offers, expected, on_offer) = (BTreeMap::new(), Vec::new(), Vec::new());
         let budget = limits.budget.map_or(f64::INFINITY, |budget| budget * minor_units);
-        Self { name, spec, terms, limits, cover, budget, offers, expected, on_offer, costs: costs(spec, supply) }
+        Self {
+            name,
+            spec,
+            terms,
+            limits,
+            cover,
+            budget,
+            sees_shocks: false,
+            shocks: Vec::new(),
+            missing: Vec::new(),
+            offers,
+            expected,
+            on_offer,
+            costs: costs(spec, supply),
+        }
+    }
+
+    /// The same, which sees the world's shocks come.
+    pub(super) fn that_sees_shocks(self) -> Self {
+        Self { sees_shocks: true, ..self }
     }
 
     /// Cells of each item and region.
@@ -136,9 +162,37 @@ impl<'a> Oracle<'a> {
         fixed + cells.iter().map(of_cell).sum::<f64>()
     }
 
-    /// Usual demand of a cell in a period from the first.
+    /// Usual demand of a cell in a period from the first, under the shocks that it sees.
     fn mean(&self, cell: usize, at: usize) -> f64 {
-        self.spec.index.means_of(self.slot(at))[cell]
+        let period = self.spec.span().start.plus(at as i32);
+        let factors = self.hits(cell, period).filter_map(Shock::demand_factor);
+        self.spec.index.means_of(self.slot(at))[cell] * factors.product::<f64>()
+    }
+
+    /// Shocks seen that hit a cell in a period.
+    fn hits(&self, cell: usize, period: Period) -> impl Iterator<Item = &Shock> {
+        let hit = move |shock: &&Shock| shock.is_on(self.spec, period) && shock.hits(&self.spec.cells()[cell]);
+        self.shocks.iter().filter(hit)
+    }
+
+    /// Orders up to the levels of a period, and as much more as will be cut.
+    fn orders(&mut self, seen: &Observation, at: usize) -> Vec<CellOrder> {
+        self.missing.retain(|(due, ..)| *due >= seen.period);
+        let mut lost: BTreeMap<usize, i64> = BTreeMap::new();
+        self.missing.iter().for_each(|&(_, cell, pieces)| *lost.entry(cell).or_default() += pieces);
+        let lost = |cell: usize| lost.get(&cell).copied().unwrap_or(0) as f64;
+        let mut orders = self.cover.orders(seen, |cell| self.level(cell, at) + lost(cell), |_| 0.0);
+        let due = seen.period.plus(self.spec.lead_time_periods() as i32 - 1);
+        for order in &mut orders {
+            let cuts = self.hits(order.cell, seen.period).filter_map(Shock::missing_share);
+            let comes: f64 = cuts.map(|share| 1.0 - share).product();
+            if comes > 0.0 && comes < 1.0 {
+                order.pieces = self.cover.batch(order.pieces as f64 / comes);
+                let missing = order.pieces - (order.pieces as f64 * comes).round() as i64;
+                self.missing.push((due, order.cell, missing));
+            }
+        }
+        orders
     }
 
     fn put_in_force(&mut self, calendar: Calendar) {
@@ -320,7 +374,10 @@ impl Policy for Oracle<'_> {
             rival_follow_probability: 0.0,
             ..self.spec.terms().habits
         };
-        let terms = WorldTerms { habits, shocks: Vec::new(), ..self.spec.terms().clone() };
+        if self.sees_shocks {
+            self.shocks = world.spec.terms().shocks.clone();
+        }
+        let terms = WorldTerms { habits, shocks: self.shocks.clone(), ..self.spec.terms().clone() };
         let quiet = self.spec.clone().under(terms);
         let calm = TwinTerms { shock_sd: 0.0, ..self.terms.clone() };
         let calendar = self.search(&quiet, &calm, world.seed);
@@ -333,7 +390,7 @@ impl Policy for Oracle<'_> {
         let offers = self.offers.get(&seen.period).cloned().unwrap_or_default();
         let mut actions = Actions { offers, expected: self.expected[at].clone(), ..Actions::default() };
         if self.cover.reviews(self.spec, seen) {
-            actions.cell_orders = self.cover.orders(seen, |cell| self.level(cell, at), |_| 0.0);
+            actions.cell_orders = self.orders(seen, at);
         }
         actions
     }

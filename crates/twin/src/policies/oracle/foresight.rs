@@ -1,6 +1,6 @@
 //! What a calendar of offers earns when everybody buys what they are expected to, and what changes of it would.
 //!
-//! The true shoppers run along the horizon without shocks and chance; substitution, households' stocks, memories of
+//! The true shoppers run along the horizon without chance, and without shocks but those that are seen; substitution, households' stocks, memories of
 //! prices and halo are in it because the shoppers have them. The state before every period is kept, so that a change
 //! is followed from where it begins until its traces have faded. Never looks at stock.
 
@@ -37,7 +37,7 @@ pub(super) struct Foresight<'a> {
 }
 
 impl<'a> Foresight<'a> {
-    /// Begins without offers; the world has no shocks.
+    /// Begins without offers.
     pub(super) fn new(
         spec: &'a WorldSpec,
         terms: &'a TwinTerms,

@@ -1,6 +1,6 @@
 use super::*;
 use crate::spec::tests::{cell, terms, world_of};
-use crate::{CellSpec, WriteDown};
+use crate::{CellSpec, Moment, Shock, ShockKind, WriteDown, compare};
 use endcap_model::OpeningStock;
 
 const SEED: u64 = 3;
@@ -130,5 +130,35 @@ fn a_level_costs_least_where_a_piece_more_costs_what_it_saves() {
         let level = costs.level(&exposure);
         let least = (0..800).map(|at| costs.of(&exposure, f64::from(at) / 10.0)).fold(f64::INFINITY, f64::min);
         assert!(costs.of(&exposure, level) <= least + 0.01, "{normal:?}: {level}");
+    }
+}
+
+#[test]
+fn who_sees_a_shock_come_earns_more_than_who_does_not() {
+    let limits = OfferTerms { slots: 1, spacing: 3, ..OfferTerms::default() };
+    let (calm, supply) = (shop(40), supply());
+    let terms = TwinTerms { shock_sd: 0.0, elasticity_mean: -3.5, worlds: 6, seed: SEED, ..terms() };
+    for (kind, size) in [(ShockKind::Demand, 2.0), (ShockKind::SupplyCut, 0.5), (ShockKind::RegimeBreak, 0.2)] {
+        let shock = Shock {
+            name: None,
+            kind,
+            size: Some(size),
+            from: Moment::After(10),
+            periods: Some(15),
+            sku: None,
+            group: None,
+            place: None,
+            region: None,
+            standby: false,
+        };
+        let spec = calm.clone().with_shocks(vec![shock]).unwrap();
+        let oracle = |name| Oracle::new(name, &calm, &terms, &limits, &supply, 100.0);
+        let blind = || -> Box<dyn Policy> { Box::new(oracle("blind")) };
+        let seeing = || -> Box<dyn Policy> { Box::new(oracle("seeing").that_sees_shocks()) };
+        let outcomes = compare(&spec, &terms, &[&blind, &seeing], &|_, _| {}).unwrap();
+        let profit = |name: &str| -> i64 {
+            outcomes.iter().filter(|outcome| outcome.policy == name).map(|outcome| outcome.profit).sum()
+        };
+        assert!(profit("seeing") > profit("blind"), "{kind:?}: {} {}", profit("seeing"), profit("blind"));
     }
 }
