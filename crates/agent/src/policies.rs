@@ -10,6 +10,7 @@ mod page;
 mod reference;
 mod rolling;
 mod sizes;
+mod train;
 
 use endcap_model::{Forecast, Offer, Period, Pieces, Place, Sku, Span, SupplyOrder};
 use endcap_supply::CellTerms;
@@ -22,6 +23,7 @@ pub use page::{SolvedPage, solve_page};
 pub use reference::{believed_forecast, cell_terms, rotation};
 pub use rolling::{Fits, RollingPolicy};
 pub use sizes::{Markdown, SizePolicy, StyleReview, StyleSeen, alert, review};
+pub use train::{Round, TrainTerms, train};
 
 /// How often and for how long orders are placed.
 #[derive(Clone, Copy, Debug, PartialEq)]

@@ -107,6 +107,17 @@ pub enum PolicyChoice {
         #[serde(default)]
         terms: LoopTerms,
     },
+    /// Offers by a linear rule whose weights were learned in the twin (`endcap twin --train`), orders as for `integrated`.
+    Learned {
+        /// Name shown to people.
+        name: String,
+        /// How it orders and estimates; it chooses its offers every period.
+        #[serde(default)]
+        terms: LoopTerms,
+        /// What it weighs.
+        #[serde(default)]
+        weights: RuleWeights,
+    },
     /// A process that reads observations and writes actions as JSON lines.
     Process {
         /// Name shown to people.
@@ -153,6 +164,7 @@ impl PolicyChoice {
             | Self::Sizes { name, .. }
             | Self::Siloed { name, .. }
             | Self::Integrated { name, .. }
+            | Self::Learned { name, .. }
             | Self::Process { name, .. } => name,
         }
     }
@@ -170,7 +182,7 @@ impl PolicyChoice {
     /// Returns how it plans, if it estimates and plans on the way.
     pub fn loop_terms(&self) -> Option<&LoopTerms> {
         match self {
-            Self::Siloed { terms, .. } | Self::Integrated { terms, .. } => Some(terms),
+            Self::Siloed { terms, .. } | Self::Integrated { terms, .. } | Self::Learned { terms, .. } => Some(terms),
             _ => None,
         }
     }
@@ -211,6 +223,11 @@ impl PolicyChoice {
                 terms.check()
             }
             Self::Integrated { terms, .. } => terms.check(),
+            Self::Learned { terms, weights, .. } => {
+                let each = |weight: &f64| within("policy.weights", *weight, -1e3, 1e3, "weights from -1000 to 1000");
+                weights.to_array().iter().try_for_each(each)?;
+                terms.check()
+            }
             Self::Page { uplift, .. } => within("policy.uplift", *uplift, 0.1, 100.0, "0.1 to 100 times"),
             Self::None { .. } | Self::Oracle { .. } => Ok(()),
         }
@@ -284,6 +301,47 @@ impl LoopTerms {
         within("policy.terms.refit_every", self.refit_every.unwrap_or(1) as f64, 1.0, 1e4, "1 or more periods")?;
         within("policy.terms.explore", self.explore, 0.0, 5.0, "0 to 5 standard errors")?;
         within("policy.terms.caution", self.caution, 0.0, 5.0, "0 to 5 standard errors")
+    }
+}
+
+/// Weights of a learned rule: an offer is made where they add its features up to more than others come to, and to more than 0.
+/// Features are money.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct RuleWeights {
+    /// Of what an offer earns in its own period, vendor money included, less its fixed cost.
+    pub own_gain: f64,
+    /// Of the margin at list price of the pieces that it sells more: what they may take from other items and later periods.
+    pub extra_pieces: f64,
+    /// Of vendor money.
+    pub vendor_money: f64,
+    /// Of what the own gain loses if the lift is a standard error less, a negative number.
+    pub doubt: f64,
+    /// Of the own gain, the less the later after the item's last offer.
+    pub freshness: f64,
+    /// Of the fixed cost.
+    pub one_offer: f64,
+}
+
+impl Default for RuleWeights {
+    fn default() -> Self {
+        Self::from_array([1.0, 0.0, 0.0, 0.0, 0.0, 0.0])
+    }
+}
+
+impl RuleWeights {
+    /// Number of weights.
+    pub const COUNT: usize = 6;
+
+    /// Reads the weights in the order of the fields.
+    pub fn from_array([own_gain, extra_pieces, vendor_money, doubt, freshness, one_offer]: [f64; Self::COUNT]) -> Self {
+        Self { own_gain, extra_pieces, vendor_money, doubt, freshness, one_offer }
+    }
+
+    /// Returns the weights in the order of the fields.
+    pub fn to_array(self) -> [f64; Self::COUNT] {
+        let Self { own_gain, extra_pieces, vendor_money, doubt, freshness, one_offer } = self;
+        [own_gain, extra_pieces, vendor_money, doubt, freshness, one_offer]
     }
 }
 

@@ -44,7 +44,7 @@ mod world;
 
 pub use action::{Actions, CellOrder, CellSeen, Fault, Note, Observation, Policy};
 pub use adjust::{Adjustment, adjustments};
-pub use choice::{LoopTerms, OfferTerms, OrderingChoice, PolicyChoice, SeasonTerms, SizeRules};
+pub use choice::{LoopTerms, OfferTerms, OrderingChoice, PolicyChoice, RuleWeights, SeasonTerms, SizeRules};
 pub use compare::{PolicyMaker, Trials, compare, try_all};
 pub use course::{Course, Coverage, Fan, Film, Told, fans, told};
 pub use error::TwinError;

@@ -59,7 +59,8 @@ pub fn shipped<'a>(
         | PolicyChoice::Calendar { .. }
         | PolicyChoice::Sizes { .. }
         | PolicyChoice::Siloed { .. }
-        | PolicyChoice::Integrated { .. } => return None,
+        | PolicyChoice::Integrated { .. }
+        | PolicyChoice::Learned { .. } => return None,
     })
 }
 

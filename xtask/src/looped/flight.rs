@@ -26,6 +26,7 @@ const ORACLE: &str = r#"
 [[policy]]
 name = "oracle"
 kind = "oracle"
+sees_shocks = true
 "#;
 /// Shocks of the scenario's library that an agent can answer.
 const SHOCKS: [&str; 4] = ["supplier cuts half", "demand doubles", "competitor attacks", "promotions stop working"];
@@ -93,6 +94,34 @@ pub fn explored(endcap: &Path, options: &Options) -> anyhow::Result<Case> {
         Row::share(8, &figure, outcomes.change("explores", "planned", measure), goal)
     };
     Ok(Case { rows: vec![share("profit", Goal::Above(0.0)), share("margin", Goal::Shown)], table: None })
+}
+
+/// F-126: a rule trained in worlds that are not scored, beside the optimiser and no promotions in those that are.
+pub fn learned(endcap: &Path, options: &Options) -> anyhow::Result<Case> {
+    const EXAMPLE: &str = "examples/twin/learned.toml";
+    let (rounds, worlds) = if options.quick { ("1", 2) } else { ("10", options.worlds) };
+    let mut training = twin(endcap, EXAMPLE);
+    training.args(["--train", "learned", "--worlds", "3", "--rounds", rounds]);
+    let trained: Value = serde_json::from_str(&tried(&mut training)?)?;
+    let weights = trained["weights"].as_object().context("training tells its weights")?;
+    let weights: Vec<String> = weights.iter().map(|(name, weight)| format!("{name} = {weight:?}")).collect();
+    let text = std::fs::read_to_string(crate::root().join(EXAMPLE)).with_context(|| EXAMPLE.to_owned())?;
+    let rule = |name: &str, more: &str| format!("\n[[policy]]\nname = \"{name}\"\nkind = \"learned\"\n{more}\n");
+    let (plain, taught) = (rule("own gain", ""), rule("trained", &format!("weights = {{ {} }}", weights.join(", "))));
+    let file = tempfile::Builder::new().suffix(".toml").tempfile()?;
+    std::fs::write(file.path(), format!("{text}{plain}{taught}"))?;
+    let outcomes = played(endcap, &file, worlds, None)?;
+    let profit = |policy: &str, other: &str| {
+        let figure = format!("F-126: {worlds} paired seeds of a small category: profit, {policy} against {other}");
+        Row::share(3, &figure, outcomes.change(policy, other, "profit"), Goal::Shown)
+    };
+    let rows = vec![
+        profit("trained", "own gain"),
+        profit("trained", "optimiser"),
+        profit("trained", "no promotions"),
+        profit("optimiser", "no promotions"),
+    ];
+    Ok(Case { rows, table: None })
 }
 
 /// Row 3: three years after half a year of records, with a policy that learns from each quarter and one that never does.

@@ -38,7 +38,7 @@ pub struct Options {
 type Measure = fn(&Path, &Options) -> anyhow::Result<Case>;
 
 /// The cases in the order of the page.
-const CASES: [(&str, Measure); 8] = [
+const CASES: [(&str, Measure); 9] = [
     ("in flight", flight::paired),
     ("shocks", flight::shocks),
     ("seasons", flight::seasons),
@@ -47,6 +47,7 @@ const CASES: [(&str, Measure); 8] = [
     ("analogues", analogues::measure),
     ("journal", journal::measure),
     ("exploration", flight::explored),
+    ("learned", flight::learned),
 ];
 
 /// Names of all cases in the order of the page.
@@ -66,8 +67,8 @@ pub fn run(options: &Options) -> anyhow::Result<ExitCode> {
         let case = measure(&endcap, options).with_context(|| name.to_owned())?;
         store::keep(&mut results, Some(Stored::new(name, case, vec![])), &mut failures, |results| &mut results.looped)?;
     }
-    let about = "What the loop does between two plans; each row says where it was measured. The oracle of row 2 knows how shoppers answer, \
-                 not that a shock comes: where it loses more than the plan, nothing is told of what could be recovered.\n";
+    let about = "What the loop does between two plans; each row says where it was measured. The oracle of row 2 knows how shoppers answer \
+                 and sees the shock come: where it loses more than the plan, nothing is told of what could be recovered.\n";
     let section = goals::section(about, &results.newest()?.looped);
     println!("{section}");
     if !results.is_apart() {

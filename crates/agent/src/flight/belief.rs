@@ -3,11 +3,13 @@
 //! Two quantities are followed for each kind of item (its category, else its group): the log of the level against the
 //! forecast, from what was not on offer, and the factor on the log lift, from what was. Each is a part common to all kinds and
 //! one of the kind's own, both normal, so that one promotion that sells badly moves its kind a little and everything less, and
-//! many that do move everything at once. Cells whose stock ran out tell only what could be sold and are left out on both sides.
+//! many that do move everything at once. How far single items err, beyond chance, is learned too, and weighs what they tell; a
+//! value that nobody would have expected is taken for a break, after which what was believed before counts for little. Cells whose
+//! stock ran out tell only what could be sold and are left out on both sides.
 //!
 //! # Source
 //! The update is the Kalman filter of a local level (Durbin and Koopman 2012, chapter 2), with the pooling of a two-level
-//! normal model (Gelman et al. 2013, chapter 5).
+//! normal model (Gelman et al. 2013, chapter 5); breaks as interventions (West and Harrison 1997, chapter 11).
 
 use crate::pace::OUT_MAX;
 use crate::sense::Facts;
@@ -23,7 +25,12 @@ const FACTOR: [f64; 2] = [0.0, 2.5];
 /// Largest departure of the level, in logs: a tenth and tenfold.
 const LEVEL_MAX: f64 = 2.3;
 /// Standard deviation, in logs, by which all cells of a period err together.
-const SHARED_SD: f64 = 0.03;
+const SHARED_SD: f64 = 0.05;
+/// Standard deviation, in logs, that the cells of an item are taken to err by together at first, as if so many items had told so.
+const ITEM_SD: f64 = 0.12;
+const ITEM_SD_WEIGHT: f64 = 20.0;
+/// Standard deviations from which a surprise is a break, after which what was believed before counts for little.
+const BREAK: f64 = 4.0;
 
 /// One cell of a period that is over.
 #[derive(Clone, Debug, PartialEq)]
@@ -63,8 +70,8 @@ struct Terms {
     lasts: f64,
 }
 
-const LEVEL: Terms = Terms { start: 0.0, common: 0.05, own: 0.05, drift: 0.03, lasts: 0.5 };
-const LIFT: Terms = Terms { start: 1.0, common: 0.15, own: 0.15, drift: 0.04, lasts: 1.0 };
+const LEVEL: Terms = Terms { start: 0.0, common: 0.02, own: 0.02, drift: 0.01, lasts: 0.5 };
+const LIFT: Terms = Terms { start: 1.0, common: 0.08, own: 0.08, drift: 0.02, lasts: 1.0 };
 
 /// A quantity of every kind, in a common part and one of its own; variances.
 #[derive(Clone, Debug)]
@@ -80,7 +87,16 @@ pub struct Belief {
     kinds: BTreeMap<Sku, String>,
     level: Pooled,
     lift: Pooled,
+    /// How far single items err, without and with an offer.
+    scatter: [Scatter; 2],
     periods: usize,
+}
+
+/// Sum of squares by which items erred, and how many did.
+#[derive(Clone, Copy, Debug, Default)]
+struct Scatter {
+    squares: f64,
+    items: f64,
 }
 
 /// What is believed of a kind.
@@ -105,7 +121,7 @@ impl Belief {
 
     /// Believes the forecast, of items of these kinds.
     pub fn new(kinds: BTreeMap<Sku, String>) -> Self {
-        Self { kinds, level: Pooled::new(LEVEL), lift: Pooled::new(LIFT), periods: 0 }
+        Self { kinds, level: Pooled::new(LEVEL), lift: Pooled::new(LIFT), scatter: [Scatter::default(); 2], periods: 0 }
     }
 
     /// Takes in a period that is over; cells that ran out of stock are not to be among them.
@@ -118,9 +134,11 @@ impl Belief {
             let sums = if lift.abs() > LIFT_MIN { &mut lifts } else { &mut levels };
             sums.entry(kind).or_default().add(cell, lift);
         }
-        let all = levels.values().fold(Sum::default(), Sum::and).log_ratio(0.0);
+        let [plain, promoted] = self.scatter.map(Scatter::variance);
+        let all = levels.values().fold(Sum::default(), Sum::and).log_ratio(0.0, plain);
         let seen: BTreeMap<&str, (f64, f64)> =
-            levels.iter().filter_map(|(kind, sum)| Some((*kind, sum.log_ratio(0.0)?))).collect();
+            levels.iter().filter_map(|(kind, sum)| Some((*kind, sum.log_ratio(0.0, plain)?))).collect();
+        levels.values().for_each(|sum| self.scatter[0].note(sum));
         self.level
             .update(seen.iter().map(|(kind, (ratio, variance))| ((*kind).to_owned(), *ratio, *variance)).collect());
         // What was not on offer in the same period says best what the level was: a level that moves is no lift.
@@ -128,12 +146,13 @@ impl Belief {
             let believed = || self.level.of(kind);
             let (level, unsure) =
                 seen.get(kind).copied().or(all).unwrap_or_else(|| (believed().mean, believed().sd.powi(2)));
-            let lift = sum.lift / sum.expected;
-            let (ratio, variance) = sum.log_ratio(level)?;
+            let lift = sum.lift / sum.all.expected;
+            let (ratio, variance) = sum.log_ratio(level, promoted)?;
             let told = || ((*kind).to_owned(), 1.0 + ratio / lift, (variance + unsure) / lift.powi(2));
             (lift.abs() > LIFT_MIN).then(told)
         });
         self.lift.update(seen.collect());
+        lifts.values().for_each(|sum| self.scatter[1].note(sum));
         self.periods += 1;
     }
 
@@ -215,35 +234,77 @@ pub fn taken_in(belief: &mut Belief, facts: &Facts, planned: &Forecast, until: P
 /// Cells of one kind in one period.
 #[derive(Default)]
 struct Sum {
-    expected: f64,
-    variance: f64,
-    sold: f64,
+    all: Cells,
+    items: BTreeMap<Sku, Cells>,
     lift: f64,
 }
 
-impl Sum {
-    fn add(&mut self, cell: &Seen, lift: f64) {
-        self.expected += cell.expected;
-        self.variance += cell.expected * cell.dispersion.max(1.0);
-        self.sold += cell.sold;
-        self.lift += cell.expected * lift;
-    }
+/// Expected pieces with their variance, and those sold.
+#[derive(Clone, Copy, Default)]
+struct Cells {
+    expected: f64,
+    variance: f64,
+    sold: f64,
+}
 
-    fn and(self, other: &Self) -> Self {
+impl Cells {
+    fn and(self, other: Self) -> Self {
         Self {
             expected: self.expected + other.expected,
             variance: self.variance + other.variance,
             sold: self.sold + other.sold,
-            lift: self.lift + other.lift,
         }
     }
 
-    /// Log of what was sold over what was expected at a level, with its variance; nothing where too little was.
-    fn log_ratio(&self, level: f64) -> Option<(f64, f64)> {
+    /// Log of what was sold over what was expected at a level, with the variance that chance alone gives it; nothing where
+    /// too little was.
+    fn log_ratio(self, level: f64) -> Option<(f64, f64)> {
         (self.expected >= 1.0).then(|| {
             let ratio = ((self.sold + 0.5) / (self.expected * level.exp() + 0.5)).ln();
-            (ratio, self.variance / self.expected.powi(2) + SHARED_SD.powi(2))
+            (ratio, self.variance / self.expected.powi(2))
         })
+    }
+}
+
+impl Sum {
+    fn add(&mut self, cell: &Seen, lift: f64) {
+        let Seen { expected, dispersion, sold, .. } = *cell;
+        let cells = Cells { expected, variance: expected * dispersion.max(1.0), sold };
+        self.all = self.all.and(cells);
+        let item = self.items.entry(cell.sku.clone()).or_default();
+        *item = item.and(cells);
+        self.lift += expected * lift;
+    }
+
+    fn and(mut self, other: &Self) -> Self {
+        self.all = self.all.and(other.all);
+        self.items.extend(other.items.iter().map(|(sku, cells)| (sku.clone(), *cells)));
+        self.lift += other.lift;
+        self
+    }
+
+    /// As that of all its cells, with what they err by together and what each item errs by.
+    fn log_ratio(&self, level: f64, of_item: f64) -> Option<(f64, f64)> {
+        let (ratio, variance) = self.all.log_ratio(level)?;
+        let shares = self.items.values().map(|item| (item.expected / self.all.expected).powi(2)).sum::<f64>();
+        Some((ratio, variance + shares * of_item + SHARED_SD.powi(2)))
+    }
+}
+
+impl Scatter {
+    /// Takes in how far the items of a kind are apart in a period, beyond chance.
+    fn note(&mut self, sum: &Sum) {
+        let count = sum.items.len() as f64;
+        let Some((kind, _)) = sum.all.log_ratio(0.0).filter(|_| count > 1.0) else { return };
+        for (ratio, chance) in sum.items.values().filter_map(|item| item.log_ratio(kind)) {
+            self.squares += ratio.powi(2) - chance;
+            self.items += 1.0 - 1.0 / count;
+        }
+    }
+
+    /// Variance by which the cells of an item err together.
+    fn variance(self) -> f64 {
+        ((ITEM_SD.powi(2) * ITEM_SD_WEIGHT + self.squares) / (ITEM_SD_WEIGHT + self.items)).max(0.0)
     }
 }
 
@@ -258,6 +319,13 @@ impl Pooled {
         Normal { mean: self.common.0 + own.0, sd: (self.common.1 + own.1).sqrt() }
     }
 
+    /// What a value that nobody would have expected adds to the variance of what is believed: its surprise squared.
+    fn breaks(&self, kind: &str, value: f64, variance: f64) -> f64 {
+        let believed = self.of(kind);
+        let surprise = (value - believed.mean).powi(2);
+        if surprise > BREAK.powi(2) * (variance + believed.sd.powi(2)) { surprise } else { 0.0 }
+    }
+
     /// Lets a period pass and takes in what was seen of some kinds: value and variance.
     fn update(&mut self, seen: Vec<(String, f64, f64)>) {
         let Terms { start, own, drift, lasts, .. } = self.terms;
@@ -270,6 +338,9 @@ impl Pooled {
             self.own.entry(kind.clone()).or_insert((0.0, own.powi(2)));
         }
         // Each kind tells of the common part as far as its own part is known.
+        let breaks: Vec<f64> =
+            seen.iter().map(|(kind, value, variance)| self.breaks(kind, *value, *variance)).collect();
+        self.common.1 += breaks.iter().sum::<f64>() / breaks.len().max(1) as f64;
         let mut precision = self.common.1.recip();
         let mut weighted = self.common.0 * precision;
         for (kind, value, variance) in &seen {
@@ -279,8 +350,9 @@ impl Pooled {
             weighted += weight * (value - own.0);
         }
         self.common = (weighted / precision, precision.recip());
-        for (kind, value, variance) in seen {
+        for ((kind, value, variance), broken) in seen.into_iter().zip(breaks) {
             let own = self.own.get_mut(&kind).expect("Invariant: it was put there above");
+            own.1 += broken;
             let gain = own.1 / (own.1 + variance + self.common.1);
             *own = (own.0 + gain * (value - self.common.0 - own.0), own.1 * (1.0 - gain));
         }

@@ -3,7 +3,7 @@
 use super::belief::{Belief, OfKind, taken_in};
 use super::narrow::{Narrowed, narrowed};
 use super::path::{Standing, standings};
-use super::stage::Stage;
+use super::stage::{Stage, before_orders};
 use super::talk::{Exchange, Heard, talked, wished};
 use super::tweaks::{Told, Tweak, tweaks};
 use crate::ground::Ground;
@@ -90,8 +90,7 @@ impl InFlight<'_> {
         let Ground { facts, scenario, .. } = ground;
         let belief = self.belief();
         let promised = self.believed(&belief, &in_force.offers)?;
-        let cover = Span::of_length(rest.start, scenario.supply.lead_time_periods.max(1));
-        let stage = Stage::new(facts, scenario, &promised, cover, seed);
+        let stage = Stage::new(facts, scenario, &promised, before_orders(scenario, rest.start), seed);
         let model = self.then.unwrap_or(&ground.fitted);
         let pace = self.planned.map(|planned| running(facts, model, in_force, planned)).unwrap_or_default();
         let mut baseline = (*ground.baseline).clone();

@@ -21,7 +21,7 @@ pub use belief::{Belief, Normal, OfKind, Seen, taken_in};
 pub use look::{InFlight, Reading};
 pub use narrow::{Narrowed, left, narrowed};
 pub use path::{SoFar, Standing, standings};
-pub use stage::{Course, Stage};
+pub use stage::{Course, Stage, before_orders};
 pub use talk::{Answer, Exchange, Party, Rule, Wrong};
 pub use trial::Effect;
 pub use tweaks::{Kind, Told, Tweak, tweaks};

@@ -27,6 +27,11 @@ pub struct Stage<'a> {
 /// What would sell, and what it earns, under some offers.
 pub struct Course(BTreeMap<Cell, Play>);
 
+/// The periods from `start` on that no order of the period before it reaches: their stock is what is there and under way.
+pub fn before_orders(scenario: &Scenario, start: Period) -> Span {
+    Span::of_length(start, scenario.supply.lead_time_periods.saturating_sub(1).max(1))
+}
+
 impl<'a> Stage<'a> {
     /// Sets it up for so many periods of a forecast from its first one on.
     pub fn new(facts: &'a Facts, scenario: &Scenario, forecast: &Forecast, span: Span, seed: u64) -> Self {

@@ -7,6 +7,7 @@
 
 mod deliveries;
 mod flight;
+mod learned;
 mod records;
 mod replenish;
 mod run;
@@ -18,7 +19,7 @@ use endcap_model::{
     Calendar, ItemTerms, Limits, Objective, Panel, ReplanTerms, Scenario, TwinTerms, WearOut, WriteDown,
 };
 use endcap_supply::Expedite;
-use endcap_twin::{LoopTerms, Observation, Policy, PolicyChoice, TwinScenario, WorldSpec};
+use endcap_twin::{LoopTerms, Observation, Policy, PolicyChoice, RuleWeights, TwinScenario, WorldSpec};
 use records::Records;
 use run::Run;
 use std::collections::BTreeMap;
@@ -45,6 +46,8 @@ pub struct RollingPolicy<'a> {
     /// The same, looking ahead as far as an order of now has to last.
     near: Scenario,
     supply: Supply,
+    /// Weights of the rule that chooses its offers, in the place of plans.
+    rule: Option<RuleWeights>,
     fits: Fits,
 }
 
@@ -58,7 +61,7 @@ enum Supply {
 }
 
 impl<'a> RollingPolicy<'a> {
-    /// Sets up a policy of kind siloed or integrated; nothing for others.
+    /// Sets up a policy of kind siloed, integrated or learned; nothing for others.
     pub fn of(choice: &PolicyChoice, twin: &TwinScenario, spec: &'a WorldSpec, fits: &Fits) -> Option<Self> {
         let terms = *choice.loop_terms()?;
         let supply = match choice {
@@ -72,8 +75,17 @@ impl<'a> RollingPolicy<'a> {
             scenario.supply.lead_time_periods = spec.lead_time_periods();
             scenario.supply.write_down = write_down(spec);
         }
+        let rule = match choice {
+            PolicyChoice::Learned { weights, .. } => Some(*weights),
+            _ => None,
+        };
         let near = Scenario { horizon: supply.reach(spec, twin), ..scenario.clone() };
-        Some(Self { name: choice.name().to_owned(), spec, terms, scenario, near, supply, fits: fits.clone() })
+        Some(Self { name: choice.name().to_owned(), spec, terms, scenario, near, supply, rule, fits: fits.clone() })
+    }
+
+    /// The same, choosing its offers by a rule with these weights.
+    pub fn by_rule(&self, name: String, weights: RuleWeights) -> Self {
+        Self { name, rule: Some(weights), ..self.clone() }
     }
 
     /// Starts a run of the policy from the beginning.

@@ -52,6 +52,7 @@ pub mod supply;
 pub mod test;
 pub mod twin;
 pub mod twin_panel;
+pub mod twin_train;
 pub mod update;
 pub mod value;
 pub mod veto;

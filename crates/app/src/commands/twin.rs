@@ -1,7 +1,7 @@
 //! `endcap twin`: tries policies in simulated worlds and compares them, paired by seed.
 
 use crate::columns;
-use crate::commands::twin_panel;
+use crate::commands::{twin_panel, twin_train};
 use crate::console::{Console, Ending, Steps, table};
 use crate::report::{self, TrialPage};
 use anyhow::Context;
@@ -24,7 +24,7 @@ use std::path::{Path, PathBuf};
 /// Every policy meets the same shoppers in every world; intervals are of the mean over worlds.
 #[derive(clap::Args)]
 #[command(
-    after_help = "Examples:\n  endcap twin examples/twin/grocery.toml\n  endcap twin examples/twin/grocery.toml --worlds 50 --json\n  endcap twin examples/twin/grocery.toml --out tried\n  endcap twin examples/twin/known-truth.toml --panel known --seed 7\n  endcap twin examples/scenarios/grocery-year.toml --shock \"supplier cuts half\"\n  endcap twin examples/scenarios/grocery-year.toml --seasons 4"
+    after_help = "Examples:\n  endcap twin examples/twin/grocery.toml\n  endcap twin examples/twin/grocery.toml --worlds 50 --json\n  endcap twin examples/twin/grocery.toml --out tried\n  endcap twin examples/twin/known-truth.toml --panel known --seed 7\n  endcap twin examples/scenarios/grocery-year.toml --shock \"supplier cuts half\"\n  endcap twin examples/scenarios/grocery-year.toml --seasons 4\n  endcap twin examples/twin/learned.toml --train learned --worlds 3"
 )]
 pub struct Args {
     /// The scenario, in TOML.
@@ -49,6 +49,12 @@ pub struct Args {
     /// it, into this folder. How its promotions came about is `[panel]` of the scenario.
     #[arg(long, value_name = "FOLDER", conflicts_with_all = ["out", "worlds"])]
     panel: Option<PathBuf>,
+    /// Compare nothing: train the rule of this policy, of kind `learned`, in so many worlds a round, and tell its weights.
+    #[arg(long, value_name = "POLICY", conflicts_with_all = ["out", "panel", "seasons"])]
+    train: Option<String>,
+    /// Rounds of training.
+    #[arg(long, value_name = "NUMBER", default_value_t = 10, requires = "train", value_parser = clap::value_parser!(u32).range(1..=1000))]
+    rounds: u32,
 }
 
 /// The result, for programs. Money in whole minor units of `currency`.
@@ -91,6 +97,10 @@ pub fn run(args: &Args, console: &Console) -> anyhow::Result<Ending> {
     let spec = scenario.world(read_history(&scenario, folder)?.as_ref()).with_context(|| in_file(&args.scenario))?;
     if let Some(folder) = &args.panel {
         return twin_panel::run(&scenario, &spec, folder, console).with_context(|| in_file(&args.scenario));
+    }
+    if let Some(name) = &args.train {
+        let trained = twin_train::run(&scenario, &spec, name, args.rounds as usize, console);
+        return trained.with_context(|| in_file(&args.scenario));
     }
     let fits = Fits::default();
     let choose = |choice| -> anyhow::Result<Chosen> {

@@ -252,6 +252,26 @@ fn the_twins_example_runs_and_repeats() {
 }
 
 #[test]
+fn a_rule_is_trained_in_the_twin_and_only_a_rule() {
+    let scenario = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../examples/twin/learned.toml");
+    let train = |policy: &str, more: &[&str]| {
+        run(&[&["twin", scenario.to_str().unwrap(), "--train", policy, "--worlds", "1", "--rounds", "1"], more]
+            .concat())
+    };
+    let (out, messages, status) = train("learned", &["--json"]);
+    assert_eq!(status, 0, "{messages}");
+    let trained: Value = serde_json::from_str(&out).unwrap();
+    assert_eq!(trained["rounds"].as_array().map(Vec::len), Some(1), "{out}");
+    assert_eq!(trained["weights"], trained["rounds"][0]["weights"]);
+    let (out, messages, status) = train("optimiser", &[]);
+    assert_eq!((out.as_str(), status), ("", 2), "{messages}");
+    assert!(
+        messages.contains("'optimiser' is no policy of kind `learned`, of which the scenario has 'learned'"),
+        "{messages}"
+    );
+}
+
+#[test]
 fn a_plan_is_explained_and_compared() {
     let plan = demo().folder.join("plans").join(demo().summary["plan"].as_str().unwrap()).join("plan.json");
     let plan = plan.to_str().unwrap();

@@ -2,11 +2,11 @@
 //! stores whose shelf can hold them.
 
 use super::RollingPolicy;
-use crate::flight::{Belief, Seen, Stage, left, narrowed};
+use crate::flight::{Belief, Seen, Stage, before_orders, left, narrowed};
 use crate::jobs::JobError;
 use crate::pace::OUT_MAX;
 use crate::sense::Facts;
-use endcap_model::{Forecast, ForecastRow, Offer, Place, Sku, Span};
+use endcap_model::{Forecast, ForecastRow, Offer, Place, Sku};
 use endcap_twin::Observation;
 use std::collections::BTreeMap;
 
@@ -51,8 +51,7 @@ impl Flight {
         let model = planned.rows.iter().filter(|row| row.period == start);
         self.expected = model.map(|row| ((row.sku.clone(), row.place.clone()), row.clone())).collect();
         self.belief.apply(planned);
-        let cover = Span::of_length(start, policy.spec.lead_time_periods().max(1));
-        let stage = Stage::new(facts, &policy.near, planned, cover, seed);
+        let stage = Stage::new(facts, &policy.near, planned, before_orders(&policy.near, start), seed);
         let back = narrowed(&stage, planned, &offers, 0.0);
         for one in &back {
             let gone =

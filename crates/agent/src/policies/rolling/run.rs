@@ -4,7 +4,7 @@ use super::deliveries::Deliveries;
 use super::flight::Flight;
 use super::records::Records;
 use super::replenish::Replenish;
-use super::{RollingPolicy, Supply};
+use super::{RollingPolicy, Supply, learned};
 use crate::flight::Belief;
 use crate::jobs::JobError;
 use crate::plan;
@@ -30,6 +30,8 @@ pub(super) struct Run<'a> {
     seed: u64,
     known: Option<Known<'a>>,
     in_force: Option<Plan>,
+    /// Offers that a rule chose.
+    chosen: Vec<Offer>,
     flight: Option<Flight>,
     deliveries: Deliveries,
     faults: Vec<Fault>,
@@ -51,6 +53,7 @@ impl<'a> Run<'a> {
             seed: 0,
             known: None,
             in_force: None,
+            chosen: Vec::new(),
             flight: None,
             deliveries,
             faults: Vec::new(),
@@ -93,14 +96,19 @@ impl<'a> Run<'a> {
             flight.land(seen);
         }
         let belief = flight.as_ref().map(|flight| &flight.belief);
-        if at.is_multiple_of(policy.terms.every) || belief.is_some() {
+        if let Some(rule) = &policy.rule {
+            let before = plan::forecast(&facts, &known.fitted, &policy.near, &self.chosen)?;
+            let period = seen.period.plus(policy.spec.lead_time_periods() as i32 - 1);
+            let offers = learned::chosen(policy, rule, &facts, &known.fitted, &before, period, &self.chosen);
+            self.chosen.extend(offers);
+        } else if at.is_multiple_of(policy.terms.every) || belief.is_some() {
             let season = at.is_multiple_of(policy.terms.every);
             let explored =
                 (season && policy.terms.explore > 0.0).then(|| explored(policy, &known.fitted, self.seed, at));
             let fitted = explored.as_ref().unwrap_or(&known.fitted);
             self.in_force = Some(revise(policy, &facts, fitted, self.in_force.take(), (belief, season))?);
         }
-        let offers = self.in_force.as_ref().map_or(&[][..], |plan| &plan.offers);
+        let offers = self.in_force.as_ref().map_or(&self.chosen[..], |plan| &plan.offers);
         let mut planned = plan::forecast(&facts, &known.fitted, &policy.near, offers)?;
         let running: Vec<Offer> = offers.iter().filter(|offer| offer.span.contains(seen.period)).cloned().collect();
         let mut actions = Actions { offers: running, ..Actions::default() };

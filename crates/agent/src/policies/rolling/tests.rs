@@ -90,3 +90,33 @@ fn a_policy_that_estimates_again_forecasts_better_once_shoppers_answer_otherwise
     let (learns, stays) = (error("learns"), error("integrated"));
     assert!(learns < 0.9 * stays, "{learns} of the one that learns, {stays} of the one that does not");
 }
+
+#[test]
+fn a_rule_is_trained_to_earn_more_the_same_at_any_number_of_threads() {
+    let text = SMALL.replace("name = \"integrated\"\nkind = \"integrated\"", "name = \"rule\"\nkind = \"learned\"");
+    let mut scenario = read(&text);
+    scenario.response.worlds = 2;
+    let spec = scenario.world(None).unwrap();
+    let choice = scenario.policies.iter().find(|choice| choice.name() == "rule").unwrap();
+    let policy = RollingPolicy::of(choice, &scenario, &spec, &Fits::default()).unwrap();
+    let train = |threads| {
+        let terms = crate::policies::TrainTerms { rounds: 3, candidates: 8 };
+        let start = RuleWeights::default();
+        let trained =
+            || crate::policies::train(&policy, start, (&spec, &scenario.response), terms, &|_, _| {}).unwrap();
+        rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap().install(trained)
+    };
+    let rounds = train(2);
+    assert_eq!(train(1), rounds);
+    assert!(rounds.iter().all(|round| round.best >= round.profit), "{rounds:?}");
+    let weights = rounds.last().unwrap().weights;
+    let profit = |rule: RuleWeights| {
+        let policy = policy.by_rule("tried".to_owned(), rule);
+        let maker: Box<PolicyMaker> = Box::new(|| policy.start());
+        let terms = endcap_model::TwinTerms { worlds: 4, seed: 900, ..scenario.response.clone() };
+        let trials = try_all(&spec, &terms, &[maker.as_ref()], &|_, _| {}).unwrap();
+        assert!(trials.outcomes.iter().all(|outcome| outcome.sold_promoted > 0), "it promotes");
+        trials.outcomes.iter().map(|outcome| outcome.profit).sum::<i64>()
+    };
+    assert!(profit(weights) > profit(RuleWeights::default()), "in worlds that it was not trained in");
+}
