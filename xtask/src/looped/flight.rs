@@ -104,7 +104,7 @@ pub fn learned(endcap: &Path, options: &Options) -> anyhow::Result<Case> {
     training.args(["--train", "learned", "--worlds", "3", "--rounds", rounds]);
     let trained: Value = serde_json::from_str(&tried(&mut training)?)?;
     let weights = trained["weights"].as_object().context("training tells its weights")?;
-    let weights: Vec<String> = weights.iter().map(|(name, weight)| format!("{name} = {weight:?}")).collect();
+    let weights: Vec<String> = weights.iter().map(|(name, weight)| format!("{name} = {weight}")).collect();
     let text = std::fs::read_to_string(crate::root().join(EXAMPLE)).with_context(|| EXAMPLE.to_owned())?;
     let rule = |name: &str, more: &str| format!("\n[[policy]]\nname = \"{name}\"\nkind = \"learned\"\n{more}\n");
     let (plain, taught) = (rule("own gain", ""), rule("trained", &format!("weights = {{ {} }}", weights.join(", "))));

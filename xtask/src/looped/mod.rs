@@ -68,7 +68,8 @@ pub fn run(options: &Options) -> anyhow::Result<ExitCode> {
         store::keep(&mut results, Some(Stored::new(name, case, vec![])), &mut failures, |results| &mut results.looped)?;
     }
     let about = "What the loop does between two plans; each row says where it was measured. The oracle of row 2 knows how shoppers answer \
-                 and sees the shock come: where it loses more than the plan, nothing is told of what could be recovered.\n";
+                 and sees the shock come (it did not before commit 55b1806): where it loses more than the plan, nothing is told of what could be \
+                 recovered.\n";
     let section = goals::section(about, &results.newest()?.looped);
     println!("{section}");
     if !results.is_apart() {

@@ -110,13 +110,16 @@ fn a_rule_is_trained_to_earn_more_the_same_at_any_number_of_threads() {
     assert_eq!(train(1), rounds);
     assert!(rounds.iter().all(|round| round.best >= round.profit), "{rounds:?}");
     let weights = rounds.last().unwrap().weights;
-    let profit = |rule: RuleWeights| {
+    let outcomes = |rule: RuleWeights| {
         let policy = policy.by_rule("tried".to_owned(), rule);
         let maker: Box<PolicyMaker> = Box::new(|| policy.start());
         let terms = endcap_model::TwinTerms { worlds: 4, seed: 900, ..scenario.response.clone() };
         let trials = try_all(&spec, &terms, &[maker.as_ref()], &|_, _| {}).unwrap();
-        assert!(trials.outcomes.iter().all(|outcome| outcome.sold_promoted > 0), "it promotes");
-        trials.outcomes.iter().map(|outcome| outcome.profit).sum::<i64>()
+        assert_eq!(trials.faults, []);
+        trials.outcomes
     };
-    assert!(profit(weights) > profit(RuleWeights::default()), "in worlds that it was not trained in");
+    let [taught, plain] = [weights, RuleWeights::default()].map(outcomes);
+    let profit = |outcomes: &[endcap_model::Outcome]| outcomes.iter().map(|outcome| outcome.profit).sum::<i64>();
+    assert!(plain.iter().all(|outcome| outcome.sold_promoted > 0));
+    assert!(profit(&taught) > profit(&plain), "in worlds that it was not trained in");
 }
