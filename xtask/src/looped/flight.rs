@@ -106,17 +106,19 @@ pub fn learned(endcap: &Path, options: &Options) -> anyhow::Result<Case> {
     let weights = trained["weights"].as_object().context("training tells its weights")?;
     let weights: Vec<String> = weights.iter().map(|(name, weight)| format!("{name} = {weight}")).collect();
     let text = std::fs::read_to_string(crate::root().join(EXAMPLE)).with_context(|| EXAMPLE.to_owned())?;
-    let rule = |name: &str, more: &str| format!("\n[[policy]]\nname = \"{name}\"\nkind = \"learned\"\n{more}\n");
-    let (plain, taught) = (rule("own gain", ""), rule("trained", &format!("weights = {{ {} }}", weights.join(", "))));
+    let weights = weights.join(", ");
+    let taught = format!("\n[[policy]]\nname = \"trained\"\nkind = \"learned\"\nweights = {{ {weights} }}\n");
     let file = tempfile::Builder::new().suffix(".toml").tempfile()?;
-    std::fs::write(file.path(), format!("{text}{plain}{taught}"))?;
+    std::fs::write(file.path(), format!("{text}{taught}"))?;
     let outcomes = played(endcap, &file, worlds, None)?;
     let profit = |policy: &str, other: &str| {
-        let figure = format!("F-126: {worlds} paired seeds of a small category: profit, {policy} against {other}");
+        // The example's own rule has no weights: every offer by its own gain.
+        let beside = if other == "learned" { "untrained" } else { other };
+        let figure = format!("F-126: {worlds} paired seeds of a small category: profit, {policy} against {beside}");
         Row::share(3, &figure, outcomes.change(policy, other, "profit"), Goal::Shown)
     };
     let rows = vec![
-        profit("trained", "own gain"),
+        profit("trained", "learned"),
         profit("trained", "optimiser"),
         profit("trained", "no promotions"),
         profit("optimiser", "no promotions"),

@@ -1,8 +1,8 @@
 //! What a calendar of offers earns when everybody buys what they are expected to, and what changes of it would.
 //!
-//! The true shoppers run along the horizon without chance, and without shocks but those that are seen; substitution, households' stocks, memories of
-//! prices and halo are in it because the shoppers have them. The state before every period is kept, so that a change
-//! is followed from where it begins until its traces have faded. Never looks at stock.
+//! The true shoppers run along the horizon without chance, and without shocks but those that are seen; substitution,
+//! households' stocks, memories of prices and halo are in it because the shoppers have them. The state before every period
+//! is kept, so that a change is followed from where it begins until its traces have faded. Never looks at stock.
 
 use crate::WorldSpec;
 use crate::draws::Draws;
