@@ -57,8 +57,9 @@ fn main() {
     let revision = season.revise(&search(), &|| false).expect("Invariant: the season can be planned");
     let revision = revision.expect("Invariant: no rule clashes");
     let revised = cpu_seconds();
-    let plan = season.with_supply(PlanId::new("revised"), &revision, 1, &|_, _| {});
-    let plan = plan.expect("Invariant: supply can be planned");
+    let demand = season.demand(&revision).expect("Invariant: the season can be forecast");
+    let plan = season.with_supply(PlanId::new("revised"), &revision, &demand, 1, &|_, _| {});
+    let (plan, _) = plan.expect("Invariant: supply can be planned");
     let after = cpu_seconds();
     println!(
         "{{\"items\":{items},\"hit\":\"{hit}\",\"cut\":{cut},\"offers\":{},\"changes\":{},\"orders\":{},\"read_s\":{:.2},\"plan_s\":{:.2},\"supply_s\":{:.2},\"cpu_s\":{:.2}}}",

@@ -1,13 +1,14 @@
 //! Approve: plan, stress and policy go to `govern`, which shares no code with the planner.
 
 use endcap_govern::{Case, Stress, Terms, judge};
-use endcap_model::{Decision, Outcome, Plan, Policy, Sku};
+use endcap_model::{Decision, Explanation, Outcome, Plan, Policy, Sku};
 use endcap_plan::ItemEconomics;
 use std::collections::BTreeMap;
 
-/// Judges a plan on what the simulated worlds said of it.
+/// Judges a plan on what the simulated worlds said of it; `ran` is what the plans ran that it takes over from, and counts as spent.
 pub fn decide(
     plan: &Plan,
+    ran: &[Explanation],
     economics: &BTreeMap<Sku, ItemEconomics>,
     item_places: usize,
     stress: Stress,
@@ -15,7 +16,7 @@ pub fn decide(
 ) -> Decision {
     let terms = |item: &ItemEconomics| Terms { list_price: item.list_price, unit_cost: item.unit_cost };
     let terms = economics.iter().map(|(sku, item)| (sku.clone(), terms(item))).collect();
-    let spend = plan.report.offers.iter().map(|offer| offer.spend).sum();
+    let spend = plan.report.offers.iter().chain(ran).map(|offer| offer.spend).sum();
     judge(&Case { plan, terms: &terms, item_places, stress, spend }, policy)
 }
 

@@ -38,6 +38,11 @@ pub struct LeftOut {
     pub reason: String,
 }
 
+/// The name of a plan's offer by its number from 0.
+pub fn offer_name(plan: &Plan, number: usize) -> String {
+    format!("{}-{}", plan.id, number + 1)
+}
+
 /// Makes the intents of a plan, in its order; what is over already or cannot be told is left out with the reason.
 pub fn deploy(plan: &Approved<Plan>, terms: &Terms) -> (Vec<Intent>, Vec<LeftOut>) {
     let plan = plan.get();
@@ -47,7 +52,7 @@ pub fn deploy(plan: &Approved<Plan>, terms: &Terms) -> (Vec<Intent>, Vec<LeftOut
         Err(left) => left_out.push(left),
     };
     for (number, offer) in plan.offers.iter().enumerate() {
-        let name = format!("{}-{}", plan.id, number + 1);
+        let name = offer_name(plan, number);
         for place in terms.stores_of(&offer.place) {
             for channel in &terms.acting.prices_to {
                 take(terms.offer(plan, offer, &name, place, channel));
@@ -167,6 +172,12 @@ impl Terms<'_> {
             },
             shown: Shown::default(),
         }
+    }
+
+    /// When a plan begins at a place; nothing where no market names it.
+    pub fn begins_at(&self, plan: &Plan, place: &Place) -> Option<Timestamp> {
+        let zone = self.territory(place, &String::new).ok()?.zone().ok()?;
+        self.begin(plan, plan.span.start, &zone)
     }
 
     fn territory(&self, place: &Place, what: &dyn Fn() -> String) -> Result<&Territory, LeftOut> {

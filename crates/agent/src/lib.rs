@@ -46,4 +46,5 @@ pub mod sizes;
 pub mod standings;
 pub mod step;
 pub mod stress;
+pub mod succeed;
 pub mod value;

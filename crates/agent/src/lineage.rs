@@ -122,6 +122,10 @@ impl Course {
             Event::Planned { plan, .. } => {
                 ("plan", vec![self.facts.clone(), self.model.clone(), self.forecast.clone()], thing("plan", plan))
             }
+            Event::Revised { plan, former, snapshot, .. } => {
+                let from = [thing("facts", snapshot), thing("plan", former)].map(Some);
+                ("plan the rest", from.to_vec(), thing("plan", plan))
+            }
             Event::Stressed { plan, outcome } => {
                 let made = thing("trial", outcome);
                 self.trial = Some(made.clone());

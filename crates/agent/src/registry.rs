@@ -132,8 +132,7 @@ impl Registry {
     /// [`NotAppointed`] where it is the champion, cannot be used, or nobody says so.
     pub fn promote(&self, name: &str, by: &str, reason: &str) -> Result<Event, NotAppointed> {
         named(by, reason)?;
-        let entry = self.find(name)?;
-        self.appoint(entry, by, reason, self.former.contains(&entry.made.model))
+        self.appoint(self.find(name)?, by, reason, false)
     }
 
     /// Goes back to the champion before this one.
@@ -324,6 +323,19 @@ pub(crate) mod tests {
         assert_eq!(Registry::of(&events).champion().unwrap().made.model, name);
         let Ok(Event::Appointed { appointed }) = Registry::of(&events).rollback("Ada", "no") else { panic!() };
         assert_eq!((appointed.model.short(), appointed.back), (champion.as_str(), true));
+    }
+
+    #[test]
+    fn a_former_champion_that_a_person_promotes_leaves_the_one_before_it_to_go_back_to() {
+        let mut events = season();
+        let names = [b"a", b"c"].map(|name| hash_bytes(name).short().to_owned());
+        events.push(Registry::of(&events).promote(&names[0], "Ada", "it knew better").unwrap());
+        let Ok(back @ Event::Appointed { .. }) = Registry::of(&events).rollback("Ada", "it did not") else { panic!() };
+        events.push(back);
+        let registry = Registry::of(&events);
+        assert_eq!(registry.champion().unwrap().made.model.short(), names[1]);
+        let Ok(Event::Appointed { appointed }) = registry.rollback("Ada", "once more") else { panic!() };
+        assert_eq!(appointed.model.short(), names[0], "and what was before that");
     }
 
     #[test]

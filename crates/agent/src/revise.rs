@@ -64,7 +64,26 @@ impl Season<'_> {
         })
     }
 
-    /// Completes a revision with the orders that it needs from the rest on.
+    /// All offers of the season under a revision: what ran, and what it proposes.
+    pub fn offers(&self, revision: &Revision) -> Vec<Offer> {
+        let before = self.in_force.offers.iter().filter(|offer| offer.span.start < self.rest.start);
+        before.chain(&revision.proposal.offers).cloned().collect()
+    }
+
+    /// Demand under a revision, as planners changed it.
+    ///
+    /// # Errors
+    /// [`JobError`] when it cannot be forecast.
+    pub fn demand(&self, revision: &Revision) -> Result<Forecast, JobError> {
+        let offers = self.offers(revision);
+        let model_forecast = match self.known {
+            Some(known) => plan::forecast_again(self.facts, self.fitted, self.scenario, known, &offers)?,
+            None => plan::forecast(self.facts, self.fitted, self.scenario, &offers)?,
+        };
+        Ok(override_alike(&model_forecast, self.overrides)?.0)
+    }
+
+    /// Completes a revision with the orders that it needs from the rest on, and tells how stock is to run.
     ///
     /// # Errors
     /// [`JobError`] when supply cannot be planned.
@@ -72,21 +91,15 @@ impl Season<'_> {
         &self,
         id: PlanId,
         revision: &Revision,
+        demand: &Forecast,
         seed: u64,
         progress: &(dyn Fn(usize, usize) + Sync),
-    ) -> Result<Plan, JobError> {
-        let before = self.in_force.offers.iter().filter(|offer| offer.span.start < self.rest.start);
-        let offers: Vec<Offer> = before.chain(&revision.proposal.offers).cloned().collect();
-        let model_forecast = match self.known {
-            Some(known) => plan::forecast_again(self.facts, self.fitted, self.scenario, known, &offers)?,
-            None => plan::forecast(self.facts, self.fitted, self.scenario, &offers)?,
-        };
-        let (planned, _) = override_alike(&model_forecast, self.overrides)?;
-        let mut supplied = plan::supply(self.facts, &planned, self.baseline, self.scenario, seed, progress)?;
+    ) -> Result<(Plan, Projection), JobError> {
+        let mut supplied = plan::supply(self.facts, demand, self.baseline, self.scenario, seed, progress)?;
         // An order is placed at the end of a period, so that those of the last one before the rest can still change.
         supplied.orders.retain(|order| order.order_period.plus(1) >= self.rest.start);
         supplied.transfers.retain(|transfer| transfer.period.plus(1) >= self.rest.start);
-        Ok(Plan {
+        let plan = Plan {
             id,
             parent: Some(self.in_force.id.clone()),
             objectives: self.in_force.objectives.clone(),
@@ -99,7 +112,8 @@ impl Season<'_> {
             orders: supplied.orders,
             transfers: supplied.transfers,
             report: revision.proposal.report.clone(),
-        })
+        };
+        Ok((plan, supplied.projection))
     }
 
     /// The scenario without locks on what has passed.

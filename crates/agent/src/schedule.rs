@@ -27,7 +27,8 @@ pub struct ScheduleSettings {
     /// Its name; what was done is kept under it.
     pub name: String,
     /// What is done: `load` takes what came into the facts, `plan` does that and runs the loop on them, `flight`
-    /// sets the plan in force beside them.
+    /// sets the plan in force beside them, `adopt` lets what that proposes take over where policy and people allow it,
+    /// `deploy` decides what the plan in force asks of each channel.
     pub run: Task,
     /// At which times: minute, hour, day of the month, month and day of the week, as cron writes them.
     #[serde(default)]
@@ -56,6 +57,10 @@ pub enum Task {
     Plan,
     /// What came becomes facts, and the plan that was published last is looked at beside them.
     Flight,
+    /// The same, and what is proposed takes over where simulated worlds, policy and people allow it.
+    Adopt,
+    /// What the plan that was published last asks of each channel is decided.
+    Deploy,
 }
 
 /// A condition on an item at a place.

@@ -32,6 +32,10 @@ impl Scribe {
                 self.model = Some(model.clone());
                 None
             }
+            Event::Revised { snapshot, model, .. } => {
+                (self.snapshot, self.model) = (Some(snapshot.clone()), Some(model.clone()));
+                None
+            }
             Event::Judged { plan, decision } => {
                 let grounds = self.grounds(decision);
                 self.judged.insert(plan.clone(), grounds.clone());

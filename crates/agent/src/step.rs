@@ -211,6 +211,16 @@ pub fn step(mut state: State, event: &Event) -> (State, Vec<Effect>) {
             state.plan = Some(plan.clone());
             run(Job::Supply { plan: plan.clone() })
         }
+        Event::Revised { plan, snapshot, model, forecast, .. } => {
+            state = State {
+                snapshot: Some(snapshot.clone()),
+                model: Some(model.clone()),
+                forecast: Some(forecast.clone()),
+                plan: Some(plan.clone()),
+                ..State { mode: state.mode, models: state.models, ..State::default() }
+            };
+            run(Job::Simulate { plan: plan.clone() })
+        }
         Event::Supplied { plan, .. } => run(Job::Simulate { plan: plan.clone() }),
         Event::Stressed { plan, outcome } => {
             state.outcome = Some(outcome.clone());

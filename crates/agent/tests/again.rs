@@ -117,7 +117,8 @@ fn a_season_revised_after_a_cut_is_the_same_with_what_is_known_and_without_at_an
         let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
         pool.install(|| {
             let revision = season.revise(&settings, &|| false).unwrap().unwrap();
-            let plan = season.with_supply(PlanId::new("revised"), &revision, 1, &|_, _| {}).unwrap();
+            let demand = season.demand(&revision).unwrap();
+            let plan = season.with_supply(PlanId::new("revised"), &revision, &demand, 1, &|_, _| {}).unwrap();
             (revision, plan)
         })
     };

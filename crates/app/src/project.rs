@@ -18,8 +18,9 @@ use endcap_adapters::project::Project;
 use endcap_adapters::tables;
 use endcap_agent::ask::{Asking, asking};
 use endcap_agent::digest::{Digest, digest};
+use endcap_agent::flight::Amendment;
 use endcap_agent::halt::last_good;
-use endcap_agent::jobs::{Bench, Changed, Settings};
+use endcap_agent::jobs::{Bench, Changed, JobError, Settings};
 use endcap_agent::ports::{Connector, Journal, PortError};
 use endcap_agent::run::{Ended, run};
 use endcap_agent::shadow::InShadow;
@@ -113,6 +114,19 @@ impl<C: Connector> Connector for Aligned<C> {
 impl Run<'_> {
     /// Runs from the latest facts to a judged plan, its files and its report.
     pub fn run(&self, first: Event, console: &Console) -> anyhow::Result<Finished> {
+        self.run_from(|_| Ok(first), console)
+    }
+
+    /// Puts the rest of the plan in force, planned anew, before the simulated worlds and policy: what may takes over.
+    pub fn adopt(&self, amendment: &Amendment, console: &Console) -> anyhow::Result<Finished> {
+        self.run_from(|bench| bench.revised(amendment), console)
+    }
+
+    fn run_from(
+        &self,
+        first: impl FnOnce(&mut Bench) -> Result<Event, JobError>,
+        console: &Console,
+    ) -> anyhow::Result<Finished> {
         let scenario = read_scenario(self.scenario)?;
         let policy = read_policy(self.policy)?;
         let project = Project::read(self.folder)?;
@@ -139,6 +153,7 @@ impl Run<'_> {
         let audited = AuditedJournal::open(self.folder, jiff::Timestamp::now, audit::random)?;
         let mut journal: Box<dyn Journal> = if self.shadow { Box::new(InShadow(audited)) } else { Box::new(audited) };
         let mut connector = connector(self.folder, console)?;
+        let first = first(&mut bench)?;
         let (state, mut ended) = run(first, &mut bench, &policy, journal.as_mut(), &mut connector, &|_: &Job| false)?;
         if let Ended::Halted { halt } = &ended {
             keep_by_hand(self.folder, halt)?;

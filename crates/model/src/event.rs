@@ -86,6 +86,23 @@ pub enum Event {
         /// Its proven bound in minor units.
         bound: i64,
     },
+    /// The rest of the plan in force was planned anew, with its orders: it takes over where policy and people allow it.
+    Revised {
+        /// The plan that is proposed.
+        plan: PlanId,
+        /// The plan in force.
+        former: PlanId,
+        /// The facts that it knows.
+        snapshot: SnapshotId,
+        /// Hash of the lift model, as it is believed by now.
+        model: ContentHash,
+        /// Hash of the forecast without promotions, as it is believed by now.
+        forecast: ContentHash,
+        /// Its value in minor units, the changes paid.
+        value: i64,
+        /// Its proven bound in minor units.
+        bound: i64,
+    },
     /// Supply orders were raised for a plan.
     Supplied {
         /// The plan.

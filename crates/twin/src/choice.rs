@@ -111,9 +111,9 @@ pub enum PolicyChoice {
     Learned {
         /// Name shown to people.
         name: String,
-        /// How it orders and estimates; it chooses its offers every period.
+        /// Periods between two estimates; without it the past is estimated once.
         #[serde(default)]
-        terms: LoopTerms,
+        refit_every: Option<usize>,
         /// What it weighs.
         #[serde(default)]
         weights: RuleWeights,
@@ -180,9 +180,10 @@ impl PolicyChoice {
     }
 
     /// Returns how it plans, if it estimates and plans on the way.
-    pub fn loop_terms(&self) -> Option<&LoopTerms> {
+    pub fn loop_terms(&self) -> Option<LoopTerms> {
         match self {
-            Self::Siloed { terms, .. } | Self::Integrated { terms, .. } | Self::Learned { terms, .. } => Some(terms),
+            Self::Siloed { terms, .. } | Self::Integrated { terms, .. } => Some(*terms),
+            Self::Learned { refit_every, .. } => Some(LoopTerms { refit_every: *refit_every, ..LoopTerms::default() }),
             _ => None,
         }
     }
@@ -223,10 +224,10 @@ impl PolicyChoice {
                 terms.check()
             }
             Self::Integrated { terms, .. } => terms.check(),
-            Self::Learned { terms, weights, .. } => {
+            Self::Learned { refit_every, weights, .. } => {
                 let each = |weight: &f64| within("policy.weights", *weight, -1e3, 1e3, "weights from -1000 to 1000");
                 weights.to_array().iter().try_for_each(each)?;
-                terms.check()
+                within("policy.refit_every", refit_every.unwrap_or(1) as f64, 1.0, 1e4, "1 or more periods")
             }
             Self::Page { uplift, .. } => within("policy.uplift", *uplift, 0.1, 100.0, "0.1 to 100 times"),
             Self::None { .. } | Self::Oracle { .. } => Ok(()),

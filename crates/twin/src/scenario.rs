@@ -216,9 +216,18 @@ impl TwinScenario {
         if policy.loop_terms().is_none() {
             return Ok(());
         }
-        let least = "at least 26 for policies of kind siloed and integrated, which learn from the past";
+        let learned = matches!(policy, PolicyChoice::Learned { .. });
+        if let Some(budget) = self.offers.budget.filter(|_| learned) {
+            let (field, found) = ("offers.budget".to_owned(), budget.to_string());
+            return Err(TwinError::Setting {
+                field,
+                found,
+                expected: "no budget for policies of kind learned, which keep none",
+            });
+        }
+        let least = "at least 26 for policies of kind siloed, integrated and learned, which learn from the past";
         within("past_periods", self.past_periods.unwrap_or(0) as f64, 26.0, 10_000.0, least)?;
-        let one = "1 for policies of kind siloed and integrated, whose offers run for one period";
+        let one = "1 for policies of kind siloed, integrated and learned, whose offers run for one period";
         within("offers.periods", self.offers.periods as f64, 1.0, 1.0, one)
     }
 

@@ -213,12 +213,12 @@ fn scale(estimate: &mut Estimate, factor: f64) {
     }
 }
 
-/// Takes in every period before `until` that a plan's forecast covers and whose sales are known.
-pub fn taken_in(belief: &mut Belief, facts: &Facts, planned: &Forecast, until: Period) {
+/// Takes in every period before `until` of which something was expected and whose sales are known.
+pub fn taken_in(belief: &mut Belief, facts: &Facts, expected: &[ForecastRow], until: Period) {
     let (panel, columns) = (&facts.panel, facts.panel.columns());
-    let mut expected: BTreeMap<(&Sku, &Place, Period), &ForecastRow> = BTreeMap::new();
-    let over = planned.rows.iter().filter(|row| row.period < until);
-    expected.extend(over.map(|row| ((&row.sku, &row.place, row.period), row)));
+    let over = expected.iter().filter(|row| row.period < until);
+    let expected: BTreeMap<(&Sku, &Place, Period), &ForecastRow> =
+        over.map(|row| ((&row.sku, &row.place, row.period), row)).collect();
     let mut periods: BTreeMap<Period, Vec<Seen>> = BTreeMap::new();
     for row in (0..panel.len()).filter(|&row| columns.period[row] < until && columns.stockout_share[row] <= OUT_MAX) {
         let (sku, place) = (columns.sku[row] as usize, columns.place[row] as usize);

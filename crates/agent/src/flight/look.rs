@@ -12,11 +12,15 @@ use crate::pace::running;
 use crate::plan::{forecast, supply};
 use crate::revise::Season;
 use endcap_demand::Fitted;
+use endcap_demand::never_ran;
+use endcap_demand::overrides::override_alike;
 use endcap_model::{
-    Currency, Forecast, Offer, Period, Plan, PlanId, Projection, Sku, Span, SupplyOrder, Transfer, hash_json,
+    ContentHash, Currency, Explanation, Forecast, ForecastRow, Offer, Period, Plan, PlanId, Projection, Sku, Span,
+    SupplyOrder, Transfer, hash_json,
 };
-use endcap_plan::solve;
+use endcap_plan::{Proposal, solve};
 use serde::{Deserialize, Serialize};
+use std::borrow::Cow;
 use std::collections::BTreeSet;
 
 /// A plan that runs, with what was expected of it.
@@ -28,14 +32,49 @@ pub struct InFlight<'a> {
     pub plan: &'a Plan,
     /// What it expected; without it nothing can be set beside it.
     pub planned: Option<&'a Forecast>,
+    /// What it goes on from, where it took over from another plan.
+    pub before: Option<&'a Before>,
     /// How it expected stock to run.
     pub projection: Option<&'a Projection>,
     /// The model that it was made with, where that is still there.
     pub then: Option<&'a Fitted>,
+    /// Version of the objectives that a plan of now serves, by hash; nothing where there are none.
+    pub objectives: Option<&'a ContentHash>,
     /// Its periods that may still change.
     pub rest: Span,
     /// Seed of simulated shelves and of orders.
     pub seed: u64,
+}
+
+/// What a plan that takes over from another goes on from, kept beside it.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Before {
+    /// What the model said of every period since the first of these plans began, whatever sales made of it: what is believed is
+    /// reckoned from there.
+    pub expected: Vec<ForecastRow>,
+    /// What of the plans before it ran: its money, and the distance that calendar rules ask for.
+    pub ran: Vec<Explanation>,
+}
+
+/// The rest of a plan as it is proposed, with all that it stands on.
+#[derive(Clone, Debug)]
+pub struct Amendment {
+    /// The plan.
+    pub plan: Plan,
+    /// Its offers and report, and those of references.
+    pub proposal: Proposal,
+    /// The lift model, as it is believed by now.
+    pub fitted: Fitted,
+    /// Demand without promotions, as it is believed by now.
+    pub baseline: Forecast,
+    /// Demand under the plan, as it is believed by now.
+    pub demand: Forecast,
+    /// How stock is to run.
+    pub projection: Projection,
+    /// What it goes on from.
+    pub before: Before,
+    /// Whether any period of the plan in force is over: then this one has the orders that are due now.
+    pub is_due: bool,
 }
 
 /// What a look found. Money in whole minor units of `currency`.
@@ -85,10 +124,11 @@ impl InFlight<'_> {
         settings: &solve::Settings,
         code_version: &str,
         interrupt: &(dyn Fn() -> bool + Sync),
-    ) -> Result<Result<(Reading, Plan), Vec<String>>, JobError> {
-        let Self { ground, plan: in_force, rest, seed, .. } = *self;
+    ) -> Result<Result<(Reading, Amendment), Vec<String>>, JobError> {
+        let Self { ground, rest, seed, .. } = *self;
         let Ground { facts, scenario, .. } = ground;
-        let belief = self.belief();
+        let in_force = &self.with_what_ran();
+        let belief = self.belief(in_force);
         let promised = self.believed(&belief, &in_force.offers)?;
         let stage = Stage::new(facts, scenario, &promised, before_orders(scenario, rest.start), seed);
         let model = self.then.unwrap_or(&ground.fitted);
@@ -113,11 +153,15 @@ impl InFlight<'_> {
             Ok(revision) => revision,
             Err(conflict) => return Ok(Err(conflict)),
         };
-        let made_from = (&in_force.id, &ground.snapshot, &ground.model, hash_json(&baseline), hash_json(scenario));
+        let objectives = self.objectives.cloned();
+        let made_from =
+            (&in_force.id, &objectives, &ground.snapshot, &ground.model, hash_json(&baseline), hash_json(scenario));
         let id = PlanId::new(hash_json(&(made_from, belief.kinds(), rest, seed, code_version)).short());
-        let plan = season.with_supply(id, &revision, seed, &|_, _| {})?;
-        let plan = Plan { snapshot: ground.snapshot.clone(), as_of: ground.as_of, ..plan };
-        let after = self.believed(&belief, &plan.offers)?;
+        let expected = self.expected(&season.offers(&revision))?;
+        let mut after = expected.clone();
+        belief.apply(&mut after);
+        let (plan, projection) = season.with_supply(id, &revision, &after, seed, &|_, _| {})?;
+        let plan = Plan { objectives, snapshot: ground.snapshot.clone(), as_of: ground.as_of, ..plan };
         let promise = scenario.money(scenario.replan.change_cost).minor as f64;
         let usual = i32::try_from(scenario.supply.lead_time_periods).unwrap_or(i32::MAX);
         let now = |period: Period| period.plus(1) == rest.start;
@@ -152,7 +196,39 @@ impl InFlight<'_> {
             approved: false,
             proposal: plan.id.clone(),
         };
-        Ok(Ok((reading, plan)))
+        let before = self.before_of(in_force, &expected);
+        let proposal = revision.proposal;
+        let is_due = self.plan.span.start < rest.start;
+        let amendment = Amendment { plan, proposal, fitted, baseline, demand: after, projection, before, is_due };
+        Ok(Ok((reading, amendment)))
+    }
+
+    /// The plan with what ran of the plans before it.
+    fn with_what_ran(&self) -> Plan {
+        let mut plan = self.plan.clone();
+        let ran = self.before.map_or(&[][..], |before| &before.ran);
+        plan.offers.splice(0..0, ran.iter().map(|told| told.offer.clone()));
+        plan.report.offers.splice(0..0, ran.iter().cloned());
+        plan
+    }
+
+    /// What a plan of the rest goes on from.
+    fn before_of(&self, in_force: &Plan, expected: &Forecast) -> Before {
+        let over = |row: &&ForecastRow| row.period < self.rest.start;
+        let rest = expected.rows.iter().filter(|row| self.rest.contains(row.period));
+        let ran = in_force.report.offers.iter().filter(|told| told.offer.span.start < self.rest.start);
+        Before {
+            expected: self.so_far().iter().filter(over).chain(rest).cloned().collect(),
+            ran: ran.cloned().collect(),
+        }
+    }
+
+    /// What the model said of the periods of the plan and of those before it.
+    fn so_far(&self) -> &[ForecastRow] {
+        match (self.before, self.planned) {
+            (Some(before), _) => &before.expected,
+            (None, planned) => planned.map_or(&[], |planned| &planned.rows),
+        }
     }
 
     /// What the promises leave short or too much, and who answers.
@@ -193,18 +269,35 @@ impl InFlight<'_> {
         }))
     }
 
-    fn belief(&self) -> Belief {
-        let mut belief = Belief::of(&self.ground.items);
-        if let Some(planned) = self.planned {
-            taken_in(&mut belief, &self.ground.facts, planned, self.rest.start);
+    fn belief(&self, in_force: &Plan) -> Belief {
+        let facts = &self.ground.facts;
+        let mut expected = Cow::Borrowed(self.so_far());
+        // What was planned and never ran says nothing of lifts.
+        let unseen = never_ran(&in_force.offers, &facts.panel, &facts.regions);
+        let is_plain = |row: &ForecastRow| {
+            let regions = &facts.regions;
+            let at = |offer: &Offer| offer.place == row.place || regions.get(&row.place) == Some(&offer.place);
+            let holds = |offer: &Offer| offer.sku == row.sku && offer.span.contains(row.period) && at(offer);
+            unseen.iter().any(|one| holds(&one.offer))
+        };
+        if !unseen.is_empty() {
+            expected.to_mut().iter_mut().filter(|row| is_plain(row)).for_each(|row| row.mean = row.baseline);
         }
+        let mut belief = Belief::of(&self.ground.items);
+        taken_in(&mut belief, facts, &expected, self.rest.start);
         belief
     }
 
     /// Demand under offers by what is believed now.
     fn believed(&self, belief: &Belief, offers: &[Offer]) -> Result<Forecast, JobError> {
-        let mut forecast = forecast(&self.ground.facts, &self.ground.fitted, &self.ground.scenario, offers)?;
+        let mut forecast = self.expected(offers)?;
         belief.apply(&mut forecast);
         Ok(forecast)
+    }
+
+    /// The same by the model, and as planners changed it.
+    fn expected(&self, offers: &[Offer]) -> Result<Forecast, JobError> {
+        let Ground { facts, fitted, scenario, overrides, .. } = self.ground;
+        Ok(override_alike(&forecast(facts, fitted, scenario, offers)?, overrides)?.0)
     }
 }

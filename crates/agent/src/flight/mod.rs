@@ -18,7 +18,7 @@ pub mod trial;
 pub mod tweaks;
 
 pub use belief::{Belief, Normal, OfKind, Seen, taken_in};
-pub use look::{InFlight, Reading};
+pub use look::{Amendment, Before, InFlight, Reading};
 pub use narrow::{Narrowed, left, narrowed};
 pub use path::{SoFar, Standing, standings};
 pub use stage::{Course, Stage, before_orders};

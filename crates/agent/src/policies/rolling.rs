@@ -63,7 +63,7 @@ enum Supply {
 impl<'a> RollingPolicy<'a> {
     /// Sets up a policy of kind siloed, integrated or learned; nothing for others.
     pub fn of(choice: &PolicyChoice, twin: &TwinScenario, spec: &'a WorldSpec, fits: &Fits) -> Option<Self> {
-        let terms = *choice.loop_terms()?;
+        let terms = choice.loop_terms()?;
         let supply = match choice {
             PolicyChoice::Siloed { notice_periods, .. } => Supply::Siloed { notice_periods: *notice_periods },
             _ => Supply::Integrated { expedite: expedite(spec) },

@@ -200,8 +200,7 @@ fn published_offers(folder: &Path) -> anyhow::Result<Vec<Offer>> {
         if file.is_file() {
             let plan: Plan = tables::read_json(&file)?;
             // A plan takes the place of what earlier ones had for its weeks.
-            let first = plan.offers.iter().map(|offer| offer.span.start).min();
-            offers.retain(|offer| first.is_none_or(|first| offer.span.start < first));
+            offers.retain(|offer| offer.span.start < plan.span.start);
             offers.extend(plan.offers);
         }
     }

@@ -2,13 +2,17 @@
 
 use super::replan::{SEED, beside, fitted_then, rest};
 use crate::commands::ground::{Terms, last_published};
+use crate::commands::plan::told;
 use crate::commands::solve::watch_for_interrupt;
 use crate::console::{Console, Ending, table};
-use crate::project::CODE_VERSION;
+use crate::objectives;
+use crate::project::{CODE_VERSION, Run};
 use anyhow::{bail, ensure};
 use endcap_adapters::tables::{Column, read_json, write_csv, write_json};
 use endcap_adapters::{conditions, file_drop};
-use endcap_agent::flight::{Effect, Exchange, InFlight, Narrowed, Normal, OfKind, Reading, Standing, Tweak};
+use endcap_agent::flight::{
+    Amendment, Before, Effect, Exchange, InFlight, Narrowed, Normal, OfKind, Reading, Standing, Tweak,
+};
 use endcap_agent::ground::Ground;
 use endcap_agent::pace::Course;
 use endcap_model::{Forecast, Money, Plan, Projection};
@@ -28,19 +32,28 @@ const SHOWN: usize = 15;
 /// then planned anew, and each change is played on simulated shelves before it is proposed: soften, deepen, narrow, extend, end
 /// early, swap, move stock, expedite, shift budget. A change must earn more than the scenario's `replan.change_cost`.
 ///
-/// The result is a proposal under PROJECT/proposals: nobody has approved it, and nothing is sent.
+/// The result is a proposal under PROJECT/proposals. With --adopt it is tried in simulated worlds and judged by policy as every
+/// plan is: what may takes over from the plan in force, what needs people asks them. Nothing is sent: `endcap deploy` and `endcap
+/// send` do that.
 #[derive(clap::Args)]
 #[command(after_help = "Examples:
   endcap flight shop
   endcap flight shop --json | jq '.tweaks[] | {kind, subject, place, effect}'
+  endcap flight shop --adopt && endcap deploy shop
 
-Exit status: 0 done, 1 no plan keeps every rule (the reasons are printed), 2 bad input.")]
+Exit status: 0 done, 1 no plan keeps every rule, or policy refuses it (the reasons are printed), 2 bad input.")]
 pub struct Args {
     #[command(flatten)]
     terms: Terms,
     /// The plan in force; the last one published when not given.
-    #[arg(long, value_name = "PLAN_JSON")]
+    #[arg(long, value_name = "PLAN_JSON", conflicts_with = "adopt")]
     plan: Option<PathBuf>,
+    /// Put the proposal before the simulated worlds and policy: it takes over where they and people allow it.
+    #[arg(long)]
+    adopt: bool,
+    /// Account of the person who proposes it; where people have to sign it, that person cannot.
+    #[arg(long, value_name = "NAME", requires = "adopt")]
+    by: Option<String>,
 }
 
 /// The answer, for programs.
@@ -49,6 +62,22 @@ struct Answer {
     #[serde(flatten)]
     reading: Reading,
     folder: PathBuf,
+    /// What became of it, where it was to take over.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    adopted: Option<Adopted>,
+}
+
+/// What became of a proposal that was to take over, for programs.
+#[derive(Serialize, utoipa::ToSchema)]
+#[schema(as = FlightAdoption)]
+pub struct Adopted {
+    /// `published`, `needs a person`, `withheld in shadow`, `halted`, `refused`; `kept` where the plan in force stays as it is.
+    pub status: &'static str,
+    /// Why.
+    pub reasons: Vec<String>,
+    /// Where people have to sign: the request that they answer.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub request: Option<String>,
 }
 
 /// Runs the command.
@@ -66,35 +95,103 @@ pub fn run(args: &Args, console: &Console) -> anyhow::Result<Ending> {
     let spinner = console.spinner("look, and plan the rest");
     let looked = look(folder, &path, &ground, &args.terms.search()?, &|| flag.load(Ordering::Relaxed))?;
     spinner.finish_and_clear();
-    match looked {
-        Ok(answer) => console.result(&answer, for_people)?,
+    let (mut answer, amendment) = match looked {
+        Ok(looked) => looked,
         Err(reasons) => {
             console.result(&serde_json::json!({ "status": "infeasible", "reasons": reasons }), |_| {
                 format!("No plan keeps every rule and frozen promise:\n{}", reasons.join("\n"))
             })?;
             return Ok(Ending::Refused);
         }
+    };
+    if args.adopt {
+        answer.adopted =
+            Some(put_before_policy(&args.terms, (&answer.reading, &amendment), args.by.as_deref(), false, console)?);
     }
-    Ok(Ending::Done)
+    console.result(&answer, for_people)?;
+    let refused = answer.adopted.is_some_and(|adopted| matches!(adopted.status, "refused" | "halted"));
+    Ok(if refused { Ending::Refused } else { Ending::Done })
+}
+
+/// Lets a proposal take over where simulated worlds, policy and people allow it.
+fn put_before_policy(
+    terms: &Terms,
+    (reading, amendment): (&Reading, &Amendment),
+    by: Option<&str>,
+    shadow: bool,
+    console: &Console,
+) -> anyhow::Result<Adopted> {
+    if !amendment.is_due && reading.tweaks.is_empty() {
+        let reasons = vec!["no period of it is over, and no change earns more than it costs".to_owned()];
+        return Ok(Adopted { status: "kept", reasons, request: None });
+    }
+    let folder = &terms.folder;
+    let scenario = terms.scenario.clone().unwrap_or_else(|| folder.join("scenario.toml"));
+    let run = Run {
+        folder,
+        scenario: &scenario,
+        policy: &folder.join("policy.toml"),
+        seed: SEED,
+        solve: terms.search()?,
+        by,
+        shadow,
+    };
+    // What holds offers back at single stores is deployed with the plan.
+    let plan = folder.join("plans").join(amendment.plan.id.as_str());
+    write_csv(&plan.join(conditions::FILE_NAME), &held_back(&reading.narrowed))?;
+    let finished = run.adopt(amendment, console)?;
+    let (status, reasons) = told(finished.ended);
+    Ok(Adopted { status, reasons, request: finished.request.map(|kept| kept.id) })
 }
 
 /// Looks at the plan that was published last and leaves the reading; the inner error is the set of rules that clash.
 pub fn looked(folder: &Path, ground: &Ground) -> anyhow::Result<Result<Reading, Vec<String>>> {
     let looked = look(folder, &last_published(folder)?, ground, &Settings::default(), &|| false)?;
-    Ok(looked.map(|answer| answer.reading))
+    Ok(looked.map(|(answer, _)| answer.reading))
 }
 
-/// The same beside the newest facts, which are read first.
-pub fn flown(folder: &Path, console: &Console) -> anyhow::Result<Reading> {
+/// The same, and what is proposed is put before policy, as somebody asked for it.
+pub fn adopted(folder: &Path, ground: &Ground, by: &str) -> anyhow::Result<Result<Adopted, Vec<String>>> {
+    let looked = look(folder, &last_published(folder)?, ground, &Settings::default(), &|| false)?;
+    let before_policy = |(answer, amendment): (Answer, Amendment)| {
+        let terms = Terms::of(folder.to_owned());
+        put_before_policy(&terms, (&answer.reading, &amendment), Some(by), false, &Console::new(true))
+    };
+    match looked {
+        Ok(looked) => before_policy(looked).map(Ok),
+        Err(reasons) => Ok(Err(reasons)),
+    }
+}
+
+/// The same beside the newest facts, which are read first. What is proposed takes over where it is to and may.
+pub fn flown(folder: &Path, adopt: Adopt, console: &Console) -> anyhow::Result<(Reading, Option<Adopted>)> {
     let terms = Terms::of(folder.to_owned());
     let ground = match terms.ground(terms.scenario()?, console)? {
         Ok(ground) => ground,
         Err(reason) => bail!("nothing can be planned: {reason}"),
     };
-    match looked(folder, &ground)? {
-        Ok(reading) => Ok(reading),
+    let (answer, amendment) = match look(folder, &last_published(folder)?, &ground, &Settings::default(), &|| false)? {
+        Ok(looked) => looked,
         Err(reasons) => bail!("no plan keeps every rule and frozen promise: {}", reasons.join("; ")),
-    }
+    };
+    let proposed = (&answer.reading, &amendment);
+    let adopted = match adopt {
+        Adopt::No => None,
+        Adopt::Yes { shadow } => Some(put_before_policy(&terms, proposed, None, shadow, console)?),
+    };
+    Ok((answer.reading, adopted))
+}
+
+/// Whether what is proposed is to take over.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Adopt {
+    /// It stays a proposal.
+    No,
+    /// Where it may; in shadow it is judged, and stays in the house.
+    Yes {
+        /// Whether the loop runs in shadow.
+        shadow: bool,
+    },
 }
 
 fn look(
@@ -103,7 +200,7 @@ fn look(
     ground: &Ground,
     settings: &Settings,
     interrupt: &(dyn Fn() -> bool + Sync),
-) -> anyhow::Result<Result<Answer, Vec<String>>> {
+) -> anyhow::Result<Result<(Answer, Amendment), Vec<String>>> {
     let in_force: Plan = read_json(path)?;
     ensure!(
         in_force.currency == ground.scenario.currency,
@@ -115,22 +212,27 @@ fn look(
     let (projection, planned): (Option<Projection>, Option<Forecast>) =
         (beside(path, "projection.json")?, beside(path, "forecast.json")?);
     let then = fitted_then(folder, path)?;
+    let before: Option<Before> = beside(path, "before.json")?;
+    let objectives = objectives::in_force(folder)?.map(|objectives| objectives.hash());
     let in_flight = InFlight {
         ground,
         plan: &in_force,
         planned: planned.as_ref(),
+        before: before.as_ref(),
+        objectives: objectives.as_ref(),
         projection: projection.as_ref(),
         then: then.as_ref(),
         rest: rest(None, &in_force, ground)?,
         seed: SEED,
     };
-    let (reading, plan) = match in_flight.look(settings, CODE_VERSION, interrupt)? {
+    let (reading, amendment) = match in_flight.look(settings, CODE_VERSION, interrupt)? {
         Ok(found) => found,
         Err(conflict) => return Ok(Err(conflict)),
     };
-    let answer = Answer { folder: folder.join("proposals").join(plan.id.as_str()), reading };
-    leave(&answer, &plan, &folder.join(LATEST))?;
-    Ok(Ok(answer))
+    let plan = &amendment.plan;
+    let answer = Answer { folder: folder.join("proposals").join(plan.id.as_str()), reading, adopted: None };
+    leave(&answer, plan, &folder.join(LATEST))?;
+    Ok(Ok((answer, amendment)))
 }
 
 /// Writes the proposal's tables, and the reading as the newest.
@@ -162,16 +264,7 @@ fn leave(answer: &Answer, plan: &Plan, latest: &Path) -> anyhow::Result<()> {
         ("reason", text(|one| one.because.clone())),
     ];
     write_csv(&folder.join("tweaks.csv"), &rows)?;
-    let held = &reading.narrowed;
-    let cells = |of: fn(&Narrowed) -> String| Column::Text(held.iter().map(of).collect());
-    let conditions = [
-        ("unit_id", cells(|one| one.sku.to_string())),
-        ("place", cells(|one| one.place.to_string())),
-        ("what", cells(|_| "stock".to_owned())),
-        ("is", cells(|_| "at_least".to_owned())),
-        ("value", Column::Whole(held.iter().map(|one| one.wanted.ceil() as i64).collect())),
-    ];
-    write_csv(&folder.join(conditions::FILE_NAME), &conditions)?;
+    write_csv(&folder.join(conditions::FILE_NAME), &held_back(&reading.narrowed))?;
     let talk = &reading.talk;
     let text = |of: &dyn Fn(&Exchange) -> String| Column::Text(talk.iter().map(of).collect());
     let number = |of: &dyn Fn(&Exchange) -> f64| Column::Number(talk.iter().map(of).collect());
@@ -188,6 +281,18 @@ fn leave(answer: &Answer, plan: &Plan, latest: &Path) -> anyhow::Result<()> {
     ];
     write_csv(&folder.join("talk.csv"), &exchanges)?;
     Ok(write_json(latest, reading)?)
+}
+
+/// Conditions that hold an offer back at single stores until the shelf has what it needs.
+fn held_back(narrowed: &[Narrowed]) -> [(&'static str, Column); 5] {
+    let cells = |of: fn(&Narrowed) -> String| Column::Text(narrowed.iter().map(of).collect());
+    [
+        ("unit_id", cells(|one| one.sku.to_string())),
+        ("place", cells(|one| one.place.to_string())),
+        ("what", cells(|_| "stock".to_owned())),
+        ("is", cells(|_| "at_least".to_owned())),
+        ("value", Column::Whole(narrowed.iter().map(|one| one.wanted.ceil() as i64).collect())),
+    ]
 }
 
 /// What was answered to a signal, in words.
@@ -266,8 +371,12 @@ fn for_people(answer: &Answer) -> String {
         all => format!("{all} changes are proposed:\n{rows}\n"),
     };
     text += &talk_for_people(reading);
+    let became = match &answer.adopted {
+        None => "nobody has approved it".to_owned(),
+        Some(Adopted { status, reasons, .. }) => [&[(*status).to_owned()], &reasons[..]].concat().join(": "),
+    };
     text + &format!(
-        "worth {} with the changes paid, {} if all promises were kept\nPROPOSAL {}: nobody has approved it.\nFiles:  {}",
+        "worth {} with the changes paid, {} if all promises were kept\nPROPOSAL {}: {became}.\nFiles:  {}",
         money(reading.value as f64),
         money(reading.promised_value as f64),
         reading.proposal,

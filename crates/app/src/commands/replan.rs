@@ -162,10 +162,12 @@ pub fn run(args: &Args, console: &Console) -> anyhow::Result<Ending> {
         }
     };
     let bar = console.progress("supply orders", 1);
-    let plan = season.with_supply(name(args, &ground, &in_force, rest), &revision, SEED, &|done, all| {
-        bar.set_length(all as u64);
-        bar.set_position(bar.position().max(done as u64));
-    })?;
+    let demand = season.demand(&revision)?;
+    let (plan, _) =
+        season.with_supply(name(args, &ground, &in_force, rest), &revision, &demand, SEED, &|done, all| {
+            bar.set_length(all as u64);
+            bar.set_position(bar.position().max(done as u64));
+        })?;
     bar.finish_and_clear();
     let plan = Plan { snapshot: ground.snapshot.clone(), as_of: ground.as_of, ..plan };
     let folder = args.terms.folder.join("proposals").join(plan.id.as_str());

@@ -1,7 +1,8 @@
 //! `endcap watch`: takes feeds, loads what came and runs the loop, until it is told to stop.
 
-use crate::commands::flight::flown;
-use crate::commands::ground::in_force;
+use crate::commands::deploy::{Deployed, deployed};
+use crate::commands::flight::{Adopt, flown};
+use crate::commands::ground::{Terms, in_force};
 use crate::commands::ingest;
 use crate::commands::plan::told;
 use crate::commands::serve::runtime;
@@ -81,8 +82,24 @@ enum Line<'a> {
     Loaded { at: Timestamp, schedule: &'a str, snapshot: &'a str },
     /// The loop ran.
     Planned { at: Timestamp, schedule: &'a str, status: &'a str, plan: Option<String>, reasons: Vec<String> },
-    /// The plan in force was looked at, and changes are proposed; both are missing where no plan was published.
-    Flown { at: Timestamp, schedule: &'a str, proposal: Option<PlanId>, changes: Option<usize> },
+    /// The plan in force was looked at, and changes are proposed; both are missing where no plan was published. What became of
+    /// them where they were to take over.
+    Flown {
+        at: Timestamp,
+        schedule: &'a str,
+        proposal: Option<PlanId>,
+        changes: Option<usize>,
+        status: Option<&'static str>,
+        reasons: Vec<String>,
+    },
+    /// What the plan in force asks of each channel was decided; a plan that may not be acted on says why.
+    Deployed {
+        at: Timestamp,
+        schedule: &'a str,
+        #[serde(flatten)]
+        deployed: Option<&'a Deployed>,
+        refused: Option<&'a str>,
+    },
     /// Something failed and is tried again.
     Failed { at: Timestamp, what: &'a str, reason: &'a str, again_in_seconds: i64 },
     /// It ends.
@@ -278,6 +295,9 @@ impl Watch<'_> {
 
     /// Does one thing.
     fn done(&mut self, schedule: &ScheduleSettings) -> anyhow::Result<()> {
+        if schedule.run == Task::Deploy {
+            return self.deploy(schedule);
+        }
         let folder = &self.args.folder;
         let first = ingest::load(folder, Timestamp::now(), self.console)?;
         let Event::Ingested { snapshot, .. } = &first else { return Ok(()) };
@@ -287,8 +307,10 @@ impl Watch<'_> {
         if schedule.run == Task::Load || sales.unwrap_or(0) == 0 {
             return Ok(());
         }
-        if schedule.run == Task::Flight {
-            return self.fly(schedule);
+        match schedule.run {
+            Task::Flight => return self.fly(schedule, Adopt::No),
+            Task::Adopt => return self.fly(schedule, Adopt::Yes { shadow: self.args.shadow }),
+            Task::Load | Task::Plan | Task::Deploy => {}
         }
         let (scenario, policy) = (folder.join("scenario.toml"), folder.join("policy.toml"));
         let run = Run {
@@ -310,17 +332,52 @@ impl Watch<'_> {
         self.say(&line, || format!("{}: {named} {status}{why}", schedule.name))
     }
 
-    /// Looks at the plan that runs.
-    fn fly(&self, schedule: &ScheduleSettings) -> anyhow::Result<()> {
+    /// Looks at the plan that runs; changes take over where they are to and may.
+    fn fly(&mut self, schedule: &ScheduleSettings, adopt: Adopt) -> anyhow::Result<()> {
         let folder = &self.args.folder;
-        let reading = in_force(folder)?.map(|_| flown(folder, self.console)).transpose()?;
+        let flown = in_force(folder)?.map(|_| flown(folder, adopt, self.console)).transpose()?;
+        let (reading, adopted) = flown.unzip();
         let (proposal, changes) = reading.map(|reading| (reading.proposal, reading.tweaks.len())).unzip();
+        let (status, reasons) = adopted.flatten().map(|adopted| (adopted.status, adopted.reasons)).unzip();
+        let reasons = reasons.unwrap_or_default();
+        self.refused |= matches!(status, Some("refused" | "halted"));
+        let became: String = status
+            .iter()
+            .map(|status| (*status).to_owned())
+            .chain(reasons.clone())
+            .map(|word| format!(": {word}"))
+            .collect();
         let told = match (&proposal, changes) {
-            (Some(proposal), Some(changes)) => format!("{changes} changes to the plan that runs, proposal {proposal}"),
+            (Some(proposal), Some(changes)) => {
+                format!("{changes} changes to the plan that runs, proposal {proposal}{became}")
+            }
             _ => "no plan was published yet".to_owned(),
         };
-        let line = Line::Flown { at: Timestamp::now(), schedule: &schedule.name, proposal, changes };
+        let line = Line::Flown { at: Timestamp::now(), schedule: &schedule.name, proposal, changes, status, reasons };
         self.say(&line, || format!("{}: {told}", schedule.name))
+    }
+
+    /// Decides what the plan in force asks of each channel.
+    fn deploy(&self, schedule: &ScheduleSettings) -> anyhow::Result<()> {
+        let (folder, name) = (&self.args.folder, &schedule.name);
+        let done = match (self.args.shadow, in_force(folder)?) {
+            (true, _) => Err("in shadow nothing is decided".to_owned()),
+            (_, None) => Err("no plan was published yet".to_owned()),
+            _ => deployed(&Terms::of(folder.clone()), false, self.console)?,
+        };
+        let told = match &done {
+            Ok(Deployed { decided, kept, taken_back, held_back, .. }) => {
+                let held_back = held_back.len();
+                format!(
+                    "{decided} messages decided, {kept} offers stay, {taken_back} taken back, {held_back} held back"
+                )
+            }
+            Err(reason) => reason.clone(),
+        };
+        let (deployed, refused) = (done.as_ref().ok(), done.as_ref().err());
+        let line =
+            Line::Deployed { at: Timestamp::now(), schedule: name, deployed, refused: refused.map(String::as_str) };
+        self.say(&line, || format!("{name}: {told}"))
     }
 
     /// Tells alarms of feeds once when they come, and once when they are over.

@@ -4,6 +4,7 @@ use crate::shop::plannable;
 use crate::{endcap, run, server};
 use endcap_model::{Currency, GateLimits, Share};
 use serde_json::Value;
+use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
 
@@ -362,4 +363,73 @@ fn facts_under_alarm_lower_the_machine_hold_the_model_and_keep_plans_in_the_hous
     let (_, messages, _) = run(&["ingest", path]);
     assert!(!messages.contains("alarm"), "{messages}");
     assert_ne!(told(folder, "plan", &[], 0)["status"], "refused");
+}
+
+/// What the shop sold this week, at list prices.
+fn this_week_sold(folder: &Path) {
+    let sales = fs::read_to_string(folder.join("sales.csv")).unwrap();
+    let last = sales.lines().last().unwrap().split(',').nth(2).unwrap().to_owned();
+    let week = jiff::Zoned::now().date().iso_week_date();
+    let now = format!("{}-W{:02}", week.year(), week.week());
+    let of_last = sales.lines().filter(|line| line.split(',').nth(2) == Some(&last));
+    let plain = of_last.map(|line| {
+        let fields: Vec<&str> = line.split(',').collect();
+        format!("{},{},{now},{},2.00,2.00\n", fields[0], fields[1], fields[3])
+    });
+    fs::write(folder.join("sales.csv"), format!("{sales}{}", plain.collect::<String>())).unwrap();
+    assert_eq!(run(&["ingest", folder.to_str().unwrap()]).2, 0);
+}
+
+#[test]
+fn a_plan_that_is_mended_in_flight_takes_over_at_the_channels() {
+    let kept = tempfile::tempdir().unwrap();
+    let folder = kept.path();
+    shop(folder);
+    let first = told(folder, "deploy", &[], 0);
+    told(folder, "send", &[], 0);
+    let nothing_new = told(folder, "flight", &["--adopt"], 0);
+    assert_eq!(nothing_new["adopted"]["status"], "kept", "{nothing_new:#}");
+
+    // A week later people will not have one of the items on offer any more.
+    this_week_sold(folder);
+    let plan = folder.join("plans").join(first["plan"].as_str().unwrap()).join("plan.json");
+    let plan: Value = serde_json::from_slice(&fs::read(plan).unwrap()).unwrap();
+    let begins = |offer: &Value| offer["span"]["start"].as_i64().unwrap();
+    let week = begins(&plan);
+    let offers = plan["offers"].as_array().unwrap();
+    let later = offers.iter().find(|offer| begins(offer) > week).expect("an offer of a later week");
+    let lock = format!("\n[[limits.locks]]\nsku = {}\ndepth = 0.0\n", later["sku"]);
+    let scenario = fs::read_to_string(folder.join("scenario.toml")).unwrap();
+    fs::write(folder.join("scenario.toml"), scenario + &lock).unwrap();
+    let flown = told(folder, "flight", &["--adopt"], 0);
+    assert_eq!(flown["adopted"]["status"], "published", "{flown:#}");
+    assert_eq!(flown["in_force"], first["plan"]);
+
+    let second = told(folder, "deploy", &[], 0);
+    assert_eq!(second["plan"], flown["proposal"]);
+    assert!(second["taken_back"].as_u64() > Some(0) && second["kept"].as_u64() > Some(0), "{second:#}");
+    assert_eq!(told(folder, "deploy", &[], 0)["decided"], 0, "what was decided is known");
+    let sent = told(folder, "send", &[], 0);
+    assert_eq!(sent["stages"]["confirmed"], first["decided"].as_u64().unwrap() + sent["sent"].as_u64().unwrap());
+    let rows = told(folder, "outbox", &[], 0);
+    let of = |action: &str| rows.as_array().unwrap().iter().filter(|row| row["action"] == action).collect::<Vec<_>>();
+    let ended: BTreeSet<&str> = of("end_offer").iter().map(|row| row["offer"].as_str().unwrap()).collect();
+    let mut live: Vec<_> = of("start_offer")
+        .iter()
+        .filter(|row| !ended.contains(row["offer"].as_str().unwrap()))
+        .map(|row| [&row["place"], &row["sku"], &row["from"], &row["until"]].map(|field| field.as_str().unwrap()))
+        .collect();
+    live.sort_unstable();
+    let overlap = |pair: &[[&str; 4]]| pair[0][..2] == pair[1][..2] && pair[1][2] < pair[0][3];
+    assert!(!live.windows(2).any(overlap), "one price at a time: {live:?}");
+    let now = jiff::Timestamp::now().to_string();
+    let unwanted = |[_, sku, from, _]: &[&str; 4]| later["sku"] == *sku && *from > now.as_str();
+    assert!(!live.iter().any(unwanted), "what people will not have does not begin: {live:?}");
+    let (trail, _, _) = run(&["audit", "show", folder.to_str().unwrap(), "--last", "1000"]);
+    assert!(trail.contains("took over"), "{trail}");
+    assert_eq!(run(&["audit", "verify", folder.to_str().unwrap()]).2, 0);
+
+    // What was learned goes on from one plan to the next.
+    let again = told(folder, "flight", &[], 0);
+    assert_eq!((&again["in_force"], &again["periods_seen"]), (&flown["proposal"], &flown["periods_seen"]), "{again:#}");
 }

@@ -107,7 +107,7 @@ fn a_plan_that_runs_is_looked_at_by_itself_when_its_sales_come() {
     let (out, said, status) = run(&["plan", folder.to_str().unwrap(), "--json"]);
     let planned: Value = serde_json::from_str(&out).unwrap();
     assert_eq!((status, &planned["status"]), (0, &"published".into()), "{out}{said}");
-    fs::write(folder.join("endcap.toml"), toml).unwrap();
+    fs::write(folder.join("endcap.toml"), &toml).unwrap();
     dropped(&folder, "w11.jsonl", |at| 150 + 21 * at);
     let (lines, status, said) = watched(&folder, &[]);
     assert_eq!(status, 0, "{said}");
@@ -116,6 +116,23 @@ fn a_plan_that_runs_is_looked_at_by_itself_when_its_sales_come() {
     let reading: Value = serde_json::from_slice(&fs::read(folder.join("flight/latest.json")).unwrap()).unwrap();
     assert_eq!((&reading["in_force"], &reading["proposal"]), (&planned["plan"], &flown[0]["proposal"]));
     assert_eq!(reading["periods_seen"], 1, "{reading}");
+
+    // Where the schedule lets it, what is proposed takes over, and channels are told what follows.
+    let adopt = toml.replace(&flight, &ON_FACTS.replace("plan", "adopt"));
+    let channels = "\n[[schedule]]\nname = \"channels\"\nrun = \"deploy\"\nafter = \"fresh\"\n";
+    fs::write(folder.join("endcap.toml"), format!("{adopt}{channels}")).unwrap();
+    dropped(&folder, "w12.jsonl", |at| 250 + 11 * at);
+    let (lines, status, said) = watched(&folder, &["--shadow"]);
+    let (flown, deployed) = (of(&lines, "flown"), of(&lines, "deployed"));
+    assert_eq!((status, &flown[0]["status"]), (0, &"withheld in shadow".into()), "{lines:?}{said}");
+    assert_eq!(deployed[0]["refused"], "in shadow nothing is decided", "{lines:?}");
+    fs::write(folder.join("endcap.toml"), adopt).unwrap();
+    dropped(&folder, "w13.jsonl", |at| 250 + 11 * at);
+    let (lines, status, said) = watched(&folder, &[]);
+    let flown = of(&lines, "flown");
+    assert_eq!((status, &flown[0]["status"]), (0, &"published".into()), "{lines:?}{said}");
+    let (out, said, _) = run(&["lineage", folder.to_str().unwrap(), "--json"]);
+    assert!(out.contains("plan the rest") && out.contains(planned["plan"].as_str().unwrap()), "{out}{said}");
 }
 
 #[test]

@@ -42,6 +42,10 @@ fn a_world_without_records_is_refused_before_it_runs() {
     assert!(refused.starts_with("past_periods is 0: expected at least 26"), "{refused}");
     let refused = read(&SMALL.replace("spacing = 4", "spacing = 4\nperiods = 2")).world(None).unwrap_err().to_string();
     assert!(refused.starts_with("offers.periods is 2"), "{refused}");
+    let learned = SMALL.replace("kind = \"integrated\"", "kind = \"learned\"");
+    let refused =
+        read(&learned.replace("spacing = 4", "spacing = 4\nbudget = 50.0")).world(None).unwrap_err().to_string();
+    assert!(refused.starts_with("offers.budget is 50: expected no budget"), "{refused}");
 }
 
 #[test]
