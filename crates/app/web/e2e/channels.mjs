@@ -111,6 +111,13 @@ try {
     assert.deepEqual(findings.map((one) => one.kind).sort(), ['changed', 'extra', 'missing']);
   });
 
+  // Since the plan was made people will not have one of its items on offer any more.
+  const { plan } = await told(['plan', folder]);
+  const offered = JSON.parse(readFileSync(join(folder, 'plans', plan, 'plan.json'), 'utf8')).offers;
+  const unwanted = offered.findLast((offer) => offer.sku !== changed.sku && offer.span.start > offered[0].span.start) ?? offered.at(-1);
+  const scenario = readFileSync(join(folder, 'scenario.toml'), 'utf8');
+  writeFileSync(join(folder, 'scenario.toml'), `${scenario}\n[[limits.locks]]\nsku = "${unwanted.sku}"\ndepth = 0.0\n`);
+
   let address;
   ({ server, address } = await start([folder]));
   browser = await launch();
@@ -242,6 +249,14 @@ try {
     assert.equal(await vic.getByRole('button', { name: 'Look now' }).count(), 0);
     await accessible(vic);
     await looked(vic, 'phone-live');
+  });
+  await step('what is proposed is put before policy, takes over, and channels are told', async () => {
+    await ada.getByRole('button', { name: 'Put the changes before policy' }).click();
+    await ada.getByText('Published', { exact: true }).waitFor({ timeout: 60_000 });
+    await accessible(ada);
+    await looked(ada, 'laptop-live-adopted');
+    const deployed = await told(['deploy', folder]);
+    assert.ok(deployed.plan !== plan && deployed.taken_back > 0, JSON.stringify(deployed));
   });
   await step('all of it is in the audit trail', async () => {
     const trail = (await told(['audit', 'show', folder, '--last', '500'])).map((record) => record.action);
