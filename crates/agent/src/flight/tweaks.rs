@@ -115,7 +115,11 @@ fn offers(told: &Told) -> Vec<Tweak> {
             }
             // It is told with what takes its place.
             Change::Dropped if swaps.values().any(|&dropped| dropped == at) => continue,
-            Change::Dropped => (dropped(offer, told), "it no longer pays here".to_owned(), (Some(offer.depth), None)),
+            Change::Dropped => (
+                dropped(offer, told),
+                "it no longer pays here, or a rule forbids it".to_owned(),
+                (Some(offer.depth), None),
+            ),
             Change::Added => match swaps.get(&at) {
                 Some(&dropped) => {
                     let gone = &changes[dropped].offer;
