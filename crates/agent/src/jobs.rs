@@ -55,6 +55,17 @@ pub enum JobError {
     /// A result that a job needs is not there.
     #[error("{0} is not there: run the step that makes it first")]
     Missing(String),
+    /// The champion's file cannot be used.
+    #[error(
+        "the champion {model} cannot be used: {reason}; bring its file back, or let a named person go on with another model: \
+         `endcap models rollback FOLDER --as NAME --reason TEXT`, `endcap models promote FOLDER MODEL --as NAME --reason TEXT`"
+    )]
+    Champion {
+        /// Its name.
+        model: String,
+        /// What is wrong with it.
+        reason: String,
+    },
     /// A kept result cannot be read back.
     #[error("{name} cannot be read back ({reason}): delete it and run the step again")]
     Spoilt {

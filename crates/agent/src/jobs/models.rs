@@ -26,14 +26,16 @@ impl Bench<'_> {
         ))
     }
 
-    /// Watches with the champion as it is kept. One that cannot be read any more is asked to be fitted again.
+    /// Watches with the champion as it is kept.
     pub(super) fn watch(
         &mut self,
         snapshot: &SnapshotId,
         champion: &ContentHash,
         models: &Registry,
     ) -> Result<Event, JobError> {
-        let (facts, fitted) = (self.facts(snapshot)?, self.fitted(champion)?);
+        let (facts, fitted) = (self.facts(snapshot)?, self.fitted_as_named(champion)?);
+        let unusable = |reason| JobError::Champion { model: champion.short().to_owned(), reason };
+        let fitted = fitted.map_err(unusable)?;
         (self.progress)("watch", 0, 1);
         let rules = RefitRules::usual(facts.panel.calendar());
         let watched = learn::watched(snapshot, &fitted, models, &facts.panel, rules);

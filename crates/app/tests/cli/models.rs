@@ -116,6 +116,20 @@ fn a_challenger_whose_file_was_changed_is_refused_and_the_champion_goes_on() {
     let listed = told(&["models", "list", &shop], 0);
     assert_eq!(states(&listed), ["refused", "champion"], "{listed}");
     assert!(listed["models"][0]["reason"].as_str().unwrap().contains("was changed since it was fitted"), "{listed}");
+
+    // Nor does anything rest on a champion whose file is not what was fitted: it is told what people can do.
+    told(&["fit", &shop], 0);
+    let listed = told(&["models", "list", &shop], 0);
+    let file = folder.join("models").join(format!("{}.json", &listed["champion"].as_str().unwrap()[..16]));
+    fs::write(&file, "{").unwrap();
+    more(folder, last, 3..=3);
+    told(&["ingest", &shop], 0);
+    let (_, messages, status) = run(&["plan", &shop]);
+    assert!(status == 2 && messages.contains("was changed since it was fitted"), "{messages}");
+    assert!(messages.contains("endcap models promote"), "{messages}");
+    let other = listed["challenger"].as_str().unwrap()[..12].to_owned();
+    told(&["models", "promote", &shop, &other, "--as", "Ada", "--reason", "the champion's file is broken"], 0);
+    told(&["plan", &shop], 0);
 }
 
 #[test]
