@@ -20,7 +20,6 @@ use endcap_model::{
 };
 use endcap_plan::{Proposal, solve};
 use serde::{Deserialize, Serialize};
-use std::borrow::Cow;
 use std::collections::BTreeSet;
 
 /// A plan that runs, with what was expected of it.
@@ -271,7 +270,9 @@ impl InFlight<'_> {
 
     fn belief(&self, in_force: &Plan) -> Belief {
         let facts = &self.ground.facts;
-        let mut expected = Cow::Borrowed(self.so_far());
+        // What the model was fitted to, it knows: a new champion is believed anew.
+        let known = self.ground.fitted.lift.span.end;
+        let mut expected: Vec<ForecastRow> = self.so_far().iter().filter(|row| known <= row.period).cloned().collect();
         // What was planned and never ran says nothing of lifts.
         let unseen = never_ran(&in_force.offers, &facts.panel, &facts.regions);
         let is_plain = |row: &ForecastRow| {
@@ -281,7 +282,7 @@ impl InFlight<'_> {
             unseen.iter().any(|one| holds(&one.offer))
         };
         if !unseen.is_empty() {
-            expected.to_mut().iter_mut().filter(|row| is_plain(row)).for_each(|row| row.mean = row.baseline);
+            expected.iter_mut().filter(|row| is_plain(row)).for_each(|row| row.mean = row.baseline);
         }
         let mut belief = Belief::of(&self.ground.items);
         taken_in(&mut belief, facts, &expected, self.rest.start);

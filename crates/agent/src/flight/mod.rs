@@ -5,8 +5,8 @@
 //! gives the changes of a revised plan their names, each with its trial; in [`talk`] inventory signals what is short or too much,
 //! and supply and promotion answer by stated rules.
 //!
-//! Never approves, publishes or sends: what comes out is proposed. Lift that is learnt in flight is not kept: a fit learns it
-//! from the whole history.
+//! Never approves, publishes or sends: what comes out is proposed. Lift that is learnt in flight goes on from one plan to the next until
+//! a new champion was fitted to the same sales.
 
 pub mod belief;
 pub mod look;
