@@ -3,16 +3,15 @@
 
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
-import { randomBytes } from 'node:crypto';
 import { chmodSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 import { join } from 'node:path';
-import { accessible, launch, looked, newFolder, run, sizes, start, step } from './common.mjs';
+import { accessible, launch, looked, newFolder, newPassword, run, sizes, start, step } from './common.mjs';
 
 const endcap = process.argv[2];
 const kept = newFolder();
 const folder = join(kept, 'shop');
-const password = randomBytes(12).toString('hex');
+const password = newPassword();
 const broken = [];
 
 /** Runs a command that may find something (status 1) and returns what it tells programs. */

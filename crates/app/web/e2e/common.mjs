@@ -2,6 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
+import { randomBytes } from 'node:crypto';
 import { mkdirSync, mkdtempSync, readFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -16,6 +17,9 @@ export { shots };
 
 /** A folder of its own, to be removed by whoever asked for it. */
 export const newFolder = () => mkdtempSync(join(tmpdir(), 'endcap-desk-'));
+
+/** A password of digits, which holds nobody's name. */
+export const newPassword = () => [...randomBytes(24)].map((byte) => byte % 10).join('');
 
 /** Runs a command of endcap and returns its log, once it has ended well. */
 export async function run(args, input = '') {

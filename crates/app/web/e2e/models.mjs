@@ -2,14 +2,13 @@
 // node e2e/models.mjs ENDCAP [SHOTS_FOLDER]
 
 import assert from 'node:assert/strict';
-import { randomBytes } from 'node:crypto';
 import { readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { accessible, launch, looked, newFolder, run, sizes, start, step } from './common.mjs';
+import { accessible, launch, looked, newFolder, newPassword, run, sizes, start, step } from './common.mjs';
 
 const kept = newFolder();
 const folder = join(kept, 'shop');
-const password = randomBytes(12).toString('hex');
+const password = newPassword();
 const WEEK = 7 * 86_400_000;
 const monday = Math.floor((Date.now() - 4 * 86_400_000) / WEEK) * WEEK + 4 * 86_400_000;
 

@@ -10,11 +10,11 @@ import { createServer } from 'node:http';
 import { join } from 'node:path';
 import Provider from 'oidc-provider';
 import { createMemoryAdapter } from 'oidc-provider/lib/adapters/memory_adapter.js';
-import { accessible, launch, looked, newFolder, run, sizes, start, step } from './common.mjs';
+import { accessible, launch, looked, newFolder, newPassword, run, sizes, start, step } from './common.mjs';
 
 const folder = newFolder();
 const secret = randomBytes(24).toString('hex');
-const password = randomBytes(12).toString('hex');
+const password = newPassword();
 const groups = { grace: ['promo'], lin: ['staff'], mallory: [], ada: ['promo'] };
 
 const there = createServer((request, response) => there.handler(request, response));

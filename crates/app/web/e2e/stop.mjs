@@ -1,14 +1,13 @@
 // Stops and lifts with a real browser, over a project that has no data yet: node e2e/stop.mjs ENDCAP [SHOTS_FOLDER]
 
 import assert from 'node:assert/strict';
-import { randomBytes } from 'node:crypto';
 import { appendFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
-import { accessible, launch, looked, newFolder, run, sizes, start, step } from './common.mjs';
+import { accessible, launch, looked, newFolder, newPassword, run, sizes, start, step } from './common.mjs';
 
 const kept = newFolder();
 const folder = join(kept, 'shop');
-const password = randomBytes(12).toString('hex');
+const password = newPassword();
 await run(['init', folder]);
 appendFileSync(join(folder, 'policy.toml'), '\n[[rise]]\nto = "propose"\ndays_min = 0\ndecisions_min = 0\nkept_min = 0.9\nbreaches_max = 0\n');
 for (const [name, role] of [['ada', 'planner'], ['cat', 'approver_category'], ['vic', 'viewer']]) {
