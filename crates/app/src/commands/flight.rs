@@ -11,11 +11,11 @@ use anyhow::{bail, ensure};
 use endcap_adapters::tables::{Column, read_json, write_csv, write_json};
 use endcap_adapters::{conditions, file_drop};
 use endcap_agent::flight::{
-    Amendment, Before, Effect, Exchange, InFlight, Narrowed, Normal, OfKind, Reading, Standing, Tweak,
+    Amendment, Before, Effect, Exchange, InFlight, Kind, Narrowed, Normal, OfKind, Reading, Standing, Tweak,
 };
 use endcap_agent::ground::Ground;
 use endcap_agent::pace::Course;
-use endcap_model::{Forecast, Money, Plan, Projection};
+use endcap_model::{Forecast, Money, Plan, PlanId, Projection};
 use endcap_plan::solve::Settings;
 use serde::Serialize;
 use std::path::{Path, PathBuf};
@@ -121,11 +121,18 @@ fn put_before_policy(
     shadow: bool,
     console: &Console,
 ) -> anyhow::Result<Adopted> {
-    if !amendment.is_due && reading.tweaks.is_empty() {
+    let folder = &terms.folder;
+    let held =
+        |kept: &str, id: &PlanId| std::fs::read(folder.join(kept).join(id.as_str()).join(conditions::FILE_NAME)).ok();
+    let holds_the_same = || {
+        let held_now = held("plans", &reading.in_force);
+        held_now.is_some() && held_now == held("proposals", &reading.proposal)
+    };
+    let only_held_back = reading.tweaks.iter().all(|one| one.kind == Kind::Narrow);
+    if !amendment.is_due && (reading.tweaks.is_empty() || only_held_back && holds_the_same()) {
         let reasons = vec!["no period of it is over, and no change earns more than it costs".to_owned()];
         return Ok(Adopted { status: "kept", reasons, request: None });
     }
-    let folder = &terms.folder;
     let scenario = terms.scenario.clone().unwrap_or_else(|| folder.join("scenario.toml"));
     let run = Run {
         folder,
