@@ -1,11 +1,12 @@
 //! Jobs: each names its input by hash, is done once, and leaves its result under the hash of its content.
 
 mod models;
+mod revised;
 
 pub use models::contest_name;
 
 use crate::approve;
-use crate::flight::{Amendment, Before};
+use crate::flight::Before;
 use crate::plan::{self, Draft, Known};
 use crate::ports::{Artifacts, FactStore, PortError};
 use crate::registry::Registry;
@@ -588,45 +589,6 @@ impl<'a> Bench<'a> {
         let decision = approve::decide(&plan, &ran, &facts.economics(self.scenario), item_places, stress, self.policy);
         self.save(&plan_name(id, "decision"), &decision)?;
         Ok(Event::Judged { plan: id.clone(), decision })
-    }
-
-    /// Keeps the rest of a plan that was planned anew, as the jobs on a plan keep theirs; the event that is returned puts it before
-    /// the simulated worlds and policy.
-    ///
-    /// # Errors
-    /// [`JobError`] when it cannot be kept.
-    pub fn revised(&mut self, amendment: &Amendment) -> Result<Event, JobError> {
-        let Amendment { plan, proposal, fitted, baseline, demand, projection, before, .. } = amendment;
-        let Some(former) = plan.parent.clone() else {
-            return Err(JobError::Missing(format!("the plan that {} takes over from", plan.id)));
-        };
-        let model = self.save_hashed(model_name, fitted)?;
-        let forecast = self.save_hashed(|hash| format!("forecasts/{}.json", hash.short()), baseline)?;
-        self.save(&changed_name(&forecast), &Changed::default())?;
-        let draft = Draft {
-            id: plan.id.clone(),
-            snapshot: plan.snapshot.clone(),
-            model: model.clone(),
-            forecast: forecast.clone(),
-            as_of: plan.as_of,
-            proposal: proposal.clone(),
-        };
-        self.save(&plan_name(&plan.id, "proposal"), &draft)?;
-        self.save(&plan_name(&plan.id, "forecast"), demand)?;
-        self.save(&plan_name(&plan.id, "overridden"), &Changed::default())?;
-        self.save(&plan_name(&plan.id, "projection"), projection)?;
-        self.save(&plan_name(&plan.id, "before"), before)?;
-        self.save(&plan_name(&plan.id, "plan"), plan)?;
-        let (value, bound) = (plan.report.value, plan.report.bound);
-        Ok(Event::Revised {
-            plan: plan.id.clone(),
-            former,
-            snapshot: plan.snapshot.clone(),
-            model,
-            forecast,
-            value,
-            bound,
-        })
     }
 
     fn save(&self, name: &str, value: &impl Serialize) -> Result<(), JobError> {

@@ -11,9 +11,8 @@ use crate::jobs::JobError;
 use crate::pace::running;
 use crate::plan::{forecast, supply};
 use crate::revise::Season;
-use endcap_demand::Fitted;
-use endcap_demand::never_ran;
 use endcap_demand::overrides::override_alike;
+use endcap_demand::{Fitted, never_ran};
 use endcap_model::{
     ContentHash, Currency, Explanation, Forecast, ForecastRow, Offer, Period, Plan, PlanId, Projection, Sku, Span,
     SupplyOrder, Transfer, hash_json,
